@@ -1,0 +1,125 @@
+"""All processes that belong to one execution, wherever they fled, and their end."""
+
+import os
+import signal
+import subprocess
+import time
+
+from msgspec import Struct
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.runtimes.spool import Spool
+
+GRACE = 2.0
+"""Seconds between TERM and KILL."""
+PATIENCE = 8.0
+"""Seconds after which a process that even KILL does not end is reported."""
+
+
+class Process(Struct, frozen=True):
+    """A living process; `born` tells it from a later one with the same id."""
+
+    pid: int
+    parent: int
+    session: int
+    born: str
+
+
+def end(spool: Spool, reason: str) -> None:
+    """Ends an execution: TERM to all of its processes, KILL after the grace; blocks until done.
+
+    The wrapper is left to record the status; where it cannot, this does, so that an execution that
+    was ended is never unknown. Raises ToolError when a process cannot be ended.
+    """
+    if not os.path.isdir(spool.folder):
+        return
+    spool.condemn(reason)
+    began = time.monotonic()
+    known: dict[int, Process] = {}
+    warned: set[Process] = set()
+    late = False
+    while True:
+        wrapper = spool.wrapper() if spool.held() else 0
+        known = members(spool.mark, wrapper, known)
+        victims = [one for one in known.values() if late or one.pid != wrapper]
+        if not victims and spool.conclude(128 + (signal.SIGKILL if late else signal.SIGTERM)):
+            return
+        waited = time.monotonic() - began
+        late = waited > GRACE
+        if waited > PATIENCE:
+            pids = ", ".join(str(one.pid) for one in victims)
+            raise ToolError(f"Process {pids} of call {spool.mark} cannot be ended; end it by hand.")
+        for one in victims:
+            if late or one not in warned:
+                _signal(one.pid, signal.SIGKILL if late else signal.SIGTERM)
+        warned.update(victims)
+        time.sleep(0.01)
+
+
+def members(mark: str, wrapper: int, known: dict[int, Process]) -> dict[int, Process]:
+    """The living processes of an execution by id.
+
+    Those with the mark in their environment, those in the wrapper's session (0: it has none), those
+    known before, and all descendants of these. Who drops the environment, leaves the session and
+    loses its parent, all before the first look, is not found.
+    """
+    table = processes()
+    found = {
+        pid: one
+        for pid, one in table.items()
+        if one == known.get(pid)
+        or (known.get(pid) and known[pid].born == one.born)
+        or (wrapper and wrapper in (pid, one.session))
+        or _marked(pid, mark)
+    }
+    fresh = set(found)
+    while fresh:
+        fresh = {pid for pid, one in table.items() if one.parent in fresh and pid not in found}
+        found.update((pid, table[pid]) for pid in fresh)
+    found.pop(os.getpid(), None)
+    return found
+
+
+def processes() -> dict[int, Process]:
+    """Every living process; zombies are not."""
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except FileNotFoundError:
+        return listed()
+    table: dict[int, Process] = {}
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if fields[0] not in (b"Z", b"X"):
+            table[pid] = Process(pid, int(fields[1]), int(fields[3]), fields[19].decode())
+    return table
+
+
+def listed() -> dict[int, Process]:
+    """Every living process as `ps` tells it, for systems without /proc; groups serve as sessions."""
+    asked = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,lstart="]
+    told = subprocess.run(asked, capture_output=True, check=True, text=True).stdout
+    table: dict[int, Process] = {}
+    for line in told.splitlines():
+        pid, parent, group, state, born = line.split(None, 4)
+        if not state.startswith("Z"):
+            table[int(pid)] = Process(int(pid), int(parent), int(group), born)
+    return table
+
+
+def _marked(pid: int, mark: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"\0TUIAGENT_CALL={mark}\0".encode() in b"\0" + file.read()
+    except OSError:
+        return False  # it ended meanwhile, or it belongs to somebody else
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return  # it ended meanwhile, or changed its user: then it is reported in the end

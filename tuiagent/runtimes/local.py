@@ -1,0 +1,217 @@
+"""This machine: commands run under a wrapper that outlives us, files through descriptors."""
+
+import asyncio
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.ports import Execution, Exit, Stat
+from tuiagent.runtimes import family, files
+from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
+
+T = TypeVar("T")
+
+TICK = 0.05
+"""Seconds between two looks at the output of a command that runs."""
+SMALL = 1 << 20
+"""Bytes up to which a file is read without a thread of its own."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
+
+
+class LocalRuntime:
+    """ports.Runtime on this machine, for one folder and one recorded environment.
+
+    `spools` is the private folder under which each execution gets its own.
+    """
+
+    def __init__(self, folder: str, env: dict[str, str], spools: str) -> None:
+        self.folder = os.path.realpath(folder)
+        self._env = env
+        self._spools = os.path.realpath(spools)
+        self._shell = shell(env)
+        self._remote = remote_mounts()
+
+    # ------------------------------------------------------------ files
+
+    def resolve(self, path: str) -> str:
+        """The absolute path with all links resolved; `~` is the HOME of the environment."""
+        return os.path.realpath(self._absolute(path))
+
+    async def stat(self, path: str) -> Stat:
+        """What lies there."""
+        found = self.resolve(path)
+        return await self._do(found, partial(files.stat_of, found))
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """A regular file of at most `limit` bytes. Raises ToolError."""
+        found = self.resolve(path)
+        work = partial(files.read, found, limit)
+        return await self._do(found, work, quick=(await self.stat(found)).size <= SMALL)
+
+    async def write(self, path: str, data: bytes, expect: str | None = None) -> None:
+        """Replaces a file atomically and durably; links are kept, those to nowhere refused."""
+        lost = files.dangling(self._absolute(path))
+        if lost is not None:
+            raise ToolError(
+                f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, which "
+                "does not exist. Write to that path itself, or remove the link."
+            )
+        await asyncio.to_thread(files.write, self.resolve(path), data, expect)
+
+    async def list(self, path: str) -> list[Stat]:
+        """What a folder holds, sorted by name, links not followed (their kind is other)."""
+        return await asyncio.to_thread(files.list_of, self.resolve(path))
+
+    def _absolute(self, path: str) -> str:
+        if "\0" in path or not path:
+            raise ToolError(f"{path!r} is not a path: it is empty or holds a NUL byte.")
+        if path == "~" or path.startswith("~/"):
+            path = self._env.get("HOME", "/") + path[1:]
+        return os.path.abspath(os.path.join(self.folder, path))
+
+    async def _do(self, path: str, work: Callable[[], T], quick: bool = True) -> T:
+        """Runs file work here when it is quick: a thread costs as much as the work itself."""
+        if quick and not path.startswith(self._remote):
+            return work()
+        return await asyncio.to_thread(work)
+
+    # ------------------------------------------------------------ commands
+
+    async def prepare(self, call: str) -> str:
+        """Makes the private spool folder of a call; a call that is begun anew gets a new one."""
+        if not _NAME.fullmatch(call):
+            raise ToolError(f"{call!r} cannot name a call: letters, digits, dot, dash, underscore.")
+        private(self._spools)
+        number = 1
+        while True:
+            spool = os.path.join(self._spools, call if number == 1 else f"{call}-{number}")
+            try:
+                os.mkdir(spool, 0o700)
+            except FileExistsError:
+                number += 1
+            else:
+                crash("spool:prepared")
+                return spool
+
+    async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
+        """Starts the command and follows it to the end; being cancelled leaves it running."""
+        spool = self._spool(execution.spool)
+
+        def run() -> None:
+            # Waiting for the child itself rather than for its lock also reaps it.
+            spool.launch(execution.command, self._shell, self.folder, self._env).wait()
+
+        return await _follow(spool, execution.timeout, output, in_thread(run))
+
+    async def settle(self, spool: str) -> str:
+        """What became of an execution: void, running, exited, unknown."""
+        return self._spool(spool).settle()
+
+    async def follow(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
+        """Follows an execution that another process started, to its end."""
+        spool = self._spool(execution.spool)
+        if spool.settle() == "void":
+            raise ToolError(f"Call {spool.mark} was never started; there is nothing to follow.")
+        return await _follow(spool, execution.timeout, output, in_thread(spool.wait))
+
+    async def kill(self, spool: str) -> None:
+        """Ends the command and all its descendants: TERM, then KILL after 2 s."""
+        await in_thread(partial(family.end, self._spool(spool), "kill"))
+
+    async def discard(self, spool: str) -> None:
+        """Removes the spool folder of a settled call."""
+        self._spool(spool).discard()
+
+    def _spool(self, folder: str) -> Spool:
+        parent, name = os.path.split(folder)
+        if parent != self._spools or not _NAME.fullmatch(name):
+            raise ToolError(f"{folder} is not a spool of this runtime ({self._spools}).")
+        return Spool(folder)
+
+
+async def _follow(
+    spool: Spool, timeout: float, output: Callable[[bytes], None], ended: asyncio.Future[None]
+) -> Exit:
+    """Hands on the output until the wrapper has ended; ends the command when its time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout - spool.age()
+    tail = Tail(spool, output)
+    while not ended.done():
+        await asyncio.wait([ended], timeout=min(TICK, max(0.0, deadline - loop.time())))
+        tail.read()
+        if tail.excess():
+            await asyncio.to_thread(tail.free)
+        if not ended.done() and loop.time() >= deadline:
+            await in_thread(partial(family.end, spool, "timeout"))
+            await asyncio.wait([ended])
+    ended.result()
+    tail.read()
+    if spool.size() <= HEAD:
+        return spool.result(tail.lost)
+    return await asyncio.to_thread(spool.result, tail.lost)
+
+
+def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Begins blocking work in a thread of its own; it goes on when nobody waits any more.
+
+    Not asyncio.to_thread: its few threads are shared, and a command may run for hours.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # pyright: ignore[reportArgumentType]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as caught:
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="tuiagent-execution", daemon=True).start()
+    return future
+
+
+def private(folder: str) -> None:
+    """Makes a folder that only its owner may enter."""
+    os.makedirs(folder, 0o700, exist_ok=True)
+    if os.stat(folder).st_mode & 0o077:
+        os.chmod(folder, 0o700)
+
+
+def shell(env: dict[str, str]) -> str:
+    """The bash found first on the absolute parts of PATH, else /bin/sh."""
+    for folder in (*env.get("PATH", "").split(":"), "/bin", "/usr/bin"):
+        path = os.path.join(folder, "bash")
+        if folder.startswith("/") and os.access(path, os.X_OK):
+            return path
+    return "/bin/sh"
+
+
+def remote_mounts() -> tuple[str, ...]:
+    """The folders, with a slash, under which files lie on another machine and may be slow."""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
+            rows = [line.split(" ", 3) for line in file]
+    except FileNotFoundError:
+        return ()
+    return tuple(
+        row[1].rstrip("/") + "/"
+        for row in rows
+        if row[2] in _REMOTE or row[2].startswith("fuse.") or row[2] == "autofs"
+    )

@@ -1,0 +1,339 @@
+"""Executions that survive the engine: a folder says what became of a command.
+
+A spool holds: `command` (what to run), `lock` (flock held by the wrapper for as long as it lives;
+its content is the boot at which it was launched), `started` (the wrapper's pid and its line of
+/proc/PID/stat), `output` (standard output and error), `exit` (the status, one line), `void` (it
+never began and never will) and `killed` (why it is being ended: kill or timeout). The times are
+those at which the files were written.
+
+Before the wrapper is spawned, `lock` and the folders are on the disk. So within one boot a missing
+`started` proves that nothing ran, and after a power cut a launched command is unknown: the wrapper
+itself need not wait for the disk. A file is trusted only when its last line is complete.
+"""
+
+import contextlib
+import fcntl
+import functools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.ports import Exit
+
+HEAD = 1 << 20
+"""Bytes kept of the beginning of an output."""
+TAIL = 15 << 20
+"""Bytes kept of its end."""
+LAG = 1 << 20
+"""A listener who is further behind than this misses what lies between."""
+
+_WRAPPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrapper.sh")
+_CRASH = os.environ.get("TUIAGENT_CRASH", "")
+
+
+def crash(point: str) -> None:
+    """Kills this process at a named point; tests set TUIAGENT_CRASH, nobody else."""
+    if point == _CRASH:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@functools.cache
+def boot() -> bytes:
+    """What identifies the time since this machine was last started."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        asked = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
+        return subprocess.run(asked, capture_output=True, check=True).stdout.strip()
+
+
+class Spool:
+    """The folder of one execution."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.mark = os.path.basename(folder)
+        """The value of TUIAGENT_CALL in the environment of everything that belongs to it."""
+
+    # ------------------------------------------------------------ starting
+
+    def launch(self, command: str, shell: str, cwd: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError."""
+        text = command.encode("utf-8", "surrogateescape")
+        if b"\0" in text:
+            raise ToolError("The command holds a NUL byte; a shell cannot run it. Leave it out.")
+        try:
+            with self._locked(fcntl.LOCK_EX) as lock:
+                if lock is None:
+                    raise ToolError(f"Call {self.mark} is already running; it was not started again.")
+                if os.pread(lock, 1, 0) or any(map(self._has, ("void", "started", "exit"))):
+                    raise ToolError(f"Call {self.mark} was begun or given up before; not started again.")
+                return self._spawn(lock, text, shell, cwd, env)
+        except OSError as error:
+            raise ToolError(f"The command could not be started: {error}.") from error
+
+    def _spawn(
+        self, lock: int, text: bytes, shell: str, cwd: str, env: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        with open(self._path("command"), "wb", opener=_private) as file:
+            file.write(text + b"\n")
+        os.pwrite(lock, boot() + b"\n", 0)
+        os.fsync(lock)
+        self._sync()
+        with open(self._path("output"), "ab", opener=_private) as out:
+            process = subprocess.Popen(
+                ["/bin/sh", _WRAPPER, self.folder, shell, *([_CRASH] if _CRASH else [])],
+                stdin=lock,
+                stdout=out,
+                stderr=subprocess.DEVNULL,  # the wrapper's own; the command's goes to its stdout
+                cwd=cwd,
+                env={**env, "TUIAGENT_CALL": self.mark},
+                start_new_session=True,
+            )
+        crash("spool:spawned")
+        return process
+
+    # ------------------------------------------------------------ what became of it
+
+    def settle(self) -> str:
+        """void, running, exited or unknown; makes sure that void stays void."""
+        try:
+            os.makedirs(self.folder, 0o700, exist_ok=True)
+        except OSError:
+            return "unknown"  # no void mark can be left, so a late wrapper cannot be ruled out
+        try:
+            with self._locked(fcntl.LOCK_SH) as lock:
+                return "running" if lock is None else self._judge(lock)
+        except OSError as error:
+            raise ToolError(f"Call {self.mark} cannot be looked up now: {error}.") from error
+
+    def _judge(self, lock: int) -> str:
+        if self.code() is not None:
+            return "exited"
+        if self._has("void"):
+            return "void"
+        launched = os.pread(lock, 100, 0).strip()
+        if self._has("started") or launched not in (b"", boot()):
+            return "unknown"
+        self._put("void", b"")
+        return "void"
+
+    def code(self) -> int | None:
+        """The exit status, None while there is none."""
+        text = self._get("exit")
+        return int(text) if text.endswith(b"\n") else None
+
+    def wrapper(self) -> int:
+        """The wrapper's process id, 0 before it began; holds only while the lock is held."""
+        text = self._get("started")
+        return int(text.split(b" ", 1)[0]) if text.endswith(b"\n") else 0
+
+    def age(self) -> float:
+        """Seconds since the command began; 0 before it did."""
+        return max(0.0, time.time() - self._time("started", time.time()))
+
+    def result(self, lost: int = 0) -> Exit:
+        """How it ended; reads up to 16 MiB. `lost` bytes are known to be gone besides."""
+        code = self.code()
+        if code is None:
+            raise ToolError(
+                f"The outcome of call {self.mark} is unknown: its wrapper was ended from outside or "
+                "the machine went down. Look at what it has done before running it again."
+            )
+        ended = self._time("exit", time.time())
+        output, dropped = self._output()
+        return Exit(
+            code=code,
+            output=output,
+            dropped=dropped + lost,
+            seconds=max(0.0, ended - self._time("started", ended)),
+            timed_out=code != 0 and self._get("killed") == b"timeout\n",
+        )
+
+    def size(self) -> int:
+        """Bytes written by the command so far."""
+        try:
+            return os.stat(self._path("output")).st_size
+        except FileNotFoundError:
+            return 0
+
+    def _output(self) -> tuple[bytes, int]:
+        try:
+            file = os.open(self._path("output"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b"", 0
+        try:
+            size = os.fstat(file).st_size
+            if size <= HEAD + TAIL:
+                return _pread(file, size, 0), 0
+            return _pread(file, HEAD, 0) + _pread(file, TAIL, size - TAIL), size - HEAD - TAIL
+        finally:
+            os.close(file)
+
+    # ------------------------------------------------------------ waiting and ending
+
+    def wait(self) -> None:
+        """Blocks until no wrapper holds the lock."""
+        try:
+            lock = os.open(self._path("lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        finally:
+            os.close(lock)
+
+    def held(self) -> bool:
+        """Whether a wrapper lives."""
+        with self._locked(fcntl.LOCK_SH) as lock:
+            return lock is None
+
+    def condemn(self, reason: str) -> None:
+        """Says why the execution is being ended; from now on it cannot succeed any more."""
+        if self.code() is None:
+            self._put("killed", reason.encode() + b"\n")
+
+    def conclude(self, code: int) -> bool:
+        """Records an exit status where the wrapper could not; False while a wrapper lives."""
+        with self._locked(fcntl.LOCK_SH) as lock:
+            if lock is not None and self.code() is None and not self._has("void"):
+                self._put("exit", b"%d\n" % code)
+            return lock is not None
+
+    def discard(self) -> None:
+        """Removes the folder. Raises ToolError while the command runs."""
+        if not os.path.isdir(self.folder):
+            return
+        if self.held():
+            raise ToolError(f"Call {self.mark} still runs; end it before its spool is removed.")
+        for name in os.listdir(self.folder):
+            os.unlink(self._path(name))
+        os.rmdir(self.folder)
+
+    # ------------------------------------------------------------ files
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _has(self, name: str) -> bool:
+        return os.path.exists(self._path(name))
+
+    def _get(self, name: str) -> bytes:
+        try:
+            with open(self._path(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _time(self, name: str, default: float) -> float:
+        try:
+            return os.stat(self._path(name)).st_mtime
+        except FileNotFoundError:
+            return default
+
+    def _put(self, name: str, body: bytes) -> None:
+        """Writes a file at once and durably."""
+        scratch = self._path(f".{name}.{os.getpid()}")
+        with open(scratch, "wb", opener=_private) as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, self._path(name))
+        self._sync()
+
+    def _sync(self) -> None:
+        """Puts the names in the folder, and the folder's own name, on the disk."""
+        for folder in (self.folder, os.path.dirname(self.folder)):
+            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+
+    @contextlib.contextmanager
+    def _locked(self, kind: int) -> Iterator[int | None]:
+        """The lock file with the lock taken, or None while another holds it.
+
+        Launching takes it alone, looking takes it shared: two who look do not see each other.
+        """
+        lock = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+            else:
+                yield lock
+        finally:
+            os.close(lock)
+
+
+class Tail:
+    """Hands the growing output of a spool to a listener and gives the disk's middle back."""
+
+    def __init__(self, spool: Spool, output: Callable[[bytes], None]) -> None:
+        self.lost = 0
+        """Bytes that the command itself threw away (`> /dev/stderr` cuts the file)."""
+        self._spool = spool
+        self._output = output
+        self._seen = 0
+        self._freed = HEAD
+
+    def read(self) -> None:
+        """Hands on what is new, at most the last MiB of it."""
+        size = self._spool.size()
+        if size < self._seen:
+            self.lost += self._seen
+            self._seen = 0
+            self._freed = HEAD
+        if size == self._seen:
+            return
+        start = max(self._seen, size - LAG)
+        with open(os.path.join(self._spool.folder, "output"), "rb", buffering=0) as file:
+            body = _pread(file.fileno(), size - start, start)
+        self._seen = size
+        self._output(body)
+
+    def excess(self) -> bool:
+        """Whether a MiB or more can be given back to the disk."""
+        return self._seen - TAIL - self._freed >= HEAD
+
+    def free(self) -> None:
+        """Punches a hole between what is kept; offsets stay. Blocks for the disk.
+
+        Where the file system has no holes, the disk holds the whole output until it is settled.
+        """
+        end = (self._seen - TAIL) // 4096 * 4096
+        with open(os.path.join(self._spool.folder, "output"), "rb+", buffering=0) as file:
+            punch(file.fileno(), self._freed, end - self._freed)
+        self._freed = end
+
+
+def punch(file: int, start: int, length: int) -> bool:
+    """Gives a part of a file back to the disk without moving the rest; whether that worked."""
+    import ctypes  # noqa: PLC0415 - 5 ms, and few commands write more than 17 MiB
+
+    fallocate = getattr(ctypes.CDLL(None), "fallocate", None)
+    if fallocate is None:
+        return False
+    keep_size_and_punch_hole = 3
+    wide = ctypes.c_int64
+    return fallocate(file, keep_size_and_punch_hole, wide(start), wide(length)) == 0
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _pread(file: int, length: int, start: int) -> bytes:
+    """Bytes of a file; fewer only where it ends."""
+    pieces: list[bytes] = []
+    while length > 0 and (piece := os.pread(file, min(length, 1 << 24), start)):
+        pieces.append(piece)
+        start += len(piece)
+        length -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,31 @@
+# Runs one command and records how it ended, so that it outlives whoever started it.
+#
+# $1  the spool folder
+# $2  the shell that runs $1/command
+# $3  the point at which to crash, in tests only
+# stdin   the lock, held for as long as this process lives; the command does not get it
+# stdout  the file $1/output, opened for appending
+#
+# Only what is built into every POSIX shell is used: each program more would cost a millisecond.
+# The braces make the shell read all of this before it runs any of it.
+{
+    crash() {
+        if [ "$point" = "$1" ]; then kill -9 $$; fi
+    }
+
+    spool=$1 point=${3-} stat=
+    crash spool:locked
+    if [ -e "$spool/void" ]; then exit 125; fi
+    if [ -r "/proc/$$/stat" ]; then read -r stat <"/proc/$$/stat"; fi
+    echo "$$ $stat" >"$spool/started" || exit 125
+    crash spool:started
+
+    "$2" "$spool/command" </dev/null 2>&1
+    status=$?
+
+    crash spool:ran
+    if [ "$status" = 0 ] && [ -e "$spool/killed" ]; then status=143; fi
+    echo "$status" >"$spool/exit"
+    crash spool:exited
+    exit 0
+}
