@@ -1,0 +1,1 @@
+"""The shell around the kernel: writes facts, performs steps, and lets clients see both."""

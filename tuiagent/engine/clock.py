@@ -1,0 +1,67 @@
+"""Time, ids, chance and crash points, brought into the engine so that tests can bring others."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+POINTS = (
+    "prompt-submitted",
+    "attempt-started",
+    "reply-arrived",
+    "reply-received",
+    "call-noted",
+    "call-started",
+    "call-done",
+    "call-finished",
+    "run-finished",
+    "in-transaction",
+    "committed",
+    "sealed",
+)
+"""Places at which a test may kill the process, in the order of a run."""
+
+
+class World:
+    """The real world: the machine's clock, randomness and sleep."""
+
+    def __init__(self, crash: str = "") -> None:
+        name, _, count = crash.partition(":")
+        self._crash = name
+        self._left = int(count or 1)
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()
+
+    def random(self) -> float:
+        """A number from 0 up to 1."""
+        return random.random()
+
+    def new_id(self) -> str:
+        """A new id: 9 characters of time, so that ids sort, and 6 of chance."""
+        stamp = _base32(int(self.now() * 1000), 9)
+        return stamp + _base32(int.from_bytes(os.urandom(4), "big"), 6)
+
+    async def sleep(self, seconds: float) -> None:
+        """Lets time pass."""
+        await asyncio.sleep(max(0.0, seconds))
+
+    def point(self, name: str) -> None:
+        """Dies here when this is the place that a test has named in TUIAGENT_CRASH."""
+        if name != self._crash:
+            return
+        self._left -= 1
+        if self._left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _base32(number: int, width: int) -> str:
+    out = ""
+    for _ in range(width):
+        number, digit = divmod(number, 32)
+        out = DIGITS[digit] + out
+    return out

@@ -1,0 +1,96 @@
+"""One session that this process drives: its state, its prompt, and what it is doing now."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tuiagent.engine.clock import World
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal, Request, Written
+from tuiagent.kernel.event import Event, Intent
+from tuiagent.kernel.loop import Step
+from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.session import Session, SessionOpened, fold
+from tuiagent.ports import Provider, Runtime, Tool
+from tuiagent.views.prompt import PromptView
+
+
+class Means(Protocol):
+    """What performing steps takes, found by name."""
+
+    def provider(self, model: str, opened: SessionOpened) -> Provider:
+        """The provider of PROVIDER/MODEL as this session records it. Raises ProviderError."""
+        ...
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of this name."""
+        ...
+
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """What models are told of the tools."""
+        ...
+
+    def runtime(self, opened: SessionOpened) -> Runtime:
+        """The session's folder and environment."""
+        ...
+
+    def system(self, opened: SessionOpened) -> str:
+        """The system text of a new epoch."""
+        ...
+
+
+class Context(Struct, frozen=True):
+    """What all drives of an engine share."""
+
+    journal: Journal
+    hub: Hub
+    world: World
+    means: Means
+
+
+class Drive:
+    """Holds a session's folded state and prompt, kept current by its own facts."""
+
+    def __init__(self, stream: str, fence: int, context: Context) -> None:
+        self.stream = stream
+        self.fence = fence
+        self.context = context
+        self.state = Session()
+        self.prompt = PromptView(stream)
+        self.version = 0
+        self.news = asyncio.Event()
+        self.running: dict[Step, asyncio.Task[None]] = {}
+        self._runtime: Runtime | None = None
+
+    def seen(self, event: Event) -> None:
+        """Takes the stream's next fact."""
+        if event.version <= self.version:
+            return
+        self.version = event.version
+        self.state = fold(self.state, event.fact)
+        self.prompt.apply(event)
+        self.news.set()
+
+    @property
+    def opened(self) -> SessionOpened:
+        """How the session was opened."""
+        assert self.state.opened is not None
+        return self.state.opened
+
+    @property
+    def runtime(self) -> Runtime:
+        """The session's folder and environment, as recorded when it was opened."""
+        if self._runtime is None:
+            self._runtime = self.context.means.runtime(self.opened)
+        return self._runtime
+
+    async def write(self, *intents: Intent, blobs: Mapping[str, bytes] | None = None) -> Written:
+        """Reports as the session's agent, under this drive's fence."""
+        return await self.context.journal.write(
+            Request(self.stream, intents, self.opened.agent, "", self.fence, blobs or {})
+        )
+
+
+Perform = Callable[[Drive, Any], Any]

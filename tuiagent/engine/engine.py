@@ -1,0 +1,201 @@
+"""The engine: one journal, one hub, one worker, and a seat for each actor."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.engine import access
+from tuiagent.engine.drive import Context, Means
+from tuiagent.engine.hub import Hub, Subscription
+from tuiagent.engine.journal import Journal, Request
+from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.worker import Worker
+from tuiagent.kernel import directory
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
+from tuiagent.kernel.session import OpenSession
+from tuiagent.ports import Snapshot, Window
+from tuiagent.views.inbox import InboxView
+from tuiagent.views.prompt import PromptView
+from tuiagent.views.sessions import SessionsView
+from tuiagent.views.transcript import TranscriptView
+
+
+class View(Protocol):
+    """What the engine needs of a view."""
+
+    kinds: frozenset[str] | None
+
+    def apply(self, seen: Seen) -> object:
+        """Takes the next event."""
+        ...
+
+    def snapshot(self) -> list[Any]:
+        """All items."""
+        ...
+
+
+class Standing(Struct):
+    """A view over all sessions that is kept and caught up when it is read."""
+
+    view: View
+    position: int = 0
+
+
+Report = Callable[[str], Any]
+"""A view that is made anew each time it is read, from its key."""
+
+
+class Engine:
+    """Owns everything that runs; clients hold a seat and nothing else."""
+
+    def __init__(self, context: Context, neighbours: Neighbours) -> None:
+        self.journal = context.journal
+        self.hub = context.hub
+        self.worker = Worker(context)
+        self.neighbours = neighbours
+        self.reports: dict[str, Report] = {}
+        self._standing: dict[str, Standing] = {
+            "inbox": Standing(InboxView()),
+            "sessions": Standing(SessionsView()),
+        }
+        self.journal.publish = self.hub.publish
+
+    def seat(self, actor: str = directory.OWNER) -> "Seat":
+        """The engine as this actor sees it."""
+        return Seat(self, actor)
+
+    async def adopt(self, stream: str) -> bool:
+        """Drives a session here from now on; False while another living process does."""
+        return await self.worker.adopt(stream)
+
+    async def submit(self, actor: str, intent: Intent, once: str) -> int:
+        """Writes what the intent asks, and sees to it that somebody acts on it."""
+        access.check(directory.Directory(), actor, intent)
+        written = await self.journal.write(Request(intent.stream, (intent,), actor, once))
+        if kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession):
+            if not await self.adopt(intent.stream):
+                await self.neighbours.wake(intent.stream)
+        return written.position
+
+    async def watch(self, select: str, after: int) -> AsyncIterator[Seen]:
+        """History, one CaughtUp, then live; a slow reader catches up from the store."""
+        subscription = self.hub.subscribe(select)
+        foreign = select.endswith("*") or select not in self.worker.driving
+        if foreign:
+            self.neighbours.follow(select)
+        try:
+            position = after
+            async for event in self._history(select, position):
+                position = event.position
+                yield event
+            yield CaughtUp(position)
+            for delta in self.hub.open_text(select):
+                yield delta
+            async for seen in self._live(subscription, position):
+                yield seen
+        finally:
+            self.hub.unsubscribe(subscription)
+            if foreign:
+                await self.neighbours.leave(select)
+
+    async def _live(self, subscription: Subscription, position: int) -> AsyncIterator[Seen]:
+        while True:
+            for seen in await subscription.take():
+                if subscription.lagged:
+                    break
+                if isinstance(seen, Event):
+                    if seen.position <= position:
+                        continue
+                    position = seen.position
+                yield seen
+            if subscription.lagged:
+                subscription.lagged = False
+                async for event in self._history(subscription.select, position):
+                    position = event.position
+                    yield event
+                yield Lagged(position)
+
+    async def _history(self, select: str, after: int) -> AsyncIterator[Event]:
+        while records := self.journal.store.tail(select, after, 500):
+            for record in records:
+                yield self.journal.codec.event(record)
+            after = records[-1].position
+
+    async def read(self, view: str, key: str, window: Window) -> Snapshot:
+        """A bounded part of a view, after catching up with what other processes wrote."""
+        await self.journal.sync()
+        position = self.journal.store.position()
+        report = self.reports.get(view)
+        if report is not None:
+            return Snapshot(view, key, position, msgspec.to_builtins(report(key)), 1)
+        standing = self._standing.get(view)
+        if standing is not None:
+            self._catch_up(standing)
+            items = standing.view.snapshot()
+            if key:
+                items = [item for item in items if selects(key, item.stream)]
+        elif view == "transcript":
+            items = self._transcript(key)
+        elif view == "prompt":
+            items = self._prompt(key)
+        else:
+            raise Refused(f"there is no view {view!r}")
+        end = len(items) if window.before is None else max(0, window.before)
+        part = items[max(0, end - window.limit) : end]
+        return Snapshot(view, key, position, msgspec.to_builtins(part), len(items))
+
+    def _catch_up(self, standing: Standing) -> None:
+        view, codec, store = standing.view, self.journal.codec, self.journal.store
+        position = store.position()
+        while records := store.tail("session/*", standing.position, 1000, view.kinds):
+            for record in records:
+                view.apply(codec.event(record))
+            standing.position = records[-1].position
+        standing.position = max(standing.position, position)
+
+    def _transcript(self, stream: str) -> list[Any]:
+        view = TranscriptView(stream)
+        for event in self.journal.events(stream):
+            view.apply(event)
+        return view.snapshot()
+
+    def _prompt(self, stream: str) -> list[Any]:
+        view = PromptView(stream)
+        for event in self.journal.events(stream):
+            view.apply(event)
+        return list(view.messages)
+
+    async def close(self) -> None:
+        """Stops driving and following, and waits until everything is durable."""
+        await self.worker.close()
+        await self.neighbours.close()
+        if self.journal.writer is not None:
+            self.journal.writer.close()
+            self.journal.writer = None
+        self.journal.store.close()
+
+
+class Seat:
+    """ports.Client for one actor, in the engine's own thread."""
+
+    def __init__(self, engine: Engine, actor: str) -> None:
+        self.actor = actor
+        self._engine = engine
+
+    async def submit(self, intent: Intent, once: str = "") -> int:
+        """See ports.Client."""
+        return await self._engine.submit(self.actor, intent, once)
+
+    def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
+        """See ports.Client."""
+        return self._engine.watch(select, after)
+
+    async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
+        """See ports.Client."""
+        return await self._engine.read(view, key, window or Window())
+
+
+__all__ = ["Context", "Engine", "Means", "Seat"]

@@ -1,0 +1,98 @@
+"""Hands news to whoever watches: in order, bounded, never waiting for a slow reader."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.event import Event, Seen, Signal, selects
+
+LIMIT = 2048
+"""Items that may wait for one reader."""
+
+
+class Subscription:
+    """What one reader has yet to see."""
+
+    def __init__(self, select: str) -> None:
+        self.select = select
+        self.lagged = False
+        self._items: deque[Seen] = deque()
+        self._news = asyncio.Event()
+
+    def put(self, item: Seen) -> None:
+        """Adds an item; when too many wait, all are dropped and `lagged` is set."""
+        if len(self._items) >= LIMIT:
+            self._items.clear()
+            self.lagged = True
+        self._items.append(item)
+        self._news.set()
+
+    async def take(self) -> list[Seen]:
+        """Waits for news and takes all of it."""
+        while not self._items:
+            self._news.clear()
+            await self._news.wait()
+        items = list(self._items)
+        self._items.clear()
+        return items
+
+
+class Hub:
+    """Fans out facts and signals, and knows the text of every open attempt so far."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self._listeners: dict[str, Callable[[Event], None]] = {}
+        self._open: dict[str, runs.Delta] = {}
+        self.everything: Callable[[list[Event]], None] = lambda events: None
+        """Told of every batch of facts, before the readers are."""
+
+    def subscribe(self, select: str) -> Subscription:
+        """Begins to collect what is selected."""
+        subscription = Subscription(select)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Stops collecting."""
+        self._subscriptions.discard(subscription)
+
+    def listen(self, stream: str, listener: Callable[[Event], None] | None) -> None:
+        """Calls one listener at once with each fact of a stream; None ends that."""
+        if listener is None:
+            self._listeners.pop(stream, None)
+        else:
+            self._listeners[stream] = listener
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Hands out facts, in commit order."""
+        batch = list(events)
+        self.everything(batch)
+        for event in batch:
+            if not isinstance(event.fact, runs.AttemptStarted):
+                self._open.pop(event.stream, None)
+            listener = self._listeners.get(event.stream)
+            if listener is not None:
+                listener(event)
+            self._hand_out(event)
+
+    def signal(self, signal: Signal) -> None:
+        """Hands out something that is not kept."""
+        if isinstance(signal, runs.Delta) and not signal.reasoning:
+            before = self._open.get(signal.stream)
+            if before is None or before.attempt != signal.attempt or signal.offset == 0:
+                self._open[signal.stream] = signal
+            else:
+                text = before.text[: signal.offset] + signal.text
+                self._open[signal.stream] = runs.Delta(signal.stream, signal.attempt, 0, text)
+        self._hand_out(signal)
+
+    def open_text(self, select: str) -> list[runs.Delta]:
+        """The text so far of the open attempts that are selected."""
+        return [delta for stream, delta in self._open.items() if selects(select, stream)]
+
+    def _hand_out(self, item: Event | Signal) -> None:
+        for subscription in self._subscriptions:
+            if selects(subscription.select, item.stream):
+                subscription.put(item)

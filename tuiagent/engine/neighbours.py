@@ -1,0 +1,117 @@
+"""Other processes on the same journal: their news, their signals, and a way to wake them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Signal
+from tuiagent.ports import Client
+
+Dial = Callable[[str], Awaitable[Client]]
+"""Connects to the owner with this id; raises OSError."""
+Changes = Callable[[], AsyncIterator[object]]
+"""Yields whenever the journal's folder changed."""
+
+
+class Neighbours:
+    """Follows streams that other processes drive, for as long as somebody here watches them."""
+
+    def __init__(self, journal: Journal, hub: Hub, dial: Dial, changes: Changes) -> None:
+        self._journal = journal
+        self._hub = hub
+        self._dial = dial
+        self._changes = changes
+        self._watchers = 0
+        self._folder: asyncio.Task[None] | None = None
+        self._links: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+
+    def follow(self, select: str) -> None:
+        """Somebody here watches what is not, or not only, driven here."""
+        self._watchers += 1
+        if self._folder is None:
+            self._folder = asyncio.create_task(self._watch_folder())
+        if not select.endswith("*") and select not in self._links:
+            self._links[select] = asyncio.create_task(self._link(select))
+
+    async def leave(self, select: str) -> None:
+        """That somebody has gone; with the last one, the following ends."""
+        self._watchers -= 1
+        if self._watchers == 0:
+            await self.close()
+
+    async def close(self) -> None:
+        """Ends all following."""
+        tasks = [*self._links.values(), *([self._folder] if self._folder else [])]
+        self._links.clear()
+        self._folder = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def wake(self, stream: str) -> None:
+        """Tells the process that drives a stream to look for new facts; it may be gone."""
+        owner = self._owner(stream)
+        if owner is None:
+            return
+        try:
+            client = await self._dial(owner)
+        except OSError:
+            return  # it died meanwhile: whoever claims the stream reads everything
+        try:
+            await asyncio.wait_for(client.read("health"), 2.0)
+        except (TimeoutError, OSError, TuiagentError):
+            return  # a hung owner keeps its claim; the fact is in the journal for it
+        finally:
+            await _close(client)
+
+    def _owner(self, stream: str) -> str | None:
+        claim = self._journal.store.claims().get(stream)
+        alive = claim is not None and claim.alive and claim.owner != self._journal.owner
+        return claim.owner if claim is not None and alive else None
+
+    async def _watch_folder(self) -> None:
+        """A change of the folder comes before the commit is visible: look for up to 50 ms."""
+        async for _ in self._changes():
+            self._changed.set()
+            for _ in range(5):
+                before = self._journal.store.position()
+                await self._journal.sync()
+                if self._journal.store.position() > before:
+                    break
+                await asyncio.sleep(0.01)
+
+    async def _link(self, stream: str) -> None:
+        """Relays the signals of whatever process drives the stream now, and of its successors."""
+        while True:
+            owner = self._owner(stream)
+            if owner is not None:
+                await self._relay(stream, owner)
+            self._changed.clear()
+            if self._owner(stream) in (None, owner):
+                await self._changed.wait()
+
+    async def _relay(self, stream: str, owner: str) -> None:
+        try:
+            client = await self._dial(owner)
+        except OSError:
+            await asyncio.sleep(0.05)  # it claims first and listens a moment later
+            return
+        try:
+            async for seen in client.watch(stream, self._journal.store.position()):
+                if isinstance(seen, Signal):
+                    self._hub.signal(seen)
+                else:
+                    await self._journal.sync()
+        except (OSError, TuiagentError):
+            return  # the owner is gone; the facts say how it went on
+        finally:
+            await _close(client)
+
+
+async def _close(client: Client) -> None:
+    close = getattr(client, "close", None)
+    if close is not None:
+        await close()

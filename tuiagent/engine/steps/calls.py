@@ -1,0 +1,251 @@
+"""Judges, runs, settles and stops tool calls."""
+
+import asyncio
+import hashlib
+from difflib import get_close_matches
+
+from tuiagent.engine.drive import Drive
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import loop, policy
+from tuiagent.kernel.call import CallState
+from tuiagent.kernel.errors import Refused, ToolError
+from tuiagent.kernel.message import Observation
+from tuiagent.kernel.run import Progress
+from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
+
+
+class StagedBlobs:
+    """Blobs of one call that are written together with its next fact."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._store = drive.context.journal.store
+        self.staged: dict[str, bytes] = {}
+
+    def put(self, body: bytes) -> str:
+        """Keeps the bytes until the next fact of the call."""
+        key = hashlib.sha256(body).hexdigest()
+        self.staged[key] = body
+        return key
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes, staged or stored."""
+        return self.staged.get(key) or self._store.blob(key)
+
+    def take(self) -> dict[str, bytes]:
+        """What is staged; nothing is staged afterwards."""
+        staged, self.staged = self.staged, {}
+        return staged
+
+
+class Work:
+    """A call that is being worked on: its tool, its kit and its staged blobs."""
+
+    def __init__(self, drive: Drive, state: CallState, tool: Tool) -> None:
+        self.drive = drive
+        self.tool = tool
+        self.id = state.call.id
+        self.args = state.args or {}
+        self.blobs = StagedBlobs(drive)
+        self.kit = Kit(self.id, drive.runtime, self.blobs, self._progress)
+
+    def _progress(self, text: str) -> None:
+        self.drive.context.hub.signal(Progress(self.drive.stream, self.id, text))
+
+    async def finish(self, observation: Observation, settled: bool = False) -> None:
+        """Reports what came of the call."""
+        world = self.drive.context.world
+        world.point("call-done")
+        await self.drive.write(
+            calls.FinishCall(self.drive.stream, self.id, observation, settled),
+            blobs=self.blobs.take(),
+        )
+        world.point("call-finished")
+
+    async def discard(self, note: Note) -> None:
+        """Gives back what the runtime keeps for a call that is over."""
+        spool = note.data.get("spool")
+        if spool:
+            await self.drive.runtime.discard(spool)
+
+
+async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
+    """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
+    state = _open(drive, step.call)
+    if state is None:
+        return
+    found = _tool(drive, state)
+    if isinstance(found, Observation):
+        await _report(drive, step.call, found)
+        return
+    work = Work(drive, state, found)
+    try:
+        claims = await found.claims(work.args, drive.runtime)
+        judge = calls.JudgeCall(drive.stream, step.call, claims)
+        if not _has_turn(drive, state, claims):
+            await drive.write(judge)
+            return
+        note = await found.note(work.args, work.kit)
+    except ToolError as error:
+        await _report(drive, step.call, Observation("error", str(error)))
+        return
+    drive.context.world.point("call-noted")
+    start = calls.StartCall(drive.stream, step.call, _encode(note))
+    written = await drive.write(judge, start, blobs=work.blobs.take())
+    if written.done < 2:
+        await work.discard(note)
+        return
+    await _run(work, note)
+
+
+async def run_call(drive: Drive, step: loop.RunCall) -> None:
+    """Starts a call that is allowed, and does it."""
+    state = _open(drive, step.call)
+    found = _tool(drive, state) if state else None
+    if state is None or found is None:
+        return
+    if isinstance(found, Observation):
+        await _report(drive, step.call, found)
+        return
+    work = Work(drive, state, found)
+    try:
+        note = await found.note(work.args, work.kit)
+    except ToolError as error:
+        await _report(drive, step.call, Observation("error", str(error)))
+        return
+    drive.context.world.point("call-noted")
+    await _start(work, note)
+
+
+async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
+    """Finds out what became of a call whose process died; runs it only if it never happened."""
+    state = _open(drive, step.call)
+    found = _tool(drive, state) if state else None
+    if state is None or found is None:
+        return
+    if isinstance(found, Observation):
+        why = f"its tool {state.call.name} is not there any more"
+        await _report(drive, step.call, Observation("unknown", why), settled=True)
+        return
+    work = Work(drive, state, found)
+    note = _decode(state)
+    try:
+        outcome = await found.settle(work.args, work.kit, note)
+    except ToolError as error:
+        outcome = OutcomeUnknown(str(error))
+    if isinstance(outcome, Again):
+        await _start(work, note)
+    elif isinstance(outcome, Deferred):
+        await drive.write(calls.DeferCall(drive.stream, step.call, outcome.question))
+    elif isinstance(outcome, OutcomeUnknown):
+        text = f"outcome unknown: {outcome.why}"
+        await work.finish(Observation("unknown", text), settled=True)
+    else:
+        await work.finish(outcome, settled=True)
+        await work.discard(note)
+
+
+async def stop_call(drive: Drive, step: loop.StopCall) -> None:
+    """Ends a running call; what it reports by itself is kept, else it counts as cancelled."""
+    state = _open(drive, step.call)
+    if state is None:
+        return
+    task = _task_of(drive, step.call)
+    note = _decode(state)
+    if note.data.get("spool"):
+        await drive.runtime.kill(note.data["spool"])
+    elif task is not None:
+        task.cancel()
+    if task is not None:
+        await asyncio.wait([task])
+    if _open(drive, step.call) is None:
+        return
+    found = _tool(drive, state)
+    ended = Observation("cancelled", "interrupted while it ran")
+    if not isinstance(found, Observation):
+        outcome = await found.settle(state.args or {}, Work(drive, state, found).kit, note)
+        if isinstance(outcome, Observation):
+            ended = outcome
+        elif isinstance(outcome, OutcomeUnknown):
+            ended = Observation("unknown", f"interrupted; outcome unknown: {outcome.why}")
+    await _report(drive, step.call, ended)
+
+
+async def _start(work: Work, note: Note) -> None:
+    start = calls.StartCall(work.drive.stream, work.id, _encode(note))
+    try:
+        await work.drive.write(start, blobs=work.blobs.take())
+    except Refused:
+        await work.discard(note)  # the policy changed, or the run is being stopped
+        return
+    await _run(work, note)
+
+
+async def _run(work: Work, note: Note) -> None:
+    """Does what the call asks. Everything that goes wrong becomes its observation."""
+    work.drive.context.world.point("call-started")
+    try:
+        outcome = await work.tool.run(work.args, work.kit, note)
+    except ToolError as error:
+        outcome = Observation("error", str(error))
+    except Exception as error:
+        outcome = Observation("error", f"the tool failed: {type(error).__name__}: {error}")
+    if isinstance(outcome, Deferred):
+        await work.drive.write(calls.DeferCall(work.drive.stream, work.id, outcome.question))
+        return
+    await work.finish(outcome)
+    await work.discard(note)
+
+
+def _open(drive: Drive, call: str) -> CallState | None:
+    """The call's state while it still needs an observation."""
+    run = drive.state.run
+    state = run.calls.get(call) if run else None
+    return state if state is not None and state.open else None
+
+
+def _tool(drive: Drive, state: CallState) -> Tool | Observation:
+    """The call's tool, or why it cannot be called."""
+    call = state.call
+    tool = drive.context.means.tool(call.name)
+    if tool is None:
+        names = [spec.name for spec in drive.prompt.tools]
+        near = get_close_matches(call.name.lower(), names, 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"
+        return Observation("error", f"there is no tool {call.name!r}{hint}")
+    if state.args is None:
+        return Observation(
+            "error", "the arguments are not a JSON object (or were cut off); the call was not run"
+        )
+    return tool
+
+
+def _has_turn(drive: Drive, state: CallState, claims: policy.Claims) -> bool:
+    """Whether the call may be started by the write that judges it."""
+    verdict = policy.judge(claims, drive.state.rules, drive.state.mode)
+    if verdict.decision != "allow" or drive.state.run is None:
+        return False
+    first = drive.state.run.open_calls()[0] is state
+    return first or claims.effect not in ("write", "execute")
+
+
+def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
+    """The task that works on this call, other than the one that asks."""
+    for step, task in drive.running.items():
+        if getattr(step, "call", None) == call and task is not asyncio.current_task():
+            return task
+    return None
+
+
+async def _report(
+    drive: Drive, call: str, observation: Observation, settled: bool = False
+) -> None:
+    await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
+
+
+def _encode(note: Note) -> dict[str, object]:
+    return {**note.data, "blobs": list(note.blobs)} if note.blobs else note.data
+
+
+def _decode(state: CallState) -> Note:
+    data = dict(state.note)
+    return Note(data, tuple(data.pop("blobs", ())))

@@ -1,0 +1,85 @@
+"""Asks the model: one attempt, from the prompt to the reply, its failure or its interruption."""
+
+import asyncio
+
+from tuiagent.engine.drive import Drive
+from tuiagent.engine.retry import retry_at
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.errors import ProviderError, Refused
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.loop import CallModel
+from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
+from tuiagent.kernel.session import RebasePrompt
+
+
+async def call_model(drive: Drive, step: CallModel) -> None:
+    """Begins an attempt, streams it as signals, and reports how it ended."""
+    try:
+        await drive.write(*_opening(drive))
+    except Refused:
+        return  # something happened in between: the loop asks again
+    attempt = drive.state.run.attempt if drive.state.run else None
+    if attempt is None or attempt.fence != drive.fence:
+        return
+    drive.context.world.point("attempt-started")
+    assembly = Assembly(attempt.id)
+    try:
+        await _stream(drive, assembly)
+    except ProviderError as error:
+        await _fail(drive, assembly, error)
+        return
+    except asyncio.CancelledError:
+        if drive.state.run is not None and drive.state.run.stopping:
+            await drive.write(runs.InterruptReply(drive.stream, attempt.id, assembly.text))
+            return
+        raise
+    drive.context.world.point("reply-arrived")
+    await drive.write(runs.ReceiveReply(drive.stream, attempt.id, assembly.reply()))
+    drive.context.world.point("reply-received")
+
+
+def _opening(drive: Drive) -> list[Intent]:
+    """The intents that begin an attempt, with a new epoch before it where one is due."""
+    state = drive.state
+    intents: list[Intent] = []
+    if not state.epoch or state.epoch_model != state.model:
+        reason = "first" if not state.epoch else "model changed"
+        means = drive.context.means
+        system = means.system(drive.opened) if not state.epoch else drive.prompt.system
+        tools = means.tools() if not state.epoch else drive.prompt.tools
+        intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools))
+    intents.append(runs.StartAttempt(drive.stream))
+    return intents
+
+
+async def _stream(drive: Drive, assembly: Assembly) -> None:
+    """Takes the parts as they arrive. Raises ProviderError, also for a stream without an end."""
+    state = drive.state
+    provider = drive.context.means.provider(state.model, drive.opened)
+    hub = drive.context.hub
+    text = thoughts = 0
+    async for part in provider.stream(drive.prompt.prompt()):
+        assembly.add(part)
+        if isinstance(part, TextPart):
+            hub.signal(runs.Delta(drive.stream, assembly.attempt, text, part.text))
+            text += len(part.text)
+        elif isinstance(part, ReasoningPart) and part.text:
+            hub.signal(runs.Delta(drive.stream, assembly.attempt, thoughts, part.text, True))
+            thoughts += len(part.text)
+    if assembly.stop is None:
+        raise ProviderError("cut", "the model's answer ended without its final event")
+
+
+async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
+    """Keeps the failure and when to try again."""
+    world = drive.context.world
+    failures = drive.state.run.failures if drive.state.run else 0
+    again = retry_at(error, failures, world.now(), world.random())
+    text = str(error)
+    if again is None and error.retryable:
+        text = f"{text} (given up after {failures + 1} attempts)"
+    await drive.write(
+        runs.FailAttempt(
+            drive.stream, assembly.attempt, error.kind, text, again, assembly.text
+        )
+    )

@@ -1,0 +1,157 @@
+"""Drives sessions: claims them, starts each step once, stops and releases."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tuiagent.engine.drive import Context, Drive
+from tuiagent.engine.steps import calls, model
+from tuiagent.kernel import loop
+from tuiagent.kernel.call import FinishCall
+from tuiagent.kernel.errors import Fenced, Refused, StoreError
+from tuiagent.kernel.loop import Step, next_steps
+from tuiagent.kernel.message import Observation
+from tuiagent.kernel.run import EndRun, FailAttempt, InterruptReply
+
+LOG = logging.getLogger("tuiagent.worker")
+
+
+async def stop_attempt(drive: Drive, step: loop.StopAttempt) -> None:
+    """Cancels the model call; when no task of ours makes it, keeps that it was interrupted."""
+    for other, task in drive.running.items():
+        if isinstance(other, loop.CallModel):
+            task.cancel()
+            await asyncio.wait([task])
+    run = drive.state.run
+    if run is not None and run.attempt is not None:
+        await drive.write(InterruptReply(drive.stream, run.attempt.id, ""))
+
+
+async def end_run(drive: Drive, step: loop.EndRun) -> None:
+    """Closes a run that was stopped."""
+    await drive.write(EndRun(drive.stream))
+
+
+PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
+    loop.CallModel: model.call_model,
+    loop.JudgeCall: calls.judge_call,
+    loop.RunCall: calls.run_call,
+    loop.SettleCall: calls.settle_call,
+    loop.StopAttempt: stop_attempt,
+    loop.StopCall: calls.stop_call,
+    loop.EndRun: end_run,
+}
+
+
+async def _give_up(drive: Drive, step: Step, error: str) -> None:
+    """A performer broke: what it worked on ends visibly instead of being tried for ever."""
+    attempt = drive.state.run.attempt if drive.state.run else None
+    call = getattr(step, "call", None)
+    text = f"a defect in tuiagent: {error}"
+    if call is not None:
+        await drive.write(FinishCall(drive.stream, call, Observation("unknown", text)))
+    elif attempt is not None:
+        await drive.write(FailAttempt(drive.stream, attempt.id, "internal", text))
+
+
+class Worker:
+    """All the sessions that this process drives."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._drives: dict[str, asyncio.Task[None]] = {}
+        self.failed: dict[str, str] = {}
+        """Why a session is not driven any more, such as a full disk."""
+
+    @property
+    def driving(self) -> list[str]:
+        """The streams that are driven here."""
+        return list(self._drives)
+
+    async def adopt(self, stream: str) -> bool:
+        """Drives a session from here on; False while another living process does."""
+        if stream in self._drives:
+            return True
+        claim = await self._context.journal.claim(stream)
+        if claim is None:
+            return False
+        if stream not in self._drives:
+            drive = Drive(stream, claim.fence, self._context)
+            self._drives[stream] = asyncio.create_task(self._drive(drive), name=stream)
+        return True
+
+    async def close(self) -> None:
+        """Stops driving; what is running stays as the journal says, for whoever comes next."""
+        tasks = list(self._drives.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drive(self, drive: Drive) -> None:
+        """Follows one session until another owner has it or this process ends."""
+        hub = self._context.hub
+        hub.listen(drive.stream, drive.seen)
+        try:
+            for event in self._context.journal.events(drive.stream):
+                drive.seen(event)
+            while True:
+                await self._turn(drive)
+        except Fenced:
+            LOG.info("%s is driven by another process now", drive.stream)
+        except StoreError as error:
+            self.failed[drive.stream] = str(error)
+            LOG.error("%s stopped: %s", drive.stream, error)
+        finally:
+            hub.listen(drive.stream, None)
+            self._drives.pop(drive.stream, None)
+            for task in drive.running.values():
+                task.cancel()
+            await asyncio.gather(*drive.running.values(), return_exceptions=True)
+
+    async def _turn(self, drive: Drive) -> None:
+        """Starts what is next, and waits until something happens."""
+        world = self._context.world
+        drive.news.clear()
+        until: float | None = None
+        for step in next_steps(drive.state, drive.fence, world.now()):
+            if isinstance(step, loop.Wait):
+                until = step.until
+            elif step not in drive.running:
+                task = asyncio.create_task(self._perform(drive, step))
+                drive.running[step] = task
+        news = asyncio.create_task(drive.news.wait())
+        waits: set[asyncio.Task[Any]] = {news, *drive.running.values()}
+        if until is not None:
+            waits.add(asyncio.create_task(world.sleep(until - world.now())))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits.difference(drive.running.values()):
+                task.cancel()
+        self._reap(drive)
+
+    def _reap(self, drive: Drive) -> None:
+        """Takes finished tasks off; passes on what ends the drive."""
+        for step, task in list(drive.running.items()):
+            if not task.done():
+                continue
+            del drive.running[step]
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, Fenced | StoreError):
+                raise error
+
+    async def _perform(self, drive: Drive, step: Step) -> None:
+        """Performs one step; a refusal means that something else happened first."""
+        version = drive.version
+        try:
+            await PERFORM[type(step)](drive, step)
+        except Refused as refusal:
+            LOG.info("%s: %s: %s", drive.stream, step, refusal)
+        except (Fenced, StoreError):
+            raise
+        except Exception as error:
+            LOG.exception("%s: %s failed", drive.stream, step)
+            await _give_up(drive, step, f"{type(error).__name__}: {error}")
+        if drive.version == version and step in next_steps(drive.state, drive.fence, 0.0):
+            await drive.news.wait()

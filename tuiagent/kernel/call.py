@@ -1,0 +1,310 @@
+"""A tool call from the model's wish to its observation: facts, intents, decide and fold."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.kernel import policy
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.message import Call, Observation, Question
+from tuiagent.kernel.policy import Claims, Rule, Verdict
+
+# ---------------------------------------------------------------- facts
+
+
+class CallJudged(Fact, frozen=True):
+    """Policy said whether the call may run."""
+
+    call: str
+    verdict: Verdict
+    claims: Claims
+    digest: str
+    """What an approval binds to: arguments, folder, and what was there."""
+    revision: int
+    """The policy's revision it was judged under."""
+
+
+class ApprovalAnswered(Fact, frozen=True):
+    """A person allowed or refused the call."""
+
+    call: str
+    digest: str
+    allow: bool
+    reason: str = ""
+
+
+class RuleGranted(Fact, frozen=True):
+    """A rule holds in this session from now on."""
+
+    rule: Rule
+
+
+class RuleRevoked(Fact, frozen=True):
+    """A rule of this session holds no more."""
+
+    rule: Rule
+
+
+class CallAmended(Fact, frozen=True):
+    """A person changed the arguments before allowing the call."""
+
+    call: str
+    args: dict[str, Any]
+
+
+class CallStarted(Fact, frozen=True):
+    """The call's effect may happen from here on."""
+
+    call: str
+    fence: int
+    note: dict[str, Any] = {}
+    """What the tool needs to settle the call."""
+
+
+class CallDeferred(Fact, frozen=True):
+    """The call waits for a person's answer."""
+
+    call: str
+    question: Question
+
+
+class CallFinished(Fact, frozen=True):
+    """What came of the call; there is exactly one of these for each call."""
+
+    call: str
+    observation: Observation
+    settled: bool = False
+    """Found out after the process that started it had died."""
+
+
+class OutcomeResolved(Fact, frozen=True):
+    """A person said what had become of a call whose outcome was unknown."""
+
+    call: str
+    how: str
+    """verified, redo or rollback."""
+    text: str = ""
+
+
+# ---------------------------------------------------------------- intents
+
+
+class JudgeCall(Intent, frozen=True):
+    """A tool found out what its call would touch: may it?"""
+
+    call: str
+    claims: Claims
+
+
+class AnswerApproval(Intent, frozen=True):
+    """Allow or refuse a call, perhaps with other arguments, perhaps with a rule for later ones."""
+
+    call: str
+    digest: str
+    allow: bool
+    reason: str = ""
+    grant: str = ""
+    """A rule such as `shell(git status)` that holds for the rest of the session."""
+    args: dict[str, Any] | None = None
+
+
+class RevokeRule(Intent, frozen=True):
+    """Take a granted rule back."""
+
+    rule: str
+
+
+class StartCall(Intent, frozen=True):
+    """The engine is about to run the call."""
+
+    call: str
+    note: dict[str, Any] = {}
+
+
+class DeferCall(Intent, frozen=True):
+    """The call needs a person's answer."""
+
+    call: str
+    question: Question
+
+
+class FinishCall(Intent, frozen=True):
+    """The call has an observation."""
+
+    call: str
+    observation: Observation
+    settled: bool = False
+
+
+class AnswerQuestion(Intent, frozen=True):
+    """Answer a question that a call asked."""
+
+    call: str
+    text: str
+
+
+class ResolveOutcome(Intent, frozen=True):
+    """Say what became of a call whose outcome is unknown: verified, redo or rollback."""
+
+    call: str
+    how: str
+    text: str = ""
+
+
+# ---------------------------------------------------------------- state
+
+
+class CallState(Struct):
+    """A call of the reply that is being worked on."""
+
+    call: Call
+    phase: str = "proposed"
+    """proposed, asked, allowed, started, deferred or done."""
+    args: dict[str, Any] | None = None
+    effect: str = ""
+    digest: str = ""
+    covered: str = ""
+    """The digest that a person allowed; `*` after an amendment, until it is judged again."""
+    revision: int = -1
+    fence: int = 0
+    note: dict[str, Any] = {}
+    amended: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether the call still needs an observation."""
+        return self.phase != "done"
+
+
+def digest(name: str, args: dict[str, Any] | None, claims: Claims) -> str:
+    """What an approval binds to."""
+    return hashlib.sha256(msgspec.json.encode([name, args, claims])).hexdigest()
+
+
+def decide_judge(
+    state: CallState, intent: JudgeCall, rules: tuple[Rule, ...], mode: str, revision: int
+) -> list[Fact]:
+    """The verdict; a refused call is finished with its reason."""
+    stale = state.phase in ("allowed", "asked") and state.revision != revision
+    if state.phase != "proposed" and not stale:
+        raise Refused(f"call {intent.call} was judged before")
+    claims = intent.claims
+    mark = digest(state.call.name, state.args, claims)
+    verdict = policy.judge(claims, rules, mode)
+    if verdict.decision == "ask" and state.covered in ("*", mark):
+        verdict = Verdict("allow", "approval", "a person allowed exactly this", offer=verdict.offer)
+    facts: list[Fact] = [CallJudged(intent.call, verdict, claims, mark, revision)]
+    if verdict.decision == "deny":
+        text = f"refused: {verdict.reason}"
+        facts.append(CallFinished(intent.call, Observation("denied", text)))
+    return facts
+
+
+def decide_answer(state: CallState, intent: AnswerApproval, at: At, agent: str) -> list[Fact]:
+    """A person's answer; the first one wins, and it counts only for what was shown."""
+    if at.fence or at.actor == agent:
+        raise Refused("nobody answers their own request")
+    if state.phase != "asked":
+        raise Refused(f"call {intent.call} does not wait for an approval (it is {state.phase})")
+    if intent.digest != state.digest:
+        raise Refused("this is not what was shown: the call has changed since; look again")
+    answered = ApprovalAnswered(intent.call, intent.digest, intent.allow, intent.reason)
+    if not intent.allow:
+        reason = f": {intent.reason}" if intent.reason else ""
+        refusal = Observation("denied", f"refused by {at.actor}{reason}")
+        return [answered, CallFinished(intent.call, refusal)]
+    facts: list[Fact] = [answered]
+    if intent.args is not None and intent.args != state.args:
+        facts.append(CallAmended(intent.call, intent.args))
+    if intent.grant:
+        facts.append(RuleGranted(policy.parse_rule(intent.grant, source="session")))
+    return facts
+
+
+def decide_start(state: CallState, intent: StartCall, at: At, revision: int) -> list[Fact]:
+    """Only what is allowed now, under the present policy, by the present owner, may start."""
+    if not at.fence:
+        raise Refused("only the session's owner starts calls")
+    again = state.phase == "started" and state.fence != at.fence
+    if state.phase != "allowed" and not again:
+        raise Refused(f"call {intent.call} may not start: it is {state.phase}")
+    if state.revision != revision and not again:
+        raise Refused("the policy has changed since the call was judged")
+    return [CallStarted(intent.call, at.fence, intent.note)]
+
+
+def decide_defer(state: CallState, intent: DeferCall) -> list[Fact]:
+    """A running call begins to wait for a person."""
+    if state.phase != "started":
+        raise Refused(f"call {intent.call} does not run")
+    return [CallDeferred(intent.call, intent.question)]
+
+
+def decide_question(state: CallState, intent: AnswerQuestion, at: At, agent: str) -> list[Fact]:
+    """A person's answer is the call's observation."""
+    if state.phase != "deferred":
+        raise Refused(f"call {intent.call} asks nothing")
+    if at.fence or at.actor == agent:
+        raise Refused("nobody answers their own question")
+    return [CallFinished(intent.call, Observation("ok", intent.text))]
+
+
+def decide_finish(state: CallState, intent: FinishCall, at: At) -> list[Fact]:
+    """One observation for each call, never two."""
+    if not at.fence:
+        raise Refused("only the session's owner reports what came of a call")
+    if not state.open:
+        raise Refused(f"call {intent.call} has its observation already")
+    if state.phase in ("asked", "deferred") and intent.observation.status == "ok":
+        raise Refused(f"call {intent.call} waits for a person")
+    observation = intent.observation
+    if state.amended:
+        text = f"[a person changed the arguments to {encode(state.args)}]\n{observation.text}"
+        observation = msgspec.structs.replace(observation, text=text)
+    return [CallFinished(intent.call, observation, intent.settled)]
+
+
+def encode(value: object) -> str:
+    """The value as JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+FOLDED: tuple[type[Fact], ...] = (
+    CallJudged,
+    ApprovalAnswered,
+    CallAmended,
+    CallStarted,
+    CallDeferred,
+    CallFinished,
+)
+
+
+def fold(state: CallState, fact: Fact) -> None:
+    """Applies one of this module's facts to the call it is about."""
+    if isinstance(fact, CallJudged):
+        state.phase = {"allow": "allowed", "ask": "asked"}.get(fact.verdict.decision, "proposed")
+        state.digest = fact.digest
+        state.revision = fact.revision
+        state.effect = fact.claims.effect
+        if state.covered == "*":
+            state.covered = fact.digest
+    elif isinstance(fact, ApprovalAnswered):
+        if fact.allow:
+            state.phase = "allowed"
+            state.covered = fact.digest
+    elif isinstance(fact, CallAmended):
+        state.phase = "proposed"
+        state.args = fact.args
+        state.covered = "*"
+        state.amended = True
+    elif isinstance(fact, CallStarted):
+        state.phase = "started"
+        state.fence = fact.fence
+        state.note = fact.note
+    elif isinstance(fact, CallDeferred):
+        state.phase = "deferred"
+    elif isinstance(fact, CallFinished):
+        state.phase = "done"

@@ -1,0 +1,93 @@
+"""Facts to bytes and back, in two steps: an envelope that everyone can read, then its body."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Erased, Event, Fact, Intent, Unknown
+
+
+class Draft(Struct, frozen=True):
+    """A fact as bytes, before it has a place."""
+
+    kind: str
+    shape: int
+    body: bytes
+    refs: tuple[str, ...] = ()
+    """Hashes of the blobs that this fact needs."""
+
+
+class Record(Struct, frozen=True):
+    """A fact in its place, as it is stored and chained."""
+
+    position: int
+    stream: str
+    version: int
+    at: float
+    actor: str
+    kind: str
+    shape: int
+    body: bytes | None
+    """None when it was erased; its hash stays."""
+    body_hash: bytes
+    """SHA-256 of the body."""
+    hash: bytes
+    """The chain up to here: see kernel.audit.link."""
+
+
+class Codec:
+    """Knows every kind of fact and intent by name."""
+
+    def __init__(self, facts: Iterable[type[Fact]], intents: Iterable[type[Intent]]) -> None:
+        self._facts = {kind.__name__: kind for kind in facts}
+        self._intents = {kind.__name__: kind for kind in intents}
+        self._decoders: dict[str, msgspec.json.Decoder[Fact]] = {}
+        self._encode = msgspec.json.Encoder().encode
+
+    def draft(self, fact: Fact, refs: tuple[str, ...] = ()) -> Draft:
+        """The fact's kind, shape and body."""
+        if isinstance(fact, Unknown | Erased):
+            raise TuiagentError(f"a fact of kind {fact.kind} can be kept but not written again")
+        return Draft(type(fact).__name__, type(fact).shape, self._encode(fact), refs)
+
+    def event(self, record: Record) -> Event:
+        """The record's fact in its place; an unknown kind or a newer shape becomes Unknown."""
+        fact = self._fact(record.kind, record.shape, record.body)
+        return Event(
+            record.position, record.stream, record.version, record.at, record.actor, fact
+        )
+
+    def _fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
+        if body is None:
+            return Erased(kind)
+        known = self._facts.get(kind)
+        if known is None or shape > known.shape:
+            return Unknown(kind, body)
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = msgspec.json.Decoder(known)
+        try:
+            return decoder.decode(body)
+        except msgspec.MsgspecError:
+            return Unknown(kind, body)
+
+    def intent_bytes(self, intent: Intent) -> bytes:
+        """The intent as JSON with its name, for a socket and for the hash of `once`."""
+        return self._encode({"intent": type(intent).__name__, "body": intent})
+
+    def intent(self, data: bytes) -> Intent:
+        """The intent in these bytes; raises TuiagentError when its name or shape is unknown."""
+        try:
+            envelope = msgspec.json.decode(data, type=_IntentEnvelope)
+            return msgspec.json.decode(envelope.body, type=self._intents[envelope.intent])
+        except KeyError as error:
+            raise TuiagentError(f"unknown intent {error}") from error
+        except msgspec.MsgspecError as error:
+            raise TuiagentError(f"an intent cannot be read: {error}") from error
+
+
+class _IntentEnvelope(Struct):
+    intent: str
+    body: msgspec.Raw

@@ -1,0 +1,135 @@
+"""Messages: what goes to a model and what comes back, in one shape for all providers."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Text(Struct, frozen=True, tag="text"):
+    """Words."""
+
+    text: str
+
+
+class Reasoning(Struct, frozen=True, tag="reasoning", omit_defaults=True):
+    """The model's thoughts; `details` (signatures) go back to the provider unchanged."""
+
+    text: str
+    details: dict[str, Any] = {}
+
+
+class Call(Struct, frozen=True, tag="call", omit_defaults=True):
+    """A tool call as the model wrote it."""
+
+    id: str
+    """Ours, unique in the session: `<attempt>.<n>`."""
+    name: str
+    args: dict[str, Any] | None = None
+    """None when the arguments were not a JSON object; then `raw` holds what came."""
+    raw: str = ""
+    provider_id: str = ""
+    """The provider's own id, which it expects back."""
+
+
+Block = Text | Reasoning | Call
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens of one reply; `input` includes what was read from or written to the cache."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """One whole answer of a model."""
+
+    blocks: tuple[Block, ...]
+    stop: str = "end"
+    """end, calls, length, refusal, filter, or the provider's own word."""
+    usage: Usage | None = None
+    model: str = ""
+    """The model that says it answered."""
+
+    @property
+    def text(self) -> str:
+        """The words of the answer, joined."""
+        return "".join(b.text for b in self.blocks if isinstance(b, Text))
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The tool calls, in the order in which they were written."""
+        return tuple(b for b in self.blocks if isinstance(b, Call))
+
+
+class Diff(Struct, frozen=True, tag="diff", omit_defaults=True):
+    """A change of one file, for people; `before` and `after` are blob hashes, "" for no file."""
+
+    path: str
+    unified: str
+    before: str = ""
+    after: str = ""
+
+
+class Command(Struct, frozen=True, tag="command", omit_defaults=True):
+    """A command that ran, for people."""
+
+    command: str
+    exit: int | None
+    seconds: float = 0.0
+    dropped: int = 0
+    """Bytes of output that were not kept."""
+
+
+class Question(Struct, frozen=True, tag="question", omit_defaults=True):
+    """Something a person is asked."""
+
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+Display = Text | Diff | Command | Question
+
+
+class Observation(Struct, frozen=True, omit_defaults=True):
+    """What came of a call."""
+
+    status: str
+    """ok, error, denied, cancelled or unknown."""
+    text: str
+    """What the model reads."""
+    blocks: tuple[Display, ...] = ()
+    """What people see, where it is more than the text."""
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """One message to a model; `role` is user, assistant or tool."""
+
+    role: str
+    blocks: tuple[Block, ...] = ()
+    call: Call | None = None
+    """The call that a tool message answers."""
+    failed: bool = False
+
+
+class ToolSpec(Struct, frozen=True):
+    """A tool as a model is told of it; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Prompt(Struct, frozen=True):
+    """Everything one request holds, whatever the provider."""
+
+    model: str
+    """The provider's own name of the model."""
+    system: str
+    tools: tuple[ToolSpec, ...]
+    messages: tuple[Message, ...]
+    cache_key: str = ""
+    """Stable per session, for providers that route by it."""

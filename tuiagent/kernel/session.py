@@ -1,0 +1,403 @@
+"""A session: its folder, prompts, epochs, mode and rules, and the run that is going on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.call import CallState
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At, Fact, Intent, Unknown
+from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.policy import MODES, Rule, parse_rule
+from tuiagent.kernel.run import TURNS, Run
+
+# ---------------------------------------------------------------- facts
+
+
+class SessionOpened(Fact, frozen=True):
+    """A session began, in a folder, with the environment that its commands run in."""
+
+    folder: str
+    model: str
+    """PROVIDER/MODEL."""
+    mode: str
+    environment: dict[str, str] = {}
+    """Allow-listed names only; never a secret."""
+    credentials: dict[str, str] = {}
+    """Where the key of each provider comes from (`env:OPENAI_API_KEY`), never the key."""
+    endpoints: dict[str, str] = {}
+    """The base URL of each provider, where it is not the usual one."""
+    rules: tuple[Rule, ...] = ()
+    agent: str = "agent"
+    """The actor that the session's own steps are done by."""
+
+
+class PromptSubmitted(Fact, frozen=True):
+    """Somebody said something to the agent."""
+
+    prompt: str
+    text: str
+    steer: bool = False
+    """For the run that is going on, before its next model call; else it waits its turn."""
+    turns: int = TURNS
+
+
+class PromptWithdrawn(Fact, frozen=True):
+    """A waiting prompt was taken back."""
+
+    prompt: str
+
+
+class PromptRebased(Fact, frozen=True):
+    """A new epoch: system text, tools and model are fixed until the next one."""
+
+    epoch: int
+    reason: str
+    model: str
+    system: str
+    tools: tuple[ToolSpec, ...]
+
+
+class ModeChanged(Fact, frozen=True):
+    """Another mode holds for calls judged from here on."""
+
+    mode: str
+
+
+class ModelChanged(Fact, frozen=True):
+    """Another model answers from the next model call on."""
+
+    model: str
+
+
+# ---------------------------------------------------------------- intents
+
+
+class OpenSession(Intent, frozen=True):
+    """Begin a session."""
+
+    opened: SessionOpened
+
+
+class SubmitPrompt(Intent, frozen=True):
+    """Say something to the agent; opens no session by itself."""
+
+    prompt: str
+    text: str
+    steer: bool = False
+    turns: int = TURNS
+
+
+class WithdrawPrompt(Intent, frozen=True):
+    """Take a waiting prompt back."""
+
+    prompt: str
+
+
+class RebasePrompt(Intent, frozen=True):
+    """Begin a new epoch."""
+
+    reason: str
+    model: str
+    system: str
+    tools: tuple[ToolSpec, ...]
+
+
+class ChangeMode(Intent, frozen=True):
+    """Let another mode hold."""
+
+    mode: str
+
+
+class ChangeModel(Intent, frozen=True):
+    """Let another model answer."""
+
+    model: str
+
+
+# ---------------------------------------------------------------- state
+
+
+class Session(Struct):
+    """What deciding needs to know of a session; never its history."""
+
+    opened: SessionOpened | None = None
+    model: str = ""
+    mode: str = ""
+    rules: tuple[Rule, ...] = ()
+    revision: int = 0
+    """Of the policy: rises with every change of mode or rules."""
+    epoch: int = 0
+    epoch_model: str = ""
+    run: Run | None = None
+    queue: list[PromptSubmitted] = field(default_factory=list)
+    """Prompts that wait for the run before them."""
+    prompts: set[str] = field(default_factory=set)
+    unresolved: set[str] = field(default_factory=set)
+    """Calls whose outcome is unknown and that no person has settled."""
+    unknown: int = 0
+    """Facts that this version does not understand: such a session is shown, never driven."""
+
+    @property
+    def agent(self) -> str:
+        """The actor that the session's own steps are done by."""
+        return self.opened.agent if self.opened else ""
+
+    def running(self) -> Run:
+        """The run that is going on. Raises Refused."""
+        if self.run is None:
+            raise Refused("no run is going on in this session")
+        return self.run
+
+    def call(self, call: str) -> CallState:
+        """The call of the newest reply with this id. Raises Refused."""
+        state = self.run.calls.get(call) if self.run else None
+        if state is None:
+            raise Refused(f"call {call} is not open")
+        return state
+
+
+# ---------------------------------------------------------------- decide
+
+
+def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
+    if state.opened:
+        raise Refused("the session is open already")
+    _known_mode(intent.opened.mode)
+    return [intent.opened]
+
+
+def _known_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+
+
+def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
+    if not state.opened:
+        raise Refused("there is no such session")
+    if intent.prompt in state.prompts:
+        raise Refused(f"prompt {intent.prompt} was submitted before")
+    if not intent.text.strip():
+        raise Refused("the prompt is empty")
+    running = state.run is not None
+    steer = intent.steer and running
+    submitted = PromptSubmitted(intent.prompt, intent.text, steer, intent.turns)
+    return [submitted] if running else [submitted, runs.RunStarted(intent.prompt, intent.turns)]
+
+
+def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
+    if all(waiting.prompt != intent.prompt for waiting in state.queue):
+        raise Refused(f"prompt {intent.prompt} does not wait any more")
+    return [PromptWithdrawn(intent.prompt)]
+
+
+def _rebase(state: Session, intent: RebasePrompt, at: At) -> list[Fact]:
+    epoch = state.epoch + 1
+    return [PromptRebased(epoch, intent.reason, intent.model, intent.system, intent.tools)]
+
+
+def _start_attempt(state: Session, intent: runs.StartAttempt, at: At) -> list[Fact]:
+    if not state.epoch or state.epoch_model != state.model:
+        raise Refused("the prompt has to be rebased first")
+    return runs.decide_start(state.running(), at)
+
+
+def _interrupt(state: Session, intent: runs.InterruptRun, at: At) -> list[Fact]:
+    facts = runs.decide_interrupt(state.running(), intent, at)
+    waiting = [*_unseen(state), *state.queue] if intent.cancel else []
+    return [*facts, *(PromptWithdrawn(prompt.prompt) for prompt in waiting)]
+
+
+def _then_next(state: Session, facts: list[Fact]) -> list[Fact]:
+    """When these facts end the run and a prompt waits, the next run begins with them."""
+    if facts and isinstance(facts[-1], runs.RunFinished):
+        waiting = [*_unseen(state), *state.queue]
+        if waiting:
+            return [*facts, runs.RunStarted(waiting[0].prompt, waiting[0].turns)]
+    return facts
+
+
+def _unseen(state: Session) -> list[PromptSubmitted]:
+    """Steering prompts that came too late for the run they were meant for."""
+    run = state.running()
+    late = [prompt for prompt in run.unseen if prompt != run.id]
+    return [PromptSubmitted(prompt, "", turns=run.limit) for prompt in late]
+
+
+def _change_mode(state: Session, intent: ChangeMode, at: At) -> list[Fact]:
+    _known_mode(intent.mode)
+    if at.actor == state.agent:
+        raise Refused("an agent does not change its own mode")
+    return [ModeChanged(intent.mode)] if intent.mode != state.mode else []
+
+
+def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
+    return [ModelChanged(intent.model)] if intent.model != state.model else []
+
+
+def _revoke(state: Session, intent: calls.RevokeRule, at: At) -> list[Fact]:
+    rule = parse_rule(intent.rule, source="session")
+    if rule not in state.rules:
+        raise Refused(f"no rule {intent.rule} was granted in this session")
+    return [calls.RuleRevoked(rule)]
+
+
+def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
+    found = state.call(intent.call)
+    _not_stopping(state)
+    return calls.decide_judge(found, intent, state.rules, state.mode, state.revision)
+
+
+def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
+    _not_stopping(state)
+    return calls.decide_start(state.call(intent.call), intent, at, state.revision)
+
+
+def _not_stopping(state: Session) -> None:
+    if state.running().stopping:
+        raise Refused("the run is being stopped")
+
+
+def _resolve(state: Session, intent: calls.ResolveOutcome, at: At) -> list[Fact]:
+    if intent.call not in state.unresolved:
+        raise Refused(f"the outcome of call {intent.call} is not in doubt")
+    if intent.how not in ("verified", "redo", "rollback"):
+        raise Refused("say verified, redo or rollback")
+    return [calls.OutcomeResolved(intent.call, intent.how, intent.text)]
+
+
+DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
+    OpenSession: _open,
+    SubmitPrompt: _submit,
+    WithdrawPrompt: _withdraw,
+    RebasePrompt: _rebase,
+    ChangeMode: _change_mode,
+    ChangeModel: _change_model,
+    runs.StartAttempt: _start_attempt,
+    runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i),
+    runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
+    runs.InterruptReply: lambda s, i, at: runs.decide_interrupt_reply(s.running(), i),
+    runs.InterruptRun: _interrupt,
+    runs.EndRun: lambda s, i, at: runs.decide_end(s.running()),
+    calls.JudgeCall: _judge,
+    calls.AnswerApproval: lambda s, i, at: calls.decide_answer(s.call(i.call), i, at, s.agent),
+    calls.RevokeRule: _revoke,
+    calls.StartCall: _start_call,
+    calls.DeferCall: lambda s, i, at: calls.decide_defer(s.call(i.call), i),
+    calls.FinishCall: lambda s, i, at: calls.decide_finish(s.call(i.call), i, at),
+    calls.AnswerQuestion: lambda s, i, at: calls.decide_question(s.call(i.call), i, at, s.agent),
+    calls.ResolveOutcome: _resolve,
+}
+
+
+def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
+    """The facts that this intent makes in this state. Raises Refused."""
+    if state.unknown:
+        raise Refused("a newer tuiagent wrote to this session; update to go on with it")
+    return _then_next(state, DECIDE[type(intent)](state, intent, at))
+
+
+# ---------------------------------------------------------------- fold
+
+
+def _fold_opened(state: Session, fact: SessionOpened) -> None:
+    state.opened = fact
+    state.model, state.mode, state.rules = fact.model, fact.mode, fact.rules
+
+
+def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
+    state.prompts.add(fact.prompt)
+    if fact.steer and state.run:
+        state.run.unseen.append(fact.prompt)
+    else:
+        state.queue.append(fact)
+
+
+def _fold_withdrawn(state: Session, fact: PromptWithdrawn) -> None:
+    state.queue = [waiting for waiting in state.queue if waiting.prompt != fact.prompt]
+    if state.run and fact.prompt in state.run.unseen:
+        state.run.unseen.remove(fact.prompt)
+
+
+def _fold_run_started(state: Session, fact: runs.RunStarted) -> None:
+    state.queue = [waiting for waiting in state.queue if waiting.prompt != fact.run]
+    state.run = Run(fact.run, fact.turns, unseen=[fact.run])
+
+
+def _fold_run_finished(state: Session, fact: runs.RunFinished) -> None:
+    state.queue = [*_unseen(state), *state.queue] if state.run else state.queue
+    state.run = None
+
+
+def _fold_rebased(state: Session, fact: PromptRebased) -> None:
+    state.epoch, state.epoch_model = fact.epoch, fact.model
+
+
+def _fold_mode(state: Session, fact: ModeChanged) -> None:
+    state.mode = fact.mode
+    state.revision += 1
+
+
+def _fold_model(state: Session, fact: ModelChanged) -> None:
+    state.model = fact.model
+
+
+def _fold_granted(state: Session, fact: calls.RuleGranted) -> None:
+    state.rules = (*state.rules, fact.rule)
+    state.revision += 1
+
+
+def _fold_revoked(state: Session, fact: calls.RuleRevoked) -> None:
+    state.rules = tuple(rule for rule in state.rules if rule != fact.rule)
+    state.revision += 1
+
+
+def _fold_run(state: Session, fact: Fact) -> None:
+    if state.run:
+        runs.fold(state.run, fact)
+
+
+def _fold_call(state: Session, fact: Any) -> None:
+    found = state.run.calls.get(fact.call) if state.run else None
+    if found:
+        calls.fold(found, fact)
+    if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
+        state.unresolved.add(fact.call)
+
+
+def _fold_resolved(state: Session, fact: calls.OutcomeResolved) -> None:
+    state.unresolved.discard(fact.call)
+
+
+def _fold_unknown(state: Session, fact: Unknown) -> None:
+    state.unknown += 1
+
+
+FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
+    SessionOpened: _fold_opened,
+    PromptSubmitted: _fold_submitted,
+    PromptWithdrawn: _fold_withdrawn,
+    PromptRebased: _fold_rebased,
+    ModeChanged: _fold_mode,
+    ModelChanged: _fold_model,
+    runs.RunStarted: _fold_run_started,
+    runs.RunFinished: _fold_run_finished,
+    **dict.fromkeys(runs.FOLDED, _fold_run),
+    **dict.fromkeys(calls.FOLDED, _fold_call),
+    calls.RuleGranted: _fold_granted,
+    calls.RuleRevoked: _fold_revoked,
+    calls.OutcomeResolved: _fold_resolved,
+}
+
+
+def fold(state: Session, fact: Fact) -> Session:
+    """The state after this fact; it changes the state it is given."""
+    apply = FOLD.get(type(fact))
+    if apply:
+        apply(state, fact)
+    elif isinstance(fact, Unknown):
+        _fold_unknown(state, fact)
+    return state

@@ -1,0 +1,3 @@
+"""What people write for agents to read: instructions, and later skills, commands and profiles."""
+
+TABLE = {"instructions": "tuiagent.library.instructions:system_text"}

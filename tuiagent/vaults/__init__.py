@@ -1,0 +1,3 @@
+"""Where keys come from."""
+
+TABLE = {"env": "tuiagent.vaults.env:Environment"}

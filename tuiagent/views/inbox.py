@@ -1,0 +1,95 @@
+"""The inbox: everything that waits for a person, of every session."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.message import Question
+from tuiagent.kernel.policy import Claims, Verdict
+
+
+class Waiting(Struct, frozen=True):
+    """One thing that a person is asked."""
+
+    stream: str
+    call: str
+    kind: str
+    """approval, question or outcome."""
+    at: float
+    tool: str = ""
+    args: dict[str, Any] | None = None
+    digest: str = ""
+    verdict: Verdict | None = None
+    claims: Claims | None = None
+    question: Question | None = None
+    text: str = ""
+
+
+class InboxView:
+    """What waits, by session and call, oldest first."""
+
+    kinds: frozenset[str] | None = frozenset(
+        {
+            "ReplyReceived",
+            "CallJudged",
+            "CallAmended",
+            "ApprovalAnswered",
+            "CallDeferred",
+            "CallFinished",
+            "OutcomeResolved",
+            "RunFinished",
+        }
+    )
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        self.waiting: dict[tuple[str, str], Waiting] = {}
+        self._calls: dict[tuple[str, str], tuple[str, dict[str, Any] | None]] = {}
+
+    def snapshot(self) -> list[Any]:
+        """The things that wait, oldest first."""
+        return list(self.waiting.values())
+
+    def apply(self, seen: Seen) -> list[tuple[str, str]]:
+        """Takes the next event; the (stream, call) pairs that changed."""
+        if not isinstance(seen, Event) or (self.key and seen.stream != self.key):
+            return []
+        fact, stream = seen.fact, seen.stream
+        if isinstance(fact, runs.ReplyReceived):
+            for call in fact.reply.calls:
+                self._calls[stream, call.id] = (call.name, call.args)
+            return []
+        if isinstance(fact, runs.RunFinished):
+            return self._forget(stream, fact.run)
+        place = (stream, getattr(fact, "call", ""))
+        name, args = self._calls.get(place, ("", None))
+        before = self.waiting.pop(place, None)
+        if isinstance(fact, calls.CallAmended):
+            self._calls[place] = (name, fact.args)
+        elif isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
+            self.waiting[place] = Waiting(
+                *place, "approval", seen.at, name, args, fact.digest, fact.verdict, fact.claims
+            )
+        elif isinstance(fact, calls.CallDeferred):
+            self.waiting[place] = Waiting(
+                *place, "question", seen.at, name, args, question=fact.question
+            )
+        elif isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
+            text = fact.observation.text
+            self.waiting[place] = Waiting(*place, "outcome", seen.at, name, args, text=text)
+        return [place] if before is not None or place in self.waiting else []
+
+    def _forget(self, stream: str, run: str) -> list[tuple[str, str]]:
+        """A run that is over asks nothing more; doubtful outcomes stay."""
+        places = [p for p in self._calls if p[0] == stream and p[1].startswith(run + ".")]
+        gone: list[tuple[str, str]] = []
+        for place in places:
+            waiting = self.waiting.get(place)
+            if waiting is None or waiting.kind != "outcome":
+                del self._calls[place]
+                if self.waiting.pop(place, None) is not None:
+                    gone.append(place)
+        return gone

@@ -1,0 +1,118 @@
+"""The prompt: a session as a model sees it. Within an epoch it only grows at its end."""
+
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel import session
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
+
+EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
+INTERRUPTED = "(The person interrupted you here.)"
+
+
+class PromptView:
+    """Collects messages; what a model call sees is settled when its attempt starts."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.model = ""
+        self.system = ""
+        self.tools: tuple[ToolSpec, ...] = ()
+        self.messages: list[Message] = []
+        self._texts: dict[str, str] = {}
+        self._prompts: list[str] = []
+        self._calls: tuple[Call, ...] = ()
+        self._observations: dict[str, Observation] = {}
+        self._notes: list[str] = []
+
+    def prompt(self) -> Prompt:
+        """The whole prompt as of the last attempt; the model is named without its provider."""
+        check(self.messages)
+        model = self.model.partition("/")[2]
+        return Prompt(model, self.system, self.tools, tuple(self.messages), self.stream)
+
+    def apply(self, seen: Seen) -> bool:
+        """Takes the next event; whether the messages grew."""
+        if not isinstance(seen, Event):
+            return False
+        fact = seen.fact
+        before = len(self.messages)
+        if isinstance(fact, session.PromptSubmitted):
+            self._texts[fact.prompt] = fact.text
+            if fact.steer:
+                self._prompts.append(fact.prompt)
+        elif isinstance(fact, runs.RunStarted):
+            if fact.run not in self._prompts:
+                self._prompts.append(fact.run)
+        elif isinstance(fact, session.PromptWithdrawn):
+            self._prompts = [prompt for prompt in self._prompts if prompt != fact.prompt]
+        elif isinstance(fact, session.PromptRebased):
+            self.model, self.system, self.tools = fact.model, fact.system, fact.tools
+        elif isinstance(fact, runs.AttemptStarted):
+            self._flush()
+        elif isinstance(fact, runs.ReplyReceived):
+            self._reply(fact)
+        elif isinstance(fact, calls.CallFinished):
+            self._observations[fact.call] = fact.observation
+        else:
+            self._note(fact)
+        return len(self.messages) > before
+
+    def _reply(self, fact: runs.ReplyReceived) -> None:
+        reply = fact.reply
+        if not reply.calls and not reply.text.strip():
+            self._notes.append(EMPTY)
+            return
+        self.messages.append(Message("assistant", reply.blocks))
+        self._calls = reply.calls
+
+    def _note(self, fact: object) -> None:
+        """What a person did beside the conversation, told at its end."""
+        if isinstance(fact, runs.ReplyInterrupted):
+            if fact.partial.strip():
+                self.messages.append(Message("assistant", (Text(fact.partial),)))
+        elif isinstance(fact, runs.InterruptRequested):
+            self._notes.append(INTERRUPTED)
+        elif isinstance(fact, session.ModeChanged):
+            self._notes.append(f"(The permission mode is now {fact.mode}.)")
+        elif isinstance(fact, calls.OutcomeResolved):
+            words = {
+                "verified": "checked it: the effect did happen",
+                "redo": "asks you to do it again",
+                "rollback": "has rolled it back",
+            }
+            more = f" {fact.text}" if fact.text else ""
+            self._notes.append(f"(About call {fact.call}: the person {words[fact.how]}.{more})")
+
+    def _flush(self) -> None:
+        """Settles what the attempt sees: observations in the order of the calls, notes, prompts."""
+        for call in self._calls:
+            observation = self._observations.pop(call.id)
+            failed = observation.status != "ok"
+            text = observation.text or "(no output)"
+            self.messages.append(Message("tool", (Text(text),), call, failed))
+        self._calls = ()
+        texts = [*self._notes, *(self._texts[prompt] for prompt in self._prompts)]
+        self.messages += [Message("user", (Text(text),)) for text in texts]
+        self._notes.clear()
+        self._prompts.clear()
+
+
+def check(messages: list[Message]) -> None:
+    """Raises TuiagentError when a provider would refuse this history."""
+    waiting: list[str] = []
+    for index, message in enumerate(messages):
+        if message.role == "tool":
+            if not waiting or message.call is None or message.call.id != waiting.pop(0):
+                raise TuiagentError(f"message {index} answers a call that does not wait for it")
+            continue
+        if waiting:
+            raise TuiagentError(f"call {waiting[0]} has no answer before message {index}")
+        if not message.blocks:
+            raise TuiagentError(f"message {index} is empty")
+        waiting = [block.id for block in message.blocks if isinstance(block, Call)]
+    if waiting:
+        raise TuiagentError(f"call {waiting[0]} has no answer")
+    if not messages or messages[0].role != "user":
+        raise TuiagentError("the conversation does not begin with a person's words")

@@ -1,0 +1,84 @@
+"""The sessions: what there is, and what each is doing."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel import session
+from tuiagent.kernel.event import Event, Seen
+
+
+class Row(Struct):
+    """One session."""
+
+    stream: str
+    folder: str
+    model: str
+    opened: float
+    changed: float
+    title: str = ""
+    """The first words that were said in it."""
+    status: str = "new"
+    """new, running, waiting, or as in RunFinished."""
+    prompts: int = 0
+    replies: int = 0
+    calls: int = 0
+    error: str = ""
+
+
+class SessionsView:
+    """All sessions, the one that changed last at the end."""
+
+    kinds: frozenset[str] | None = frozenset(
+        {
+            "SessionOpened",
+            "PromptSubmitted",
+            "RunStarted",
+            "ReplyReceived",
+            "CallJudged",
+            "CallDeferred",
+            "ApprovalAnswered",
+            "CallFinished",
+            "ModelChanged",
+            "RunFinished",
+        }
+    )
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        self.rows: dict[str, Row] = {}
+
+    def snapshot(self) -> list[Any]:
+        """The rows, the one that changed last at the end."""
+        return sorted(self.rows.values(), key=lambda row: row.changed)
+
+    def apply(self, seen: Seen) -> list[str]:
+        """Takes the next event; the streams whose rows changed."""
+        if not isinstance(seen, Event):
+            return []
+        fact = seen.fact
+        if isinstance(fact, session.SessionOpened):
+            self.rows[seen.stream] = Row(seen.stream, fact.folder, fact.model, seen.at, seen.at)
+            return [seen.stream]
+        row = self.rows.get(seen.stream)
+        if row is None:
+            return []
+        row.changed = seen.at
+        if isinstance(fact, session.PromptSubmitted):
+            row.prompts += 1
+            row.title = row.title or " ".join(fact.text.split())[:80]
+        elif isinstance(fact, runs.RunStarted | calls.ApprovalAnswered | calls.CallFinished):
+            row.status, row.error = "running", ""
+        elif isinstance(fact, runs.ReplyReceived):
+            row.replies += 1
+            row.calls += len(fact.reply.calls)
+        elif isinstance(fact, calls.CallJudged | calls.CallDeferred):
+            asks = isinstance(fact, calls.CallDeferred) or fact.verdict.decision == "ask"
+            row.status = "waiting" if asks else row.status
+        elif isinstance(fact, session.ModelChanged):
+            row.model = fact.model
+        elif isinstance(fact, runs.RunFinished):
+            row.status, row.error = fact.status, fact.error
+        return [seen.stream]

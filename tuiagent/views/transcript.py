@@ -1,0 +1,176 @@
+"""The transcript: a session as people read it, item by item."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel import session
+from tuiagent.kernel.event import Event, Seen, Unknown
+from tuiagent.kernel.message import Display, Reasoning
+from tuiagent.kernel.policy import Verdict
+
+
+class Item(Struct):
+    """One thing in the transcript, by its id."""
+
+    id: str
+    kind: str
+    """prompt, reply, call, notice or run."""
+    text: str = ""
+    status: str = ""
+    """prompt: queued, seen, withdrawn · reply: open, done, failed, interrupted · call: its phase
+    or the observation's status · run: as in RunFinished."""
+    at: float = 0.0
+    actor: str = ""
+    name: str = ""
+    """The tool's name."""
+    args: dict[str, Any] | None = None
+    verdict: Verdict | None = None
+    digest: str = ""
+    reasoning: str = ""
+    output: str = ""
+    blocks: tuple[Display, ...] = ()
+    usage: Any = None
+    seconds: float = 0.0
+
+
+class TranscriptView:
+    """All items of one session in order; an open reply grows with the signals."""
+
+    kinds: frozenset[str] | None = None
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.items: list[Item] = []
+        self._by_id: dict[str, Item] = {}
+
+    def snapshot(self) -> list[Any]:
+        """The items, in order."""
+        return list(self.items)
+
+    def apply(self, seen: Seen) -> list[str]:
+        """Takes the next event or signal of the session; the ids of the items that changed."""
+        if isinstance(seen, Event):
+            handler = getattr(self, "_" + seen.kind, None)
+            if handler is not None:
+                return handler(seen, seen.fact)
+            if isinstance(seen.fact, Unknown):
+                text = f"something that this version does not know ({seen.fact.kind})"
+                return self._add(Item(f"unknown.{seen.version}", "notice", text), seen)
+            return []
+        if isinstance(seen, runs.Delta):
+            return self._delta(seen)
+        if isinstance(seen, runs.Progress):
+            item = self._by_id.get(seen.call)
+            if item is not None and item.status == "started":
+                item.output += seen.text
+                return [item.id]
+        return []
+
+    def _add(self, item: Item, event: Event) -> list[str]:
+        item.at = event.at
+        item.actor = event.actor
+        self.items.append(item)
+        self._by_id[item.id] = item
+        return [item.id]
+
+    def _set(self, ident: str, **changes: Any) -> list[str]:
+        item = self._by_id.get(ident)
+        if item is None:
+            return []
+        for name, value in changes.items():
+            setattr(item, name, value)
+        return [ident]
+
+    def _delta(self, delta: runs.Delta) -> list[str]:
+        item = self._by_id.get(delta.attempt)
+        if item is None or item.status != "open":
+            return []
+        if delta.reasoning:
+            item.reasoning = item.reasoning[: delta.offset] + delta.text
+        else:
+            item.text = item.text[: delta.offset] + delta.text
+        return [item.id]
+
+    # ------------------------------------------------------------ one method for each kind of fact
+
+    def _SessionOpened(self, event: Event, fact: session.SessionOpened) -> list[str]:
+        text = f"{fact.model} in {fact.folder}, mode {fact.mode}"
+        return self._add(Item("opened", "notice", text), event)
+
+    def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
+        return self._add(Item(fact.prompt, "prompt", fact.text, "queued"), event)
+
+    def _PromptWithdrawn(self, event: Event, fact: session.PromptWithdrawn) -> list[str]:
+        return self._set(fact.prompt, status="withdrawn")
+
+    def _AttemptStarted(self, event: Event, fact: runs.AttemptStarted) -> list[str]:
+        run = fact.attempt.rpartition(".")[0]
+        seen = self._set(run, status="seen")
+        return seen + self._add(Item(fact.attempt, "reply", status="open"), event)
+
+    def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
+        again = "" if fact.retry_at is None else "; it is asked again"
+        text = f"{fact.kind}: {fact.error}{again}"
+        return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
+
+    def _ReplyReceived(self, event: Event, fact: runs.ReplyReceived) -> list[str]:
+        reply = fact.reply
+        thoughts = "".join(b.text for b in reply.blocks if isinstance(b, Reasoning))
+        changed = self._set(
+            fact.attempt, status="done", text=reply.text, reasoning=thoughts, usage=reply.usage
+        )
+        for call in reply.calls:
+            item = Item(call.id, "call", status="proposed", name=call.name, args=call.args)
+            item.text = call.raw
+            changed += self._add(item, event)
+        return changed
+
+    def _ReplyInterrupted(self, event: Event, fact: runs.ReplyInterrupted) -> list[str]:
+        return self._set(fact.attempt, status="interrupted", text=fact.partial, output=fact.why)
+
+    def _CallJudged(self, event: Event, fact: calls.CallJudged) -> list[str]:
+        status = {"allow": "allowed", "ask": "asked", "deny": "denied"}[fact.verdict.decision]
+        return self._set(fact.call, status=status, verdict=fact.verdict, digest=fact.digest)
+
+    def _ApprovalAnswered(self, event: Event, fact: calls.ApprovalAnswered) -> list[str]:
+        return self._set(fact.call, status="allowed" if fact.allow else "denied")
+
+    def _CallAmended(self, event: Event, fact: calls.CallAmended) -> list[str]:
+        return self._set(fact.call, args=fact.args)
+
+    def _CallStarted(self, event: Event, fact: calls.CallStarted) -> list[str]:
+        return self._set(fact.call, status="started", at=event.at, output="")
+
+    def _CallDeferred(self, event: Event, fact: calls.CallDeferred) -> list[str]:
+        return self._set(fact.call, status="deferred", blocks=(fact.question,))
+
+    def _CallFinished(self, event: Event, fact: calls.CallFinished) -> list[str]:
+        found = fact.observation
+        item = self._by_id.get(fact.call)
+        seconds = event.at - item.at if item else 0.0
+        return self._set(
+            fact.call,
+            status=found.status,
+            output=found.text,
+            blocks=found.blocks,
+            seconds=seconds,
+        )
+
+    def _OutcomeResolved(self, event: Event, fact: calls.OutcomeResolved) -> list[str]:
+        return self._set(fact.call, status=fact.how)
+
+    def _ModeChanged(self, event: Event, fact: session.ModeChanged) -> list[str]:
+        return self._add(Item(f"mode.{event.version}", "notice", f"mode {fact.mode}"), event)
+
+    def _ModelChanged(self, event: Event, fact: session.ModelChanged) -> list[str]:
+        return self._add(Item(f"model.{event.version}", "notice", f"model {fact.model}"), event)
+
+    def _InterruptRequested(self, event: Event, fact: runs.InterruptRequested) -> list[str]:
+        word = "cancelled" if fact.cancel else "interrupted"
+        return self._add(Item(f"stop.{event.version}", "notice", f"{word} by {event.actor}"), event)
+
+    def _RunFinished(self, event: Event, fact: runs.RunFinished) -> list[str]:
+        return self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)

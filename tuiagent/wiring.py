@@ -1,0 +1,126 @@
+"""The only module that names concrete classes: puts an engine together for one process."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+
+from tuiagent import clients, library, providers, runtimes, stores, tools, vaults
+from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.engine.clock import World
+from tuiagent.engine.drive import Context
+from tuiagent.engine.engine import Engine
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal, ThreadWriter
+from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.thread import EngineThread
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.errors import ProviderError
+from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.ports import Client, Provider, Runtime, Tool
+from tuiagent.registry import load
+
+
+class LocalMeans:
+    """Providers, tools and runtimes of this machine, each loaded when it is first used."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._vault = load(vaults.TABLE["env"])(environ)
+        self._providers: dict[tuple[str, str], Provider] = {}
+        self._tools: dict[str, Tool] = {}
+
+    def provider(self, model: str, opened: SessionOpened) -> Provider:
+        """See engine.drive.Means."""
+        name, _, rest = model.partition("/")
+        if name == "scripted":
+            return load(providers.TABLE["scripted"])(rest)
+        if name != "openai":
+            raise ProviderError(
+                "bad_request",
+                f"there is no provider {name!r}; use openai/MODEL (any compatible server by "
+                "OPENAI_BASE_URL) or scripted/tour",
+            )
+        url = opened.endpoints.get(name, OPENAI_URL)
+        known = self._providers.get((name, url))
+        if known is None:
+            where = opened.credentials.get(name, "")
+            key = self._vault.get(where)
+            if where and key is None:
+                raise ProviderError("auth", f"needs key {where.partition(':')[2]}: set it and go on")
+            known = load(providers.TABLE["compatible"])(url, key, name)
+            self._providers[name, url] = known
+        return known
+
+    def tool(self, name: str) -> Tool | None:
+        """See engine.drive.Means."""
+        if name not in self._tools and name in tools.TABLE:
+            self._tools[name] = load(tools.TABLE[name])()
+        return self._tools.get(name)
+
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """See engine.drive.Means."""
+        found = [tool for name in tools.TABLE if (tool := self.tool(name)) is not None]
+        return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    def runtime(self, opened: SessionOpened) -> Runtime:
+        """See engine.drive.Means."""
+        spools = os.path.join(self._settings.root, "spools")
+        return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
+
+    def system(self, opened: SessionOpened) -> str:
+        """See engine.drive.Means."""
+        return load(library.TABLE["instructions"])(opened.folder)
+
+
+class House:
+    """An engine in its own thread, with a client for this process."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.codec = codec()
+        self._environ = environ
+        self._world = World(environ.get("TUIAGENT_CRASH", ""))
+        self._thread = EngineThread(self._build)
+
+    @property
+    def client(self) -> Client:
+        """The local owner's client. Raises what building the engine raised."""
+        return self._thread.client()
+
+    def new_id(self) -> str:
+        """A new id for a session or a prompt."""
+        return self._world.new_id()
+
+    async def adopt(self, stream: str) -> bool:
+        """Drives a session here; False while another living process does."""
+        return await self._thread.call(self._thread.engine.adopt(stream))
+
+    def close(self) -> None:
+        """Ends the engine; what was written is durable."""
+        self._thread.close()
+
+    async def _build(self) -> Engine:
+        root = self.settings.root
+        owner = self._world.new_id()
+        store = load(stores.TABLE["sqlite"])(os.path.join(root, "journal.db"))
+        store.hold(owner)
+        journal = Journal(store, self.codec, owner, self._world)
+        journal.writer = ThreadWriter(journal)
+        hub = Hub()
+        means = LocalMeans(self.settings, self._environ)
+
+        async def dial(other: str) -> Client:
+            path = os.path.join(root, "owners", f"{other}.sock")
+            return await load(clients.TABLE["remote"]).connect(path, self.codec)
+
+        async def changes() -> AsyncIterator[object]:
+            from watchfiles import awatch  # noqa: PLC0415
+
+            async for change in awatch(
+                root, debounce=40, step=5, recursive=False, rust_timeout=60_000
+            ):
+                yield change
+
+        context = Context(journal, hub, self._world, means)
+        engine = Engine(context, Neighbours(journal, hub, dial, changes))
+        return engine
