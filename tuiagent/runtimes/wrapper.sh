@@ -13,11 +13,10 @@
         if [ "$point" = "$1" ]; then kill -9 $$; fi
     }
 
-    spool=$1 point=${3-} stat=
+    spool=$1 point=${3-}
     crash spool:locked
     if [ -e "$spool/void" ]; then exit 125; fi
-    if [ -r "/proc/$$/stat" ]; then read -r stat <"/proc/$$/stat"; fi
-    echo "$$ $stat" >"$spool/started" || exit 125
+    echo "$$" >"$spool/started" || exit 125
     crash spool:started
 
     "$2" "$spool/command" </dev/null 2>&1
