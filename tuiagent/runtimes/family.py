@@ -33,7 +33,18 @@ def end(spool: Spool, reason: str) -> None:
     """
     if not os.path.isdir(spool.folder):
         return
-    spool.condemn(reason)
+    try:
+        try:
+            spool.condemn(reason)
+        finally:  # a full disk keeps nothing alive
+            _end(spool)
+    except OSError as error:
+        raise ToolError(
+            f"Call {spool.mark} ended, but that cannot be recorded: {error}."
+        ) from error
+
+
+def _end(spool: Spool) -> None:
     began = time.monotonic()
     known: dict[int, Process] = {}
     warned: set[Process] = set()
@@ -67,8 +78,7 @@ def members(mark: str, wrapper: int, known: dict[int, Process]) -> dict[int, Pro
     found = {
         pid: one
         for pid, one in table.items()
-        if one == known.get(pid)
-        or (known.get(pid) and known[pid].born == one.born)
+        if (pid in known and known[pid].born == one.born)
         or (wrapper and wrapper in (pid, one.session))
         or _marked(pid, mark)
     }
@@ -99,7 +109,7 @@ def processes() -> dict[int, Process]:
 
 
 def listed() -> dict[int, Process]:
-    """Every living process as `ps` tells it, for systems without /proc; groups serve as sessions."""
+    """Every living process as `ps` tells it, where there is no /proc; groups serve as sessions."""
     asked = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,lstart="]
     told = subprocess.run(asked, capture_output=True, check=True, text=True).stdout
     table: dict[int, Process] = {}

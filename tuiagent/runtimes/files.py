@@ -8,7 +8,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 
@@ -72,7 +71,7 @@ def write(path: str, data: bytes, expect: str | None) -> None:
             found = _look(name, folder)
             if found is not None:
                 _regular(path, found)
-            scratch = f".{name[:200]}.tuiagent-{secrets.token_hex(6)}"
+            scratch = f".{name[:200]}.tuiagent-{os.urandom(6).hex()}"
             try:
                 _fill(scratch, folder, data, found)
                 if expect is not None and _hash(name, folder) != expect:

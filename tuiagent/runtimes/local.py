@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import threading
@@ -60,8 +61,8 @@ class LocalRuntime:
         lost = files.dangling(self._absolute(path))
         if lost is not None:
             raise ToolError(
-                f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, which "
-                "does not exist. Write to that path itself, or remove the link."
+                f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, "
+                "which does not exist. Write to that path itself, or remove the link."
             )
         await asyncio.to_thread(files.write, self.resolve(path), data, expect)
 
@@ -72,9 +73,13 @@ class LocalRuntime:
     def _absolute(self, path: str) -> str:
         if "\0" in path or not path:
             raise ToolError(f"{path!r} is not a path: it is empty or holds a NUL byte.")
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError as error:
+            raise ToolError(f"{path!r} is not a path: a character of it has no bytes.") from error
         if path == "~" or path.startswith("~/"):
             path = self._env.get("HOME", "/") + path[1:]
-        return os.path.abspath(os.path.join(self.folder, path))
+        return os.path.join(self.folder, path)
 
     async def _do(self, path: str, work: Callable[[], T], quick: bool = True) -> T:
         """Runs file work here when it is quick: a thread costs as much as the work itself."""
@@ -88,17 +93,18 @@ class LocalRuntime:
         """Makes the private spool folder of a call; a call that is begun anew gets a new one."""
         if not _NAME.fullmatch(call):
             raise ToolError(f"{call!r} cannot name a call: letters, digits, dot, dash, underscore.")
-        private(self._spools)
-        number = 1
-        while True:
-            spool = os.path.join(self._spools, call if number == 1 else f"{call}-{number}")
-            try:
-                os.mkdir(spool, 0o700)
-            except FileExistsError:
-                number += 1
-            else:
-                crash("spool:prepared")
-                return spool
+        try:
+            private(self._spools)
+            spool = os.path.join(self._spools, call)
+            for number in itertools.count(2):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(spool, 0o700)
+                    break
+                spool = os.path.join(self._spools, f"{call}-{number}")
+        except OSError as error:
+            raise ToolError(f"No place for call {call} could be made: {error}.") from error
+        crash("spool:prepared")
+        return spool
 
     async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Starts the command and follows it to the end; being cancelled leaves it running."""
@@ -137,11 +143,11 @@ class LocalRuntime:
 
 
 async def _follow(
-    spool: Spool, timeout: float, output: Callable[[bytes], None], ended: asyncio.Future[None]
+    spool: Spool, allowed: float, output: Callable[[bytes], None], ended: asyncio.Future[None]
 ) -> Exit:
-    """Hands on the output until the wrapper has ended; ends the command when its time is over."""
+    """Hands on the output until the wrapper has ended; ends the command after `allowed` seconds."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout - spool.age()
+    deadline = loop.time() + allowed - spool.age()
     tail = Tail(spool, output)
     while not ended.done():
         await asyncio.wait([ended], timeout=min(TICK, max(0.0, deadline - loop.time())))

@@ -30,7 +30,9 @@ TAIL = 15 << 20
 LAG = 1 << 20
 """A listener who is further behind than this misses what lies between."""
 
-_WRAPPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrapper.sh")
+WRAPPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrapper.sh")
+"""What runs a command and records how it ended."""
+
 _CRASH = os.environ.get("TUIAGENT_CRASH", "")
 
 
@@ -61,17 +63,26 @@ class Spool:
 
     # ------------------------------------------------------------ starting
 
-    def launch(self, command: str, shell: str, cwd: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    def launch(
+        self, command: str, shell: str, cwd: str, env: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError."""
-        text = command.encode("utf-8", "surrogateescape")
+        try:
+            text = command.encode()
+        except UnicodeEncodeError as error:
+            raise ToolError("The command holds half a character (a lone surrogate).") from error
         if b"\0" in text:
             raise ToolError("The command holds a NUL byte; a shell cannot run it. Leave it out.")
         try:
             with self._locked(fcntl.LOCK_EX) as lock:
                 if lock is None:
-                    raise ToolError(f"Call {self.mark} is already running; it was not started again.")
+                    raise ToolError(
+                        f"Call {self.mark} is already running; it was not started again."
+                    )
                 if self._boot() or any(map(self._has, ("void", "started", "exit"))):
-                    raise ToolError(f"Call {self.mark} was begun or given up before; not started again.")
+                    raise ToolError(
+                        f"Call {self.mark} was begun or given up before; not started again."
+                    )
                 return self._spawn(lock, text, shell, cwd, env)
         except OSError as error:
             raise ToolError(f"The command could not be started: {error}.") from error
@@ -85,7 +96,7 @@ class Spool:
         self._sync()
         with open(self._path("output"), "ab", opener=_private) as out:
             process = subprocess.Popen(
-                ["/bin/sh", _WRAPPER, self.folder, shell, *([_CRASH] if _CRASH else [])],
+                ["/bin/sh", WRAPPER, self.folder, shell, *([_CRASH] if _CRASH else [])],
                 stdin=lock,
                 stdout=out,
                 stderr=subprocess.DEVNULL,  # the wrapper's own; the command's goes to its stdout
@@ -142,10 +153,15 @@ class Spool:
     def result(self, lost: int = 0) -> Exit:
         """How it ended; reads up to 16 MiB. `lost` bytes are known to be gone besides."""
         code = self.code()
+        if code is None and self.settle() == "void":
+            raise ToolError(
+                f"Call {self.mark} was never started: its wrapper ended before the command began "
+                "(a full disk?). It may be run again."
+            )
         if code is None:
             raise ToolError(
-                f"The outcome of call {self.mark} is unknown: its wrapper was ended from outside or "
-                "the machine went down. Look at what it has done before running it again."
+                f"The outcome of call {self.mark} is unknown: its wrapper was ended from outside, "
+                "or the machine went down. Look at what it has done before running it again."
             )
         ended = self._time("exit", time.time())
         output, dropped = self._output()

@@ -7,7 +7,8 @@
 # stdout  the file $1/output, opened for appending
 #
 # Only what is built into every POSIX shell is used: each program more would cost a millisecond.
-# The braces make the shell read all of this before it runs any of it.
+# The braces make the shell read all of this before it runs any of it. A shell that says by itself
+# how a signal ended the command ("Terminated") says so in the output.
 {
     crash() {
         if [ "$point" = "$1" ]; then kill -9 $$; fi
