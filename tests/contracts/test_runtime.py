@@ -100,6 +100,13 @@ async def test_it_runs_in_the_folder_with_nothing_to_read_and_no_open_file(
     assert done.output.decode().split() == [runtime.folder, "/dev/null", "4"]
 
 
+async def test_it_is_out_of_reach_of_the_signals_of_our_terminal(runtime: Runtime) -> None:
+    execution = await begin(runtime, "cut -d' ' -f6 /proc/$$/stat")
+    session = int((await runtime.exec(execution, ignore)).output)
+    assert session == int(Path(execution.spool, "started").read_text())
+    assert session != os.getsid(0)
+
+
 async def test_the_environment_is_exactly_the_record(runtime: Runtime, tmp_path: Path) -> None:
     os.environ["TUIAGENT_TEST_SECRET"] = "not for children"
     try:
@@ -202,10 +209,11 @@ async def test_kill_reaches_what_fled_and_what_ignores_term(
         "session": "setsid sh -c 'echo $$ >session; exec sleep 60' &",
         "forked": "(setsid sh -c 'echo $$ >forked; exec sleep 60' &) ; true",
         "bare": "env -i /bin/sh -c '/bin/echo $$ >bare; exec /bin/sleep 60' &",
+        "orphan": "(env -i /bin/sh -c '/bin/echo $$ >orphan; exec /bin/sleep 60' &) ; true",
         "deaf": "(trap '' TERM; echo $BASHPID >deaf; while :; do sleep 0.1; done) &",
     }.items():
         Path(runtime.folder, f"{name}.sh").write_text(command)
-    names = ("session", "forked", "bare", "deaf", "plain")
+    names = ("session", "forked", "bare", "orphan", "deaf", "plain")
     execution = await begin(runtime, "".join(f". ./{name}.sh\n" for name in names))
     task = asyncio.create_task(runtime.exec(execution, ignore))
     files = [Path(runtime.folder, name) for name in names]
@@ -240,7 +248,7 @@ async def test_a_cancelled_follower_leaves_the_command_running(runtime: Runtime)
 async def test_who_follows_later_keeps_to_the_same_deadline(
     runtime: Runtime, tmp_path: Path
 ) -> None:
-    execution = await begin(runtime, "sleep 60", timeout=0.5)
+    execution = await begin(runtime, "sleep 60", timeout=3000)
     task = asyncio.create_task(runtime.exec(execution, ignore))
     started = Path(execution.spool, "started")
     await until(written(started), "the command")
