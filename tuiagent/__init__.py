@@ -1,3 +1,29 @@
 """tuiagent: a terminal coding assistant whose work outlives its window."""
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tuiagent.kernel.errors import TuiagentError
+    from tuiagent.kernel.event import Event, Intent
+    from tuiagent.ports import Client
+    from tuiagent.wiring import open_engine
+
+_PLACES = {
+    "Client": "tuiagent.ports",
+    "Event": "tuiagent.kernel.event",
+    "Intent": "tuiagent.kernel.event",
+    "TuiagentError": "tuiagent.kernel.errors",
+    "open_engine": "tuiagent.wiring",
+}
+__all__ = ["Client", "Event", "Intent", "TuiagentError", "__version__", "open_engine"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first used, so that importing the package costs nothing."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'tuiagent' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(_PLACES[name]), name)

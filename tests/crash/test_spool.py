@@ -49,7 +49,7 @@ class Scene:
 
     def engine(self, command: str, crash: str = "") -> subprocess.Popen[bytes]:
         """Starts an engine that runs a command and dies at the named point."""
-        env = dict(os.environ, TUIAGENT_CRASH=crash, PYTHONPATH=os.getcwd())
+        env = dict(os.environ, TUIAGENT_CRASH=crash, PYTHONPATH=os.pathsep.join(sys.path))
         argv = [
             sys.executable,
             "-c",
@@ -120,6 +120,7 @@ async def test_a_kill_at_each_point_is_told_truly(
     code = await finished(engine)
     if point == "spool:prepared":
         assert code == -signal.SIGKILL
+    assert bool(list(scene.spool.glob("launched.*"))) == (point != "spool:prepared")
     assert await at_rest(scene) == state
     assert scene.runs() == runs
     if state == "void":

@@ -1,6 +1,8 @@
 """The engine: one journal, one hub, one worker, and a seat for each actor."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
 import msgspec
@@ -46,6 +48,10 @@ class Standing(Struct):
 
 Report = Callable[[str], Any]
 """A view that is made anew each time it is read, from its key."""
+Service = Callable[[], AbstractAsyncContextManager[object]]
+"""Something that goes on beside the driving: the socket, the seal."""
+SERVICES_AFTER = 0.05
+"""Seconds."""
 
 
 class Engine:
@@ -57,6 +63,10 @@ class Engine:
         self.worker = Worker(context)
         self.neighbours = neighbours
         self.reports: dict[str, Report] = {}
+        self.services: list[Service] = []
+        """Started once this process drives something, a moment after it began to."""
+        self._started: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
         self._standing: dict[str, Standing] = {
             "inbox": Standing(InboxView()),
             "sessions": Standing(SessionsView()),
@@ -69,7 +79,16 @@ class Engine:
 
     async def adopt(self, stream: str) -> bool:
         """Drives a session here from now on; False while another living process does."""
-        return await self.worker.adopt(stream)
+        adopted = await self.worker.adopt(stream)
+        if adopted and self._started is None:
+            self._started = asyncio.create_task(self._start_services())
+        return adopted
+
+    async def _start_services(self) -> None:
+        """Sends first, loads after: the first model request does not wait for these."""
+        await asyncio.sleep(SERVICES_AFTER)
+        for service in self.services:
+            await self._stack.enter_async_context(service())
 
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
@@ -172,6 +191,10 @@ class Engine:
         """Stops driving and following, and waits until everything is durable."""
         await self.worker.close()
         await self.neighbours.close()
+        if self._started is not None:
+            self._started.cancel()
+            await asyncio.gather(self._started, return_exceptions=True)
+        await self._stack.aclose()
         if self.journal.writer is not None:
             self.journal.writer.close()
             self.journal.writer = None

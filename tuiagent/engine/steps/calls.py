@@ -46,7 +46,8 @@ class Work:
         self.id = state.call.id
         self.args = state.args or {}
         self.blobs = StagedBlobs(drive)
-        self.kit = Kit(self.id, drive.runtime, self.blobs, self._progress)
+        place = f"{drive.stream.partition('/')[2]}.{self.id}"
+        self.kit = Kit(place, drive.runtime, self.blobs, self._progress)
 
     def _progress(self, text: str) -> None:
         self.drive.context.hub.signal(Progress(self.drive.stream, self.id, text))
