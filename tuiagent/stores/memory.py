@@ -1,0 +1,231 @@
+"""The shipped fake: a store in memory, with everything that the real one promises but a disk."""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tuiagent.kernel import audit
+from tuiagent.kernel.codec import Draft, Record
+from tuiagent.kernel.errors import Conflict
+from tuiagent.kernel.event import selects
+from tuiagent.ports import Answer, Claim, Head
+
+
+class Contents(Struct):
+    """Everything that is committed."""
+
+    records: list[Record] = field(default_factory=list)
+    streams: dict[str, list[Record]] = field(default_factory=dict)
+    wakes: dict[str, float] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """ports.Store whose life is that of this object; several engines may share one."""
+
+    def __init__(self) -> None:
+        self._contents = Contents()
+        self._alive: set[str] = set()
+        self._lock = threading.RLock()
+
+    def hold(self, owner: str) -> None:
+        """This owner lives from now on."""
+        self._alive.add(owner)
+
+    def drop(self, owner: str) -> None:
+        """This owner's process has died."""
+        self._alive.discard(owner)
+
+    @contextmanager
+    def transaction(self) -> Iterator["MemoryTransaction"]:
+        """See ports.Store."""
+        with self._lock:
+            tx = MemoryTransaction(self._contents, self._alive)
+            try:
+                yield tx
+            except BaseException:
+                tx.undo(0)
+                raise
+
+    def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
+        """See ports.Store."""
+        with self._lock:
+            return self._contents.streams.get(stream, [])[after : after + limit]
+
+    def tail(
+        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
+    ) -> list[Record]:
+        """See ports.Store."""
+        found: list[Record] = []
+        with self._lock:
+            for record in self._contents.records[after:]:
+                if selects(select, record.stream) and (kinds is None or record.kind in kinds):
+                    found.append(record)
+                    if len(found) == limit:
+                        break
+        return found
+
+    def position(self) -> int:
+        """See ports.Store."""
+        return len(self._contents.records)
+
+    def heads(self, after: int = 0) -> list[Head]:
+        """See ports.Store."""
+        with self._lock:
+            ends = [records[-1] for records in self._contents.streams.values() if records]
+        heads = [Head(r.stream, r.version, r.hash, r.position) for r in ends]
+        return sorted((h for h in heads if h.position > after), key=lambda head: head.position)
+
+    def claims(self) -> dict[str, Claim]:
+        """See ports.Store."""
+        with self._lock:
+            items = self._contents.claims.items()
+            return {s: replace(c, alive=c.owner in self._alive) for s, c in items if c.owner}
+
+    def due(self, now: float) -> list[str]:
+        """See ports.Store."""
+        with self._lock:
+            return [stream for stream, wake in self._contents.wakes.items() if wake <= now]
+
+    def blob(self, key: str) -> bytes | None:
+        """See ports.Store."""
+        return self._contents.blobs.get(key)
+
+    def close(self) -> None:
+        """See ports.Store."""
+
+
+class MemoryTransaction:
+    """ports.Transaction on the contents themselves, with a list of what would undo it."""
+
+    def __init__(self, contents: Contents, alive: set[str]) -> None:
+        self._contents = contents
+        self._alive = alive
+        self._undo: list[tuple[dict[Any, Any], Any, Any] | str] = []
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """See ports.Transaction."""
+        mark = len(self._undo)
+        try:
+            yield
+        except BaseException:
+            self.undo(mark)
+            raise
+
+    def undo(self, mark: int) -> None:
+        """Takes back everything done since the mark, the newest first."""
+        while len(self._undo) > mark:
+            step = self._undo.pop()
+            if isinstance(step, str):
+                self._contents.streams[step].pop()
+                self._contents.records.pop()
+                continue
+            table, key, before = step
+            if before is None:
+                table.pop(key, None)
+            else:
+                table[key] = before
+
+    def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        self._undo.append((table, key, table.get(key)))
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+    def head(self, stream: str) -> Head | None:
+        """See ports.Transaction."""
+        records = self._contents.streams.get(stream)
+        if not records:
+            return None
+        last = records[-1]
+        return Head(stream, last.version, last.hash, last.position)
+
+    def read(self, stream: str, after: int = 0) -> list[Record]:
+        """See ports.Transaction."""
+        return self._contents.streams.get(stream, [])[after:]
+
+    def append(
+        self,
+        stream: str,
+        expected: int,
+        drafts: Sequence[Draft],
+        at: float,
+        actor: str,
+        wake: float | None,
+    ) -> list[Record]:
+        """See ports.Transaction."""
+        records = self._contents.streams.setdefault(stream, [])
+        if len(records) != expected:
+            raise Conflict(f"{stream} is at version {len(records)}, not {expected}")
+        previous = records[-1].hash if records else audit.root(stream)
+        added: list[Record] = []
+        for draft in drafts:
+            version = len(records) + 1
+            digest = hashlib.sha256(draft.body).digest()
+            previous = audit.link(
+                previous, stream, version, at, actor, draft.kind, draft.shape, digest
+            )
+            position = len(self._contents.records) + 1
+            record = Record(
+                position,
+                stream,
+                version,
+                at,
+                actor,
+                draft.kind,
+                draft.shape,
+                draft.body,
+                digest,
+                previous,
+            )
+            records.append(record)
+            self._contents.records.append(record)
+            self._undo.append(stream)
+            added.append(record)
+        self._set(self._contents.wakes, stream, wake)
+        return added
+
+    def claim(self, stream: str, owner: str) -> Claim | None:
+        """See ports.Transaction."""
+        claim = self._contents.claims.get(stream)
+        if claim is not None and claim.owner == owner:
+            return claim
+        if claim is not None and claim.owner in self._alive:
+            return None
+        taken = Claim(owner, claim.fence + 1 if claim else 1)
+        self._set(self._contents.claims, stream, taken)
+        return taken
+
+    def claimed(self, stream: str) -> Claim | None:
+        """See ports.Transaction."""
+        claim = self._contents.claims.get(stream)
+        return claim if claim is not None and claim.owner else None
+
+    def release(self, stream: str, owner: str) -> None:
+        """See ports.Transaction."""
+        claim = self._contents.claims.get(stream)
+        if claim is not None and claim.owner == owner:
+            self._set(self._contents.claims, stream, Claim("", claim.fence))
+
+    def recall(self, actor: str, once: str) -> Answer | None:
+        """See ports.Transaction."""
+        return self._contents.answers.get((actor, once))
+
+    def remember(self, actor: str, once: str, stream: str, at: float, answer: Answer) -> None:
+        """See ports.Transaction."""
+        self._set(self._contents.answers, (actor, once), answer)
+
+    def put_blob(self, body: bytes) -> str:
+        """See ports.Transaction."""
+        key = hashlib.sha256(body).hexdigest()
+        self._set(self._contents.blobs, key, body)
+        return key

@@ -1,0 +1,166 @@
+"""Opens the journal's file, and says in plain words why it cannot be used."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+import apsw
+
+from tuiagent.kernel.errors import StoreError
+from tuiagent.stores.locks import Locks
+from tuiagent.stores.schema import APPLICATION, MIGRATIONS
+
+OLDEST = (3, 51, 0)
+"""The SQLite that has no known defect in its WAL."""
+RESERVE = 4 * 1024 * 1024
+"""Bytes kept back so that the observation in flight can be written to a full disk."""
+REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs"})
+
+
+def prepare(root: str) -> None:
+    """Makes the state root, private to the user. Raises StoreError."""
+    version = tuple(map(int, apsw.sqlite_lib_version().split(".")))
+    if version < OLDEST:
+        raise StoreError(f"SQLite {apsw.sqlite_lib_version()} is too old: install apsw >= 3.54")
+    with explained(root):
+        fresh = not os.path.isdir(root)
+        os.makedirs(root, 0o700, exist_ok=True)
+        if fresh:
+            _local(root)
+        elif os.stat(root).st_mode & 0o077:
+            os.chmod(root, 0o700)
+
+
+def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connection:
+    """The connection that writes; makes or migrates the tables. Raises StoreError."""
+    root = os.path.dirname(path)
+    with explained(root):
+        fresh = not os.path.exists(path) or not os.path.getsize(path)
+        if fresh:
+            with locks.writing():
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = apsw.Connection(path, vfs=vfs or None)
+        connection.set_busy_timeout(5000)
+        try:
+            _migrate(connection, path, locks)
+        except BaseException:
+            connection.close()
+            raise
+        connection.execute(f"PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_size_limit=16777216; PRAGMA mmap_size=0")
+        reserve(root)
+        return connection
+
+
+def attach(path: str, vfs: str) -> apsw.Connection:
+    """A connection that only reads."""
+    connection = apsw.Connection(path, vfs=vfs or None)
+    connection.set_busy_timeout(5000)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
+    """Brings the tables to this version's shape, one step at a time, after a backup."""
+    newest = len(MIGRATIONS)
+    version = connection.execute("PRAGMA user_version").get
+    if version == newest:
+        return
+    with locks.writing():
+        version = connection.execute("PRAGMA user_version").get
+        known = connection.execute("PRAGMA application_id").get
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+        if version > newest:
+            raise StoreError(
+                f"{path} was made by a newer tuiagent (schema {version}, this one knows {newest}); "
+                "update tuiagent, or choose another folder with TUIAGENT_HOME"
+            )
+        if tables and known != APPLICATION:
+            raise StoreError(f"{path} is another program's database; move it away")
+        if tables:
+            _backup(connection, f"{path}.{version}.{int(time.time())}.backup")
+        else:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("PRAGMA journal_mode=WAL")
+        with connection:
+            for number in range(version, newest):
+                connection.execute(MIGRATIONS[number])
+            connection.execute(f"PRAGMA application_id={APPLICATION}")
+            connection.execute(f"PRAGMA user_version={newest}")
+
+
+def _backup(connection: apsw.Connection, path: str) -> None:
+    """A copy of everything that is committed, beside the file."""
+    copy = apsw.Connection(path)
+    with copy.backup("main", connection, "main") as backup:
+        backup.step(-1)
+    copy.close()
+
+
+def reserve(root: str) -> None:
+    """Keeps some of the disk back, where there is room."""
+    path = os.path.join(root, "reserve")
+    if os.path.exists(path):
+        return
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(file, 0, RESERVE)
+    except OSError:
+        os.unlink(path)  # the disk is full already: there is nothing to keep back
+    finally:
+        os.close(file)
+
+
+def release_reserve(root: str) -> bool:
+    """Gives the reserve to the disk; False when it is gone already."""
+    try:
+        os.unlink(os.path.join(root, "reserve"))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _local(root: str) -> None:
+    """Refuses a network drive: neither its locks nor its shared memory can be trusted."""
+    if os.environ.get("TUIAGENT_ALLOW_NETWORK_DRIVE") == "1" or not os.path.exists("/proc/mounts"):
+        return
+    place, kind = "", ""
+    with open("/proc/mounts", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            mount, type_ = line.split(" ")[1:3]
+            inside = os.path.realpath(root).startswith(mount.rstrip("/") + "/")
+            if inside and len(mount) >= len(place):
+                place, kind = mount, type_
+    if kind in REMOTE:
+        raise StoreError(
+            f"{root} lies on a network drive ({kind}), on which a journal is not safe; choose a "
+            "local folder with TUIAGENT_HOME, or accept it with TUIAGENT_ALLOW_NETWORK_DRIVE=1"
+        )
+
+
+@contextlib.contextmanager
+def explained(root: str) -> Iterator[None]:
+    """Turns what SQLite and the system say into one message that helps."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise StoreError(f"{root}: {_advice(error)} [{error}]") from error
+    except OSError as error:
+        if error.filename is None or not str(error.filename).startswith(root):
+            raise
+        raise StoreError(f"{root}: the state folder cannot be used: {error.strerror}") from error
+
+
+def _advice(error: apsw.Error) -> str:
+    advice: dict[type[apsw.Error], str] = {
+        apsw.FullError: "the disk is full; nothing was lost: make room and go on",
+        apsw.ReadOnlyError: "the journal cannot be written (read-only disk or file)",
+        apsw.CantOpenError: "the journal cannot be opened; see its permissions",
+        apsw.BusyError: "another program keeps the journal locked; end it and try again",
+        apsw.LockedError: "another program keeps the journal locked; end it and try again",
+        apsw.NotADBError: "the journal's file is not a database; move it away or restore a copy",
+        apsw.CorruptError: "the journal is damaged; nothing was changed: restore a copy of it",
+        apsw.IOError: "the disk reports an error",
+    }
+    return next((text for kind, text in advice.items() if isinstance(error, kind)), "SQLite failed")

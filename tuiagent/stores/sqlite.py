@@ -1,0 +1,286 @@
+"""The journal: one SQLite file in WAL mode that several processes may open.
+
+Durable means `synchronous=FULL`: a commit returns when the disk has it. The SQLite inside apsw is
+used because the standard library's has a known WAL defect.
+"""
+
+import contextlib
+import hashlib
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import apsw
+
+from tuiagent.kernel import audit
+from tuiagent.kernel.codec import Draft, Record
+from tuiagent.kernel.errors import Conflict, StoreError
+from tuiagent.ports import Answer, Claim, Head
+from tuiagent.stores import opening
+from tuiagent.stores.locks import Locks
+
+T = TypeVar("T")
+BIG = 16 * 1024
+"""Bytes above which a body is kept apart, compressed."""
+COLUMNS = (
+    "e.position, e.stream, e.version, e.at, e.actor, e.kind, e.shape, e.body, e.body_hash, e.hash,"
+    " b.body"
+)
+SOURCE = f"SELECT {COLUMNS} FROM event e LEFT JOIN blob b ON b.hash = e.blob"
+
+
+class SqliteStore:
+    """ports.Store in one file; its folder, the state root, also holds the locks."""
+
+    def __init__(self, path: str, vfs: str = "", synchronous: str = "FULL") -> None:
+        self._root = os.path.dirname(path)
+        opening.prepare(self._root)
+        self.locks = Locks(self._root)
+        self._writer = opening.connect(path, self.locks, vfs, synchronous)
+        self._reader = opening.attach(path, vfs)
+        self._reading = threading.Lock()
+
+    def hold(self, owner: str) -> None:
+        """This process is the owner with this id, until it ends."""
+        self.locks.hold(owner)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator["SqliteTransaction"]:
+        """See ports.Store. Raises StoreError."""
+        with opening.explained(self._root), self.locks.writing():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteTransaction(self._writer, self.locks)
+                self._commit()
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def _commit(self) -> None:
+        """Commits; when the disk is full, once more after giving up the reserve."""
+        try:
+            self._writer.execute("COMMIT")
+        except (apsw.FullError, apsw.IOError):
+            if not self._writer.in_transaction or not opening.release_reserve(self._root):
+                raise
+            self._writer.execute("COMMIT")
+
+    def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
+        """See ports.Store."""
+        query = f"{SOURCE} WHERE e.stream = ? AND e.version > ? ORDER BY e.version LIMIT ?"
+        return self._query(lambda c: _records(c, query, (stream, after, limit)))
+
+    def tail(
+        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
+    ) -> list[Record]:
+        """See ports.Store."""
+        where, values = ["e.position > ?"], [after]
+        if select.endswith("*"):
+            where.append("substr(e.stream, 1, ?) = ?")
+            values += [len(select) - 1, select[:-1]]
+        else:
+            where.append("e.stream = ?")
+            values.append(select)
+        if kinds is not None:
+            where.append(f"e.kind IN ({','.join('?' * len(kinds))})")
+            values += sorted(kinds)
+        query = f"{SOURCE} WHERE {' AND '.join(where)} ORDER BY e.position LIMIT ?"
+        return self._query(lambda c: _records(c, query, (*values, limit)))
+
+    def position(self) -> int:
+        """See ports.Store."""
+        return self._query(lambda c: c.execute("SELECT max(position) FROM event").get) or 0
+
+    def heads(self, after: int = 0) -> list[Head]:
+        """See ports.Store."""
+        query = (
+            "SELECT id, version, hash, position FROM stream WHERE position > ? ORDER BY position"
+        )
+        return self._query(lambda c: [Head(*row) for row in c.execute(query, (after,))])
+
+    def claims(self) -> dict[str, Claim]:
+        """See ports.Store."""
+        query = "SELECT stream, owner, fence FROM claim WHERE owner <> ''"
+        rows = self._query(lambda c: list(c.execute(query)))
+        alive = {owner: self.locks.alive(owner) for owner in {row[1] for row in rows}}
+        return {stream: Claim(owner, fence, alive[owner]) for stream, owner, fence in rows}
+
+    def due(self, now: float) -> list[str]:
+        """See ports.Store."""
+        query = "SELECT id FROM stream WHERE wake <= ?"
+        return self._query(lambda c: [row[0] for row in c.execute(query, (now,))])
+
+    def blob(self, key: str) -> bytes | None:
+        """See ports.Store."""
+        query = "SELECT body FROM blob WHERE hash = ?"
+        packed = self._query(lambda c: c.execute(query, (key,)).get)
+        return None if packed is None else zlib.decompress(packed)
+
+    def close(self) -> None:
+        """See ports.Store."""
+        self.locks.close()
+        with self._reading:
+            self._reader.close()
+        self._writer.close()
+
+    def _query(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Reads on the one reading connection; no read stays open."""
+        with opening.explained(self._root), self._reading:
+            return work(self._reader)
+
+
+class SqliteTransaction:
+    """ports.Transaction between BEGIN IMMEDIATE and COMMIT."""
+
+    def __init__(self, connection: apsw.Connection, locks: Locks) -> None:
+        self._connection = connection
+        self._locks = locks
+
+    def savepoint(self) -> contextlib.AbstractContextManager[Any]:
+        """See ports.Transaction."""
+        return self._connection
+
+    def head(self, stream: str) -> Head | None:
+        """See ports.Transaction."""
+        query = "SELECT id, version, hash, position FROM stream WHERE id = ?"
+        row = self._connection.execute(query, (stream,)).fetchone()
+        return Head(*row) if row else None
+
+    def read(self, stream: str, after: int = 0) -> list[Record]:
+        """See ports.Transaction."""
+        query = f"{SOURCE} WHERE e.stream = ? AND e.version > ? ORDER BY e.version"
+        return _records(self._connection, query, (stream, after))
+
+    def append(
+        self,
+        stream: str,
+        expected: int,
+        drafts: Sequence[Draft],
+        at: float,
+        actor: str,
+        wake: float | None,
+    ) -> list[Record]:
+        """See ports.Transaction."""
+        head = self.head(stream)
+        version = head.version if head else 0
+        if version != expected:
+            raise Conflict(f"{stream} is at version {version}, not {expected}")
+        previous = head.hash if head else audit.root(stream)
+        records: list[Record] = []
+        for draft in drafts:
+            version += 1
+            digest = hashlib.sha256(draft.body).digest()
+            previous = audit.link(
+                previous, stream, version, at, actor, draft.kind, draft.shape, digest
+            )
+            records.append(self._insert(stream, version, at, actor, draft, digest, previous))
+        if records:
+            last = records[-1]
+            self._connection.execute(
+                "INSERT INTO stream(id, version, hash, position, wake) VALUES(?,?,?,?,?)"
+                " ON CONFLICT(id) DO UPDATE SET version = excluded.version, hash = excluded.hash,"
+                " position = excluded.position, wake = excluded.wake",
+                (stream, last.version, last.hash, last.position, wake),
+            )
+        return records
+
+    def _insert(
+        self,
+        stream: str,
+        version: int,
+        at: float,
+        actor: str,
+        draft: Draft,
+        digest: bytes,
+        link: bytes,
+    ) -> Record:
+        body: bytes | None = draft.body
+        blob: str | None = None
+        if len(draft.body) > BIG:
+            body, blob = None, self.put_blob(draft.body)
+        self._connection.execute(
+            "INSERT INTO event(stream, version, at, actor, kind, shape, body, body_hash, hash,"
+            " blob) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            (stream, version, at, actor, draft.kind, draft.shape, body, digest, link, blob),
+        )
+        position = self._connection.last_insert_rowid()
+        for key in (*draft.refs, *([blob] if blob else [])):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO ref(blob, stream, version) VALUES(?,?,?)",
+                (key, stream, version),
+            )
+        return Record(
+            position,
+            stream,
+            version,
+            at,
+            actor,
+            draft.kind,
+            draft.shape,
+            draft.body,
+            digest,
+            link,
+        )
+
+    def claim(self, stream: str, owner: str) -> Claim | None:
+        """See ports.Transaction."""
+        query = "SELECT owner, fence FROM claim WHERE stream = ?"
+        row = self._connection.execute(query, (stream,)).fetchone()
+        if row and row[0] == owner:
+            return Claim(*row)
+        if row and row[0] and self._locks.alive(row[0]):
+            return None
+        fence = row[1] + 1 if row else 1
+        self._connection.execute(
+            "INSERT INTO claim(stream, owner, fence) VALUES(?,?,?)"
+            " ON CONFLICT(stream) DO UPDATE SET owner = excluded.owner, fence = excluded.fence",
+            (stream, owner, fence),
+        )
+        return Claim(owner, fence)
+
+    def claimed(self, stream: str) -> Claim | None:
+        """See ports.Transaction."""
+        query = "SELECT owner, fence FROM claim WHERE stream = ? AND owner <> ''"
+        row = self._connection.execute(query, (stream,)).fetchone()
+        return Claim(*row) if row else None
+
+    def release(self, stream: str, owner: str) -> None:
+        """See ports.Transaction."""
+        update = "UPDATE claim SET owner = '' WHERE stream = ? AND owner = ?"
+        self._connection.execute(update, (stream, owner))
+
+    def recall(self, actor: str, once: str) -> Answer | None:
+        """See ports.Transaction."""
+        query = "SELECT intents, position, refusal FROM once WHERE actor = ? AND key = ?"
+        row = self._connection.execute(query, (actor, once)).fetchone()
+        return Answer(*row) if row else None
+
+    def remember(self, actor: str, once: str, stream: str, at: float, answer: Answer) -> None:
+        """See ports.Transaction."""
+        self._connection.execute(
+            "INSERT INTO once(actor, key, stream, at, intents, position, refusal)"
+            " VALUES(?,?,?,?,?,?,?)",
+            (actor, once, stream, at, answer.intents, answer.position, answer.refusal),
+        )
+
+    def put_blob(self, body: bytes) -> str:
+        """See ports.Transaction."""
+        key = hashlib.sha256(body).hexdigest()
+        self._connection.execute(
+            "INSERT OR IGNORE INTO blob(hash, size, body) VALUES(?,?,?)",
+            (key, len(body), zlib.compress(body, 1)),
+        )
+        return key
+
+
+def _records(connection: apsw.Connection, query: str, values: Sequence[Any]) -> list[Record]:
+    records: list[Record] = []
+    for row in connection.execute(query, tuple(values)):
+        *columns, packed = row
+        if packed is not None:
+            columns[7] = zlib.decompress(packed)
+        records.append(Record(*columns))
+    return records
