@@ -70,6 +70,10 @@ class EngineThread:
             self._ready.set()
         await self._end.wait()
         await self._engine.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 class Crossing:
@@ -96,7 +100,8 @@ class Crossing:
             async for seen in passage.items():
                 yield seen
         finally:
-            pump.cancel()
+            if not self._loop.is_closed():
+                pump.cancel()
 
     async def _cross(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop.is_closed():

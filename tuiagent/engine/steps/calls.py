@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from difflib import get_close_matches
 
 from tuiagent.engine.drive import Drive
@@ -12,6 +13,9 @@ from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import Progress
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
+
+
+LOG = logging.getLogger("tuiagent.calls")
 
 
 class StagedBlobs:
@@ -66,7 +70,10 @@ class Work:
         """Gives back what the runtime keeps for a call that is over."""
         spool = note.data.get("spool")
         if spool:
-            await self.drive.runtime.discard(spool)
+            try:
+                await self.drive.runtime.discard(spool)
+            except ToolError as error:
+                LOG.warning("%s is kept: %s", spool, error)
 
 
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
