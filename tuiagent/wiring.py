@@ -1,9 +1,11 @@
 """The only module that names concrete classes: puts an engine together for one process."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from tuiagent import clients, library, providers, runtimes, stores, tools, vaults
+from tuiagent import clients, config, library, providers, runtimes, stores, tools, vaults
 from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
@@ -11,7 +13,9 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.seal import Sealer
 from tuiagent.engine.thread import EngineThread
+from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import ToolSpec
@@ -123,4 +127,35 @@ class House:
 
         context = Context(journal, hub, self._world, means)
         engine = Engine(context, Neighbours(journal, hub, dial, changes))
+        copy = os.path.join(root, "seals.jsonl")
+        key = os.path.join(self.settings.home, "seal.key")
+        sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)
+
+        def listening() -> AbstractAsyncContextManager[object]:
+            path = os.path.join(root, "owners", f"{owner}.sock")
+            return load(clients.TABLE["socket"])(engine.seat(), path, self.codec)
+
+        def verified(stream: str) -> Verdict:
+            return verify(journal, stream, load(vaults.TABLE["check"]), copy)
+
+        engine.services += [listening, sealer.running]
+        engine.reports["verify"] = verified
+        engine.reports["health"] = lambda key: health(engine, root)
         return engine
+
+
+def health(engine: Engine, root: str) -> dict[str, object]:
+    """What a doctor asks of an engine."""
+    driving = engine.worker.driving
+    return {"root": root, "driving": driving, "failed": dict(engine.worker.failed)}
+
+
+@asynccontextmanager
+async def open_engine(root: str = "") -> AsyncIterator[Client]:
+    """The engine of this process on a state root, as the local owner sees it."""
+    environ = {**os.environ, "TUIAGENT_HOME": root} if root else os.environ
+    house = House(config.load(environ), environ)
+    try:
+        yield house.client
+    finally:
+        await asyncio.to_thread(house.close)

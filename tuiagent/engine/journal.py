@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tuiagent.engine.clock import World
 from tuiagent.kernel.aggregates import AGGREGATES
-from tuiagent.kernel.codec import Codec, Draft
+from tuiagent.kernel.codec import Codec, Draft, Record
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import At, Event, Fact, Intent, kind_of
 from tuiagent.ports import Answer, Claim, Store, Transaction
@@ -99,9 +99,13 @@ class Journal:
 
     def events(self, stream: str, after: int = 0) -> list[Event]:
         """A stream's events whose version is above `after`."""
-        found: list[Event] = []
+        return [self.codec.event(record) for record in self.records(stream, after)]
+
+    def records(self, stream: str, after: int = 0) -> list[Record]:
+        """A stream's records whose version is above `after`, as they are stored."""
+        found: list[Record] = []
         while records := self.store.read(stream, after):
-            found += map(self.codec.event, records)
+            found += records
             after = records[-1].version
         return found
 

@@ -1,11 +1,107 @@
 """Signs the heads of all streams: at the end of a run and once a minute of activity."""
 
 import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
+import msgspec
+
+from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request
 from tuiagent.kernel import audit
-from tuiagent.kernel.event import Event
+from tuiagent.kernel.errors import Conflict, Refused
+from tuiagent.kernel.event import Event, kind_of
 from tuiagent.kernel.run import RunFinished
 
 INTERVAL = 60.0
+ACTOR = "sealer"
+
+
+class Signer(Protocol):
+    """Signs bytes with one key."""
+
+    public: str
+
+    def sign(self, payload: bytes) -> str:
+        """The signature, hexadecimal."""
+        ...
+
+
+class Sealer:
+    """Keeps the seals up to date; a copy of each goes to a file outside the database."""
+
+    def __init__(self, journal: Journal, hub: Hub, signer: Callable[[], Signer], copy: str) -> None:
+        self._journal = journal
+        self._hub = hub
+        self._make = signer
+        self._signer: Signer | None = None
+        self._copy = copy
+        self._sealed = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Sealer"]:
+        """Seals while this is open, and once more when it is left."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.seal()
+
+    async def seal(self) -> int:
+        """Signs every head that changed since the last seal; how many there were."""
+        store = self._journal.store
+        if not self._sealed:
+            newest = store.tail(audit.STREAM, 0, 1_000_000)
+            self._sealed = newest[-1].position if newest else 0
+        heads = [h for h in store.heads(self._sealed) if kind_of(h.stream) != "seal"]
+        before = [h for h in store.heads(0) if h.stream == audit.STREAM] if heads else []
+        marks = tuple((h.stream, h.version, h.hash.hex()) for h in (*before, *heads))
+        if not heads:
+            return 0
+        if self._signer is None:
+            self._signer = await asyncio.to_thread(self._make)
+        signature = self._signer.sign(audit.payload(marks))
+        seal = audit.Seal(audit.STREAM, marks, self._signer.public, signature)
+        try:
+            written = await self._journal.write(Request(audit.STREAM, (seal,), ACTOR))
+        except (Refused, Conflict):
+            return 0  # another process sealed meanwhile
+        self._sealed = written.position
+        self._journal.world.point("sealed")
+        await asyncio.to_thread(self._keep, seal)
+        return len(heads)
+
+    async def _run(self) -> None:
+        subscription = self._hub.subscribe("session/*")
+        try:
+            due = 0.0
+            while True:
+                try:
+                    wait = max(0.0, due - self._journal.world.now()) if due else None
+                    news = await asyncio.wait_for(subscription.take(), wait)
+                except TimeoutError:
+                    news = []
+                facts = [seen.fact for seen in news if isinstance(seen, Event)]
+                now = self._journal.world.now()
+                due = due or (now + INTERVAL if facts else 0.0)
+                if any(isinstance(fact, RunFinished) for fact in facts) or (due and now >= due):
+                    await self.seal()
+                    due = 0.0
+        finally:
+            self._hub.unsubscribe(subscription)
+
+    def _keep(self, seal: audit.Seal) -> None:
+        """Appends the seal to its file; it may lag behind the database and never leads it."""
+        line = msgspec.json.encode([seal.heads, seal.key, seal.signature]) + b"\n"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        file = os.open(self._copy, flags, 0o600)
+        try:
+            os.write(file, line)
+            os.fsync(file)
+        finally:
+            os.close(file)
+

@@ -133,20 +133,19 @@ def verify_seals(
     seals: Iterable[Sealed],
     hash_at: Callable[[str, int], str | None],
     check: CheckSignature,
-    keys: frozenset[str],
+    only: str = "",
 ) -> Problem | None:
-    """Whether every seal is signed by a known key and matches the stored chains.
+    """Whether every seal is signed and what it covers is what is stored.
 
-    `hash_at` gives the stored hash (hexadecimal) of a stream's version, None where it is missing.
+    `hash_at` gives the stored hash (hexadecimal) of a stream's version, None where it is missing;
+    `only` is the one stream to be compared, "" for all.
     """
     for number, seal in enumerate(seals, 1):
-        if keys and seal.key not in keys:
-            return Problem(STREAM, number, "it is signed with a key that is not this journal's")
         if not check(seal.key, payload(seal.heads), seal.signature):
             return Problem(STREAM, number, "its signature is wrong")
-        for stream, version, hash_ in seal.heads:
+        for stream, version, sealed in seal.heads:
             found = hash_at(stream, version)
-            if found != hash_:
+            if found != sealed and only in ("", stream):
                 what = "is missing" if found is None else "is not what was sealed"
                 return Problem(stream, version, f"it {what} (seal {number})")
     return None
