@@ -139,6 +139,7 @@ class House:
             return verify(journal, stream, load(vaults.TABLE["check"]), copy)
 
         engine.services += [listening, sealer.running]
+        engine.last_of_all = sealer.seal
         engine.reports["verify"] = verified
         engine.reports["health"] = lambda key: health(engine, root)
         return engine

@@ -1,7 +1,7 @@
 """The engine: one journal, one hub, one worker, and a seat for each actor."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
@@ -65,6 +65,8 @@ class Engine:
         self.reports: dict[str, Report] = {}
         self.services: list[Service] = []
         """Started once this process drives something, a moment after it began to."""
+        self.last_of_all: Callable[[], Awaitable[object]] | None = None
+        """Done before the journal closes, when something was driven."""
         self._started: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
         self._standing: dict[str, Standing] = {
@@ -195,6 +197,8 @@ class Engine:
             self._started.cancel()
             await asyncio.gather(self._started, return_exceptions=True)
         await self._stack.aclose()
+        if self._started is not None and self.last_of_all is not None:
+            await self.last_of_all()
         if self.journal.writer is not None:
             self.journal.writer.close()
             self.journal.writer = None

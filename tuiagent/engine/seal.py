@@ -42,14 +42,13 @@ class Sealer:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Sealer"]:
-        """Seals while this is open, and once more when it is left."""
+        """Seals at the end of each run and once a minute of activity, while this is open."""
         task = asyncio.create_task(self._run())
         try:
             yield self
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self.seal()
 
     async def seal(self) -> int:
         """Signs every head that changed since the last seal; how many there were."""
