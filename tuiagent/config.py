@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,9 +11,12 @@ from tuiagent.kernel.policy import MODES, Rule, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 KEEP = frozenset(
-    """PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM COLORTERM TMPDIR VIRTUAL_ENV CONDA_PREFIX
-    PYENV_ROOT PYENV_VERSION NVM_DIR NODE_PATH JAVA_HOME GOPATH GOROOT CARGO_HOME RUSTUP_HOME
-    XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME XDG_RUNTIME_DIR""".split()
+    (
+        "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM COLORTERM TMPDIR VIRTUAL_ENV "
+        "CONDA_PREFIX PYENV_ROOT PYENV_VERSION NVM_DIR NODE_PATH JAVA_HOME GOPATH GOROOT "
+        "CARGO_HOME RUSTUP_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME "
+        "XDG_RUNTIME_DIR"
+    ).split()
 )
 """Names of the environment that a session records for its commands, beside LC_*."""
 OPENAI_MODEL = "gpt-5.5"
@@ -85,7 +89,7 @@ def _below(environ: Mapping[str, str], name: str, user: str, usual: str) -> str:
     return os.path.join(environ.get(name) or os.path.join(user, usual), "tuiagent")
 
 
-def _read(path: str) -> dict[str, list[str] | str]:
+def _read(path: str) -> dict[str, Any]:
     """The user's file, if there is one; the module that reads it is loaded only then."""
     if not os.path.exists(path):
         return {}

@@ -114,7 +114,7 @@ class Transaction(Protocol):
         ...
 
     def claim(self, stream: str, owner: str) -> Claim | None:
-        """Takes the stream for `owner` with a higher fence; None while another live owner has it."""
+        """Takes the stream with a higher fence; None while another living owner has it."""
         ...
 
     def claimed(self, stream: str) -> Claim | None:
@@ -348,7 +348,7 @@ class Tool(Protocol):
     """JSON schema of the arguments."""
 
     async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
-        """What the call would touch; has no effect. Raises ToolError for arguments that cannot be."""
+        """What the call would touch; has no effect. Raises ToolError for impossible arguments."""
         ...
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:

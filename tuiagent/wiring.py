@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tuiagent import clients, config, library, providers, runtimes, stores, tools, vaults
@@ -50,7 +50,9 @@ class LocalMeans:
             where = opened.credentials.get(name, "")
             key = self._vault.get(where)
             if where and key is None:
-                raise ProviderError("auth", f"needs key {where.partition(':')[2]}: set it and go on")
+                raise ProviderError(
+                    "auth", f"needs key {where.partition(':')[2]}: set it and go on"
+                )
             known = load(providers.TABLE["compatible"])(url, key, name)
             self._providers[name, url] = known
         return known
@@ -152,7 +154,7 @@ def health(engine: Engine, root: str) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def open_engine(root: str = "") -> AsyncIterator[Client]:
+async def open_engine(root: str = "") -> AsyncGenerator[Client]:
     """The engine of this process on a state root, as the local owner sees it."""
     environ = {**os.environ, "TUIAGENT_HOME": root} if root else os.environ
     house = House(config.load(environ), environ)

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from tuiagent.engine import access
 from tuiagent.engine.drive import Context, Means
-from tuiagent.engine.hub import Hub, Subscription
-from tuiagent.engine.journal import Journal, Request
+from tuiagent.engine.hub import Subscription
+from tuiagent.engine.journal import Request
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory
@@ -96,9 +96,9 @@ class Engine:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
         access.check(directory.Directory(), actor, intent)
         written = await self.journal.write(Request(intent.stream, (intent,), actor, once))
-        if kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession):
-            if not await self.adopt(intent.stream):
-                await self.neighbours.wake(intent.stream)
+        acts = kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession)
+        if acts and not await self.adopt(intent.stream):
+            await self.neighbours.wake(intent.stream)
         return written.position
 
     async def watch(self, select: str, after: int) -> AsyncIterator[Seen]:

@@ -190,9 +190,7 @@ class Journal:
             tx.put_blob(body)
         drafts = self._drafts(facts, tuple(request.blobs))
         wake = aggregate.wake(cached.state)
-        records = tx.append(
-            request.stream, cached.version, drafts, at.now, request.actor, wake
-        )
+        records = tx.append(request.stream, cached.version, drafts, at.now, request.actor, wake)
         cached.version = records[-1].version
         return Written(records[-1].position, done)
 
@@ -309,5 +307,3 @@ def deliver(journal: Journal, batch: Batch, futures: list[asyncio.Future[Any]]) 
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
-
-

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import msgspec
@@ -41,7 +41,7 @@ class Sealer:
         self._sealed = 0
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["Sealer"]:
+    async def running(self) -> AsyncGenerator["Sealer"]:
         """Seals at the end of each run and once a minute of activity, while this is open."""
         task = asyncio.create_task(self._run())
         try:
@@ -103,4 +103,3 @@ class Sealer:
             os.fsync(file)
         finally:
             os.close(file)
-

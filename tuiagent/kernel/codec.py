@@ -55,9 +55,7 @@ class Codec:
     def event(self, record: Record) -> Event:
         """The record's fact in its place; an unknown kind or a newer shape becomes Unknown."""
         fact = self._fact(record.kind, record.shape, record.body)
-        return Event(
-            record.position, record.stream, record.version, record.at, record.actor, fact
-        )
+        return Event(record.position, record.stream, record.version, record.at, record.actor, fact)
 
     def _fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
         if body is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Aggregate, At, Fact, Intent
@@ -32,7 +32,7 @@ class AddActor(Intent, frozen=True):
 class Directory(Struct):
     """Everybody who may act, by id."""
 
-    actors: dict[str, ActorAdded] = field(default_factory=dict)
+    actors: dict[str, ActorAdded] = {}
 
 
 def decide(state: Directory, intent: AddActor, at: At) -> Sequence[Fact]:

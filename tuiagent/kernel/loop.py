@@ -96,9 +96,9 @@ def _calls(calls: list[CallState], fence: int, revision: int) -> list[Step]:
         name = state.call.id
         if state.phase == "started" and state.fence != fence:
             steps.append(SettleCall(name))
-        elif state.phase == "proposed":
-            steps.append(JudgeCall(name, revision))
-        elif state.phase in ("asked", "allowed") and state.revision != revision:
+        elif state.phase == "proposed" or (
+            state.phase in ("asked", "allowed") and state.revision != revision
+        ):
             steps.append(JudgeCall(name, revision))
         elif state.phase == "allowed" and busy < PARALLEL:
             if state.effect in ("write", "execute") and index > 0:

@@ -215,7 +215,15 @@ def _glob(pattern: str, path: bool) -> re.Pattern[str]:
     any_ = "[^/]*" if path else ".*"
     parts = re.split(r"(\*\*/?|\*)", pattern)
     out = [
-        (r"(?:.*/)?" if part == "**/" else ".*" if part == "**" else any_ if part == "*" else re.escape(part))
+        (
+            r"(?:.*/)?"
+            if part == "**/"
+            else ".*"
+            if part == "**"
+            else any_
+            if part == "*"
+            else re.escape(part)
+        )
         for part in parts
     ]
     return re.compile("".join(out) + tail, re.DOTALL)

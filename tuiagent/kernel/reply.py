@@ -1,6 +1,6 @@
 """A reply while it arrives: the parts of a stream and what they add up to."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -135,4 +135,4 @@ def parse_arguments(raw: str) -> dict[str, Any] | None:
                 value = msgspec.json.decode(value) if value.strip() else {}
             except (msgspec.DecodeError, RecursionError):
                 return None
-    return value if isinstance(value, dict) else None
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None

@@ -1,6 +1,6 @@
 """A run: one execution of the agent loop, its model attempts and its replies."""
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tuiagent.kernel.call import CallFinished, CallState
 from tuiagent.kernel.errors import Refused
@@ -154,9 +154,9 @@ class Run(Struct):
     """Failed attempts in a row."""
     retry_at: float | None = None
     nudges: int = 0
-    unseen: list[str] = field(default_factory=list)
+    unseen: list[str] = []
     """Prompts that no model call has seen yet."""
-    calls: dict[str, CallState] = field(default_factory=dict)
+    calls: dict[str, CallState] = {}
     """Those of the newest reply."""
     stopping: str = ""
     """interrupted or cancelled, once that was asked for."""

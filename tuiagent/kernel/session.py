@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
@@ -133,10 +133,10 @@ class Session(Struct):
     epoch: int = 0
     epoch_model: str = ""
     run: Run | None = None
-    queue: list[PromptSubmitted] = field(default_factory=list)
+    queue: list[PromptSubmitted] = []
     """Prompts that wait for the run before them."""
-    prompts: set[str] = field(default_factory=set)
-    unresolved: set[str] = field(default_factory=set)
+    prompts: set[str] = set()
+    unresolved: set[str] = set()
     """Calls whose outcome is unknown and that no person has settled."""
     unknown: int = 0
     """Facts that this version does not understand: such a session is shown, never driven."""

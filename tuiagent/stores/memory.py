@@ -2,11 +2,11 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tuiagent.kernel import audit
@@ -19,12 +19,12 @@ from tuiagent.ports import Answer, Claim, Head
 class Contents(Struct):
     """Everything that is committed."""
 
-    records: list[Record] = field(default_factory=list)
-    streams: dict[str, list[Record]] = field(default_factory=dict)
-    wakes: dict[str, float] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
-    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
-    blobs: dict[str, bytes] = field(default_factory=dict)
+    records: list[Record] = []
+    streams: dict[str, list[Record]] = {}
+    wakes: dict[str, float] = {}
+    claims: dict[str, Claim] = {}
+    answers: dict[tuple[str, str], Answer] = {}
+    blobs: dict[str, bytes] = {}
 
 
 class MemoryStore:
@@ -44,7 +44,7 @@ class MemoryStore:
         self._alive.discard(owner)
 
     @contextmanager
-    def transaction(self) -> Iterator["MemoryTransaction"]:
+    def transaction(self) -> Generator["MemoryTransaction"]:
         """See ports.Store."""
         with self._lock:
             tx = MemoryTransaction(self._contents, self._alive)
@@ -111,7 +111,7 @@ class MemoryTransaction:
         self._undo: list[tuple[dict[Any, Any], Any, Any] | str] = []
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> Generator[None]:
         """See ports.Transaction."""
         mark = len(self._undo)
         try:

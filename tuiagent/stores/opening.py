@@ -1,9 +1,13 @@
 """Opens the journal's file, and says in plain words why it cannot be used."""
 
+# The type stubs of apsw are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import apsw
 
@@ -64,11 +68,11 @@ def attach(path: str, vfs: str) -> apsw.Connection:
 def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
     """Brings the tables to this version's shape, one step at a time, after a backup."""
     newest = len(MIGRATIONS)
-    version = connection.execute("PRAGMA user_version").get
+    version = int(connection.execute("PRAGMA user_version").get or 0)
     if version == newest:
         return
     with locks.writing():
-        version = connection.execute("PRAGMA user_version").get
+        version = int(connection.execute("PRAGMA user_version").get or 0)
         known = connection.execute("PRAGMA application_id").get
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
         if version > newest:
@@ -140,7 +144,7 @@ def _local(root: str) -> None:
 
 
 @contextlib.contextmanager
-def explained(root: str) -> Iterator[None]:
+def explained(root: str) -> Generator[None]:
     """Turns what SQLite and the system say into one message that helps."""
     try:
         yield

@@ -4,19 +4,23 @@ Durable means `synchronous=FULL`: a commit returns when the disk has it. The SQL
 used because the standard library's has a known WAL defect.
 """
 
+# The type stubs of apsw are partial.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 import contextlib
 import hashlib
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import apsw
 
 from tuiagent.kernel import audit
 from tuiagent.kernel.codec import Draft, Record
-from tuiagent.kernel.errors import Conflict, StoreError
+from tuiagent.kernel.errors import Conflict
 from tuiagent.ports import Answer, Claim, Head
 from tuiagent.stores import opening
 from tuiagent.stores.locks import Locks
@@ -47,7 +51,7 @@ class SqliteStore:
         self.locks.hold(owner)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator["SqliteTransaction"]:
+    def transaction(self) -> Generator["SqliteTransaction"]:
         """See ports.Store. Raises StoreError."""
         with opening.explained(self._root), self.locks.writing():
             self._writer.execute("BEGIN IMMEDIATE")
@@ -77,7 +81,8 @@ class SqliteStore:
         self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
     ) -> list[Record]:
         """See ports.Store."""
-        where, values = ["e.position > ?"], [after]
+        where: list[str] = ["e.position > ?"]
+        values: list[int | str] = [after]
         if select.endswith("*"):
             where.append("substr(e.stream, 1, ?) = ?")
             values += [len(select) - 1, select[:-1]]

@@ -14,7 +14,6 @@ from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import Progress
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
 
-
 LOG = logging.getLogger("tuiagent.calls")
 
 
@@ -244,9 +243,7 @@ def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
     return None
 
 
-async def _report(
-    drive: Drive, call: str, observation: Observation, settled: bool = False
-) -> None:
+async def _report(drive: Drive, call: str, observation: Observation, settled: bool = False) -> None:
     await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
 
 

@@ -79,7 +79,5 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     if again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
     await drive.write(
-        runs.FailAttempt(
-            drive.stream, assembly.attempt, error.kind, text, again, assembly.text
-        )
+        runs.FailAttempt(drive.stream, assembly.attempt, error.kind, text, again, assembly.text)
     )
