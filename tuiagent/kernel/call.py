@@ -189,10 +189,11 @@ def decide_judge(
 ) -> list[Fact]:
     """The verdict; a refused call is finished with its reason."""
     stale = state.phase in ("allowed", "asked") and state.revision != revision
-    if state.phase != "proposed" and not stale:
-        raise Refused(f"call {intent.call} was judged before")
     claims = intent.claims
     mark = digest(state.call.name, state.args, claims)
+    moved = state.phase == "allowed" and mark != state.digest
+    if state.phase != "proposed" and not stale and not moved:
+        raise Refused(f"call {intent.call} was judged before")
     verdict = policy.judge(claims, rules, mode)
     if verdict.decision == "ask" and state.covered in ("*", mark):
         verdict = Verdict("allow", "approval", "a person allowed exactly this", offer=verdict.offer)

@@ -115,6 +115,11 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
         return
     work = Work(drive, state, found)
     try:
+        claims = await found.claims(work.args, drive.runtime)
+        if calls.digest(state.call.name, state.args, claims) != state.digest:
+            # what would be touched is not what was judged: it is judged again
+            await drive.write(calls.JudgeCall(drive.stream, step.call, claims))
+            return
         note = await found.note(work.args, work.kit)
     except ToolError as error:
         await _report(drive, step.call, Observation("error", str(error)))

@@ -1,0 +1,68 @@
+"""Reads a file, with line numbers."""
+
+from typing import Any
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.message import Observation
+from tuiagent.kernel.policy import Claims
+from tuiagent.ports import Again, Kit, Note, Runtime
+from tuiagent.tools.arguments import check, schema
+
+LINES = 2000
+BYTES = 16 * 1024 * 1024
+SHOWN = 256 * 1024
+WIDTH = 2000
+
+
+class Read:
+    """Shows some lines of a text file."""
+
+    name = "read"
+    effect = "read"
+    description = (
+        "Read a text file with line numbers: at most 2000 lines and 256 KiB a call, lines cut at "
+        "2000 characters."
+    )
+    parameters = schema(
+        ("path",),
+        path={"type": "string"},
+        offset={"type": "integer", "minimum": 1, "description": "first line, from 1"},
+        limit={"type": "integer", "minimum": 1, "description": "how many lines"},
+    )
+
+    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
+        """The file."""
+        check(args, self.parameters)
+        path = runtime.resolve(args["path"])
+        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Nothing: reading can be done again."""
+        return Note()
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """The lines, and how to go on where there are more."""
+        data = await kit.runtime.read(args["path"], BYTES)
+        if b"\0" in data[:8192]:
+            raise ToolError(f"{args['path']} is a binary file ({len(data)} bytes)")
+        lines = data.decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+        first = args.get("offset", 1)
+        if first > max(1, len(lines)):
+            raise ToolError(f"{args['path']} has only {len(lines)} lines")
+        shown: list[str] = []
+        size = 0
+        for number, line in enumerate(lines[first - 1 :], first):
+            if len(shown) == min(LINES, args.get("limit", LINES)) or size > SHOWN:
+                break
+            text = line if len(line) <= WIDTH else line[:WIDTH] + "… (cut)"
+            shown.append(f"{number:6}\t{text}")
+            size += len(shown[-1])
+        last = first - 1 + len(shown)
+        if last < len(lines):
+            more = f"({len(lines) - last} more lines; go on with offset={last + 1})"
+            shown.append(more)
+        return Observation("ok", "\n".join(shown) or "(the file is empty)")
+
+    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
+        """Reading has no effect."""
+        return Again()

@@ -1,0 +1,108 @@
+"""Searches text in files."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from fnmatch import translate
+from typing import Any
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.message import Observation
+from tuiagent.kernel.policy import Claims
+from tuiagent.ports import Again, Kit, Note, Runtime, Stat
+from tuiagent.tools.arguments import check, schema
+
+MATCHES, FILES, SECONDS = 200, 20_000, 10.0
+BYTES = 1024 * 1024
+WIDTH = 400
+SKIPPED = frozenset({".git", ".hg", "node_modules", "__pycache__", ".venv", ".tox"})
+
+
+class Search:
+    """Finds lines that match a regular expression."""
+
+    name = "search"
+    effect = "read"
+    description = (
+        "Search files for a Python regular expression; `path` is a file or folder, `glob` such as "
+        "*.py limits the files. Gives path:line: text, at most 200 matches, 10 s; skips binary "
+        "files, those over 1 MiB, .git, node_modules."
+    )
+    parameters = schema(
+        ("pattern",),
+        pattern={"type": "string"},
+        path={"type": "string"},
+        glob={"type": "string"},
+    )
+
+    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
+        """The file or folder."""
+        check(args, self.parameters)
+        path = runtime.resolve(args.get("path", "."))
+        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Nothing: searching can be done again."""
+        return Note()
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """The matches in order of the paths, and which limit ended the search, if one did."""
+        try:
+            pattern = re.compile(args["pattern"])
+        except re.error as error:
+            raise ToolError(f"the pattern is not a regular expression: {error}") from error
+        wanted = re.compile(translate(args.get("glob", "*")))
+        top = kit.runtime.resolve(args.get("path", "."))
+        base = kit.runtime.folder.rstrip("/") + "/"
+        end = time.monotonic() + SECONDS
+        lines: list[str] = []
+        stopped = ""
+        async for number, file in _walk(kit.runtime, top):
+            if number > FILES or time.monotonic() > end:
+                stopped = f"(stopped after {number} files: search a smaller part)"
+                break
+            name = file.path.removeprefix(base)
+            fits = wanted.match(name) or wanted.match(name.rpartition("/")[2])
+            if not fits or file.size > BYTES:
+                continue
+            body = await kit.runtime.read(file.path, BYTES)
+            found = asyncio.to_thread(_lines, pattern, name, body, MATCHES + 1 - len(lines), end)
+            lines += await found
+            if len(lines) > MATCHES:
+                lines, stopped = lines[:MATCHES], "(more matches are not shown)"
+                break
+        return Observation("ok", "\n".join([*lines, stopped] if stopped else lines) or "no match")
+
+    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
+        """Searching has no effect."""
+        return Again()
+
+
+async def _walk(runtime: Runtime, top: str) -> AsyncIterator[tuple[int, Stat]]:
+    """Regular files below a place, in order, numbered."""
+    number = 0
+    left: list[Stat] = [await runtime.stat(top)]
+    while left:
+        entry = left.pop()
+        if entry.kind == "file":
+            number += 1
+            yield number, entry
+        elif entry.kind == "folder" and entry.path.rpartition("/")[2] not in SKIPPED:
+            try:
+                left += reversed(await runtime.list(entry.path))
+            except ToolError:
+                continue  # it may not be read: what can be found is found elsewhere
+
+
+def _lines(pattern: re.Pattern[str], name: str, body: bytes, most: int, end: float) -> list[str]:
+    """The matching lines of one file; long lines are cut, which bounds most patterns."""
+    if b"\0" in body[:8192]:
+        return []
+    found: list[str] = []
+    for number, line in enumerate(body.decode("utf-8", "replace").splitlines(), 1):
+        if pattern.search(line[:WIDTH]):
+            found.append(f"{name}:{number}: {line[:WIDTH]}")
+        if len(found) == most or time.monotonic() > end:
+            break
+    return found
