@@ -1,0 +1,6 @@
+"""Where models are: each provider turns a prompt into a stream of parts."""
+
+TABLE = {
+    "compatible": "tuiagent.providers.compatible:Compatible",
+    "scripted": "tuiagent.providers.scripted:Scripted",
+}

@@ -1,0 +1,222 @@
+"""What a provider's failure means: one ProviderError in words for people, never with the key."""
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tuiagent.kernel.errors import ProviderError
+
+SHOWN = 200
+"""Characters of a foreign text that are quoted; of a provider's own message twice that."""
+
+STATUS = {
+    401: "auth",
+    402: "limit",
+    403: "forbidden",
+    408: "timeout",
+    409: "server",
+    413: "too_long",
+    504: "timeout",
+    524: "timeout",
+    529: "overloaded",
+}
+WORDS = (
+    ("insufficient_quota", "limit"),
+    ("billing", "limit"),
+    ("credit", "limit"),
+    ("context_length", "too_long"),
+    ("exceed_context", "too_long"),
+    ("rate_limit", "rate_limit"),
+    ("too_many_requests", "rate_limit"),
+    ("resource_exhausted", "rate_limit"),
+    ("overloaded", "overloaded"),
+    ("unavailable", "overloaded"),
+    ("authentication", "auth"),
+    ("api_key", "auth"),
+    ("unauthorized", "auth"),
+    ("permission", "forbidden"),
+    ("forbidden", "forbidden"),
+    ("timeout", "timeout"),
+    ("server_error", "server"),
+    ("internal", "server"),
+    ("invalid", "bad_request"),
+    ("bad_request", "bad_request"),
+    ("badrequest", "bad_request"),
+    ("not_found", "bad_request"),
+    ("content_policy", "bad_request"),
+)
+"""What providers write into `type`, `code` and `status`, and the kind it means; first match."""
+
+TOO_LONG = re.compile(
+    r"maximum context length|(prompt|input|request) is too long|context_length_exceeded"
+    r"|exceeds? the (available |maximum )?context|context window|too many tokens",
+    re.IGNORECASE,
+)
+AGAIN = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class Faults:
+    """Speaks of what goes wrong with one request."""
+
+    def __init__(self, name: str, where: str, key: str | None, model: str) -> None:
+        """`name` is the provider's, `where` its host and path without any secret."""
+        self.name = name
+        self.where = where
+        self._key = key or ""
+        self._model = model
+
+    def error(self, kind: str, text: str, retry_after: float | None = None) -> ProviderError:
+        """A failure of this kind: what happened, and what to do next."""
+        said = mask(" ".join(text.split()), self._key).rstrip(".")
+        advice = self._advice(kind)
+        end = f". {advice[0].upper()}{advice[1:]}." if advice else "."
+        return ProviderError(kind, f"{self.name} ({self.where}) {said}{end}", retry_after)
+
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """The meaning of an answer whose status is not 200."""
+        if 300 <= status < 400:
+            return self.error("not_api", f"redirects ({status}) to {_host(headers)}")
+        codes, text = _said(_decode(body))
+        kind = kind_of(status, codes, text)
+        wait = retry_after(headers)
+        wait = _asked(text) if wait is None and kind in ProviderError.RETRYABLE else wait
+        text = text or body.decode("utf-8", "replace")
+        quoted = self._quote(text, 2 * SHOWN)
+        what = f" for model {self._model!r}" if status == 404 else ""
+        return self.error(kind, f"answered {status}{what}{': ' if quoted else ''}{quoted}", wait)
+
+    def event(self, event: Any) -> ProviderError:
+        """The meaning of an error that came inside the stream."""
+        codes, text = _said(event)
+        number = next((int(c) for c in codes.split() if c.isdecimal() and len(c) == 3), 0)
+        kind = kind_of(number if 400 <= number < 600 else 0, codes, text)
+        quoted = self._quote(text or codes, 2 * SHOWN) or "no reason given"
+        return self.error(kind, f"broke off its answer: {quoted}", _asked(text))
+
+    def foreign(self, what: str, body: bytes) -> ProviderError:
+        """Whatever answered, it is not the API."""
+        quoted = self._quote(body.decode("utf-8", "replace"), SHOWN)
+        return self.error("not_api", f"is not the API: it sent {what}: {quoted}")
+
+    def _quote(self, text: str, length: int) -> str:
+        """The beginning of a text, masked before it is cut, so that no part of a key is left."""
+        text = mask(" ".join(text.split()), self._key)
+        return text if len(text) <= length else text[:length] + "…"
+
+    def _advice(self, kind: str) -> str:
+        variable = f"{self.name.upper().replace('-', '_')}"
+        address = f"{variable}_BASE_URL"
+        later = "try again later, or choose another model"
+        return {
+            "auth": f"check {variable}_API_KEY" if self._key else f"set {variable}_API_KEY",
+            "forbidden": "this key may not use this model here: choose another model, or ask who "
+            "manages the account",
+            "bad_request": f"check the model's name and the address in {address}",
+            "too_long": "shorten what is sent, or begin a new session",
+            "limit": "check the plan and the limits of the account",
+            "network": f"check the network and the address in {address}",
+            "tls": f"check this machine's clock and certificates (SSL_CERT_FILE), and {address}",
+            "not_api": f"check the address in {address}: it usually ends in /v1",
+            "timeout": later,
+            "rate_limit": later,
+            "overloaded": later,
+            "server": later,
+        }.get(kind, "")
+
+
+def mask(text: str, key: str) -> str:
+    """The text without the key, also where JSON wrote its slashes with a backslash."""
+    if not key:
+        return text
+    for shape in (key, key.replace("/", "\\/")):
+        text = text.replace(shape, "[key]")
+    return text
+
+
+def kind_of(status: int, codes: str, text: str) -> str:
+    """The kind of a failure; `status` is 0 for an error inside a stream, which names none."""
+    known = _known(codes)
+    if status in (0, 400, 422):
+        if known == "too_long" or TOO_LONG.search(text):
+            return "too_long"
+        if status:
+            return known or "bad_request"
+        return known or _known(text.lower().replace(" ", "_")) or "server"
+    if status == 429:
+        return "limit" if known == "limit" else "rate_limit"
+    if status >= 500:
+        return "overloaded" if known == "overloaded" else STATUS.get(status, "server")
+    return STATUS.get(status, "bad_request")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3), None for nonsense."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * unit
+        except (KeyError, ValueError):
+            continue
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    until = _date(headers.get("retry-after", ""))
+    if until is None:
+        return None
+    now = _date(headers.get("date", ""))
+    return max(0.0, until - (time.time() if now is None else now))
+
+
+def _date(text: str) -> float | None:
+    """An HTTP date in seconds since 1970."""
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  30 ms, needed once in a blue moon
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _asked(text: str) -> float | None:
+    """The seconds of a "try again in 1s"."""
+    found = AGAIN.search(text)
+    return float(found[1]) * UNITS[found[2].lower()] if found else None
+
+
+def _host(headers: Mapping[str, str]) -> str:
+    """Where a redirect leads: the host alone, as the rest may hold secrets."""
+    place = headers.get("location", "")
+    host = place.partition("//")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return host or "another path of the same host"
+
+
+def _known(words: str) -> str:
+    return next((kind for word, kind in WORDS if word in words), "")
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _said(found: Any) -> tuple[str, str]:
+    """The codes, in lower case, and the message of an error in any of the usual shapes."""
+    if isinstance(found, list) and found:
+        found = found[0]
+    codes: list[str] = []
+    for _ in range(3):
+        if not isinstance(found, dict):
+            break
+        codes += [str(found[n]) for n in ("type", "code", "status") if found.get(n)]
+        inner = found.get("error") or found.get("message") or found.get("detail")
+        if inner is None:
+            break
+        found = inner
+    text = found if isinstance(found, str) else ""
+    return " ".join(codes).lower(), text
