@@ -1,5 +1,7 @@
 """Parses the command, builds the engine, and hands it to one client."""
 
+import gc
+import os
 import sys
 
 from tuiagent import __version__
@@ -11,9 +13,20 @@ def main() -> int:
     if argv in (["--version"], ["-V"]):
         print(f"tuiagent {__version__}")
         return 0
-    from tuiagent.clients.cli.main import main as command_line  # noqa: PLC0415
+    gc.disable()  # nothing that a start makes is garbage; the engine turns it on again
+    code = _run(argv)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # whoever read it has gone
+    os._exit(code)  # everything is durable and closed: taking the interpreter down is for nothing
 
-    return command_line(argv)
+
+def _run(argv: list[str]) -> int:
+    from tuiagent.wiring import command  # noqa: PLC0415
+
+    return command(argv)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,9 @@ class Settings(Struct, frozen=True):
     """The state root."""
     home: str
     """Where the user's own files lie: config.toml, the seal's key."""
+    mode: str
     model: str = ""
     """PROVIDER/MODEL; "" when none is known."""
-    mode: str = ""
     rules: tuple[Rule, ...] = ()
 
 
@@ -51,8 +51,12 @@ def load(
     mode: str = "",
     allow: Sequence[str] = (),
     deny: Sequence[str] = (),
+    unset: str = "ask",
 ) -> Settings:
-    """The settings from the user's file, this environment and these flags. Raises ConfigError."""
+    """The settings from the user's file, this environment and these flags. Raises ConfigError.
+
+    `unset` is the mode when nothing says another.
+    """
     user = environ.get("HOME") or os.path.expanduser("~")
     root = environ.get("TUIAGENT_HOME") or _below(environ, "XDG_STATE_HOME", user, ".local/state")
     home = _below(environ, "XDG_CONFIG_HOME", user, ".config")
@@ -62,14 +66,14 @@ def load(
         model = "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
     if model and not all(model.partition("/")):
         raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
-    mode = mode or environ.get("TUIAGENT_MODE") or table.get("mode", "")
-    if mode and mode not in MODES:
+    mode = mode or environ.get("TUIAGENT_MODE") or table.get("mode") or unset
+    if mode not in MODES:
         raise ConfigError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
     rules = [parse_rule(text, "allow", "user") for text in table.get("allow", ())]
     rules += [parse_rule(text, "deny", "user") for text in table.get("deny", ())]
     rules += [parse_rule(text, "allow", "flag") for text in allow]
     rules += [parse_rule(text, "deny", "flag") for text in deny]
-    return Settings(os.path.abspath(root), home, model, mode, tuple(rules))
+    return Settings(os.path.abspath(root), home, mode, model, tuple(rules))
 
 
 def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> SessionOpened:

@@ -141,6 +141,9 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Keeps facts; knows no feature. Only `transaction` writes; the rest may be called anywhere."""
 
+    engine: str
+    """What it is made of, with its version."""
+
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One durable commit when left normally, nothing when left by an exception."""
         ...

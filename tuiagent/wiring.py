@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tuiagent import clients, config, library, providers, runtimes, stores, tools, vaults
+from tuiagent.clients.cli import COMMANDS, ERROR, USAGE
 from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
@@ -17,7 +19,7 @@ from tuiagent.engine.seal import Sealer
 from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import ProviderError
+from tuiagent.kernel.errors import ConfigError, ProviderError, TuiagentError
 from tuiagent.kernel.message import ToolSpec
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Client, Provider, Runtime, Tool
@@ -93,6 +95,10 @@ class House:
         """The local owner's client. Raises what building the engine raised."""
         return self._thread.client()
 
+    def opening(self, folder: str) -> SessionOpened:
+        """How a session in this folder is opened here."""
+        return config.opening(self.settings, folder, self._environ)
+
     def new_id(self) -> str:
         """A new id for a session or a prompt."""
         return self._world.new_id()
@@ -149,8 +155,33 @@ class House:
 
 def health(engine: Engine, root: str) -> dict[str, object]:
     """What a doctor asks of an engine."""
-    driving = engine.worker.driving
-    return {"root": root, "driving": driving, "failed": dict(engine.worker.failed)}
+    return {
+        "root": root,
+        "sqlite": engine.journal.store.engine,
+        "events": engine.journal.store.position(),
+        "driving": engine.worker.driving,
+        "failed": dict(engine.worker.failed),
+    }
+
+
+def command(argv: list[str]) -> int:
+    """Runs one command to its end; the exit code."""
+    args = load("tuiagent.clients.cli.arguments:parse")(argv)
+    try:
+        unset = "locked" if args.command == "headless" else "ask"
+        flags = (args.model, args.mode, args.allow, args.deny, unset)
+        settings = config.load(os.environ, *flags)
+        house = House(settings, os.environ)
+        try:
+            return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))
+        finally:
+            house.close()
+    except ConfigError as error:
+        print(f"tuiagent: {error}", file=sys.stderr)
+        return USAGE
+    except (TuiagentError, KeyboardInterrupt) as error:
+        print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
+        return ERROR
 
 
 @asynccontextmanager

@@ -8,6 +8,9 @@ from msgspec import Struct
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Erased, Event, Fact, Intent, Unknown
 
+NEWER = 1 << 30
+"""The shape of a fact that is only passed on."""
+
 
 class Draft(Struct, frozen=True):
     """A fact as bytes, before it has a place."""
@@ -54,10 +57,19 @@ class Codec:
 
     def event(self, record: Record) -> Event:
         """The record's fact in its place; an unknown kind or a newer shape becomes Unknown."""
-        fact = self._fact(record.kind, record.shape, record.body)
+        fact = self.fact(record.kind, record.shape, record.body)
         return Event(record.position, record.stream, record.version, record.at, record.actor, fact)
 
-    def _fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
+    def body(self, fact: Fact) -> tuple[str, int, bytes]:
+        """The fact's kind, shape and body, also of one that this version does not know."""
+        if isinstance(fact, Unknown):
+            return (fact.kind, NEWER, fact.body)
+        if isinstance(fact, Erased):
+            return (fact.kind, NEWER, b"null")
+        return (type(fact).__name__, type(fact).shape, self._encode(fact))
+
+    def fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
+        """The fact of this kind and shape with this body; None for an erased one."""
         if body is None:
             return Erased(kind)
         known = self._facts.get(kind)

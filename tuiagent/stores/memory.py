@@ -30,6 +30,8 @@ class Contents(Struct):
 class MemoryStore:
     """ports.Store whose life is that of this object; several engines may share one."""
 
+    engine = "memory"
+
     def __init__(self) -> None:
         self._contents = Contents()
         self._alive: set[str] = set()

@@ -38,6 +38,8 @@ SOURCE = f"SELECT {COLUMNS} FROM event e LEFT JOIN blob b ON b.hash = e.blob"
 class SqliteStore:
     """ports.Store in one file; its folder, the state root, also holds the locks."""
 
+    engine = f"SQLite {apsw.sqlite_lib_version()}"
+
     def __init__(self, path: str, vfs: str = "", synchronous: str = "FULL") -> None:
         self._root = os.path.dirname(path)
         opening.prepare(self._root)

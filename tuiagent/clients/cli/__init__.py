@@ -1,0 +1,35 @@
+"""The command line: headless runs, line-mode attach, and looking after sessions."""
+
+from typing import Protocol
+
+from tuiagent.config import Settings
+from tuiagent.kernel.session import SessionOpened
+
+COMMANDS = {
+    "headless": "tuiagent.clients.cli.headless:run",
+    "attach": "tuiagent.clients.cli.attach:run",
+    "sessions": "tuiagent.clients.cli.manage:sessions",
+    "verify": "tuiagent.clients.cli.manage:verify",
+    "doctor": "tuiagent.clients.cli.doctor:run",
+}
+
+DONE, ERROR, USAGE, LIMIT, REFUSED, NEEDS_PERSON, CANCELLED = 0, 1, 2, 3, 4, 5, 130
+"""Exit codes."""
+
+
+class Host(Protocol):
+    """What a command needs of its process beside the client."""
+
+    settings: Settings
+
+    def new_id(self) -> str:
+        """A new id for a session or a prompt."""
+        ...
+
+    def opening(self, folder: str) -> SessionOpened:
+        """How a session in this folder is opened here."""
+        ...
+
+    async def adopt(self, stream: str) -> bool:
+        """Drives a session here; False while another living process does."""
+        ...

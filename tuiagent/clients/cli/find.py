@@ -1,0 +1,31 @@
+"""Finds a session by what a person says of it."""
+
+from typing import Any
+
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.ports import Client, Window
+
+ALL = Window(limit=1_000_000)
+
+
+async def named(client: Client, name: str) -> dict[str, Any]:
+    """The row of the session with this id, or whose id begins so. Raises ConfigError."""
+    rows = (await client.read("sessions", "", ALL)).data
+    wanted = name.removeprefix("session/")
+    exact = [row for row in rows if row["stream"] == f"session/{wanted}"]
+    found = exact or [row for row in rows if row["stream"].startswith(f"session/{wanted}")]
+    if not found:
+        raise ConfigError(f"there is no session {name!r}; see `tuiagent sessions list`")
+    if len(found) > 1:
+        some = ", ".join(row["stream"].removeprefix("session/") for row in found[-3:])
+        raise ConfigError(f"{name!r} is the start of {len(found)} sessions ({some} …): say more")
+    return found[0]
+
+
+async def newest(client: Client, folder: str) -> dict[str, Any]:
+    """The row of the session that changed last, in this folder or, for "", anywhere."""
+    rows = (await client.read("sessions", "", ALL)).data
+    here = [row for row in rows if not folder or row["folder"] == folder]
+    if not here:
+        raise ConfigError(f"there is no session {'in ' + folder if folder else 'yet'}")
+    return here[-1]

@@ -1,0 +1,116 @@
+"""What a run has come to so far: its answer, its calls, and what it waits for."""
+
+from typing import Any
+
+from tuiagent.clients.cli import CANCELLED, DONE, ERROR, LIMIT, NEEDS_PERSON, REFUSED
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.event import Event
+
+EXITS = {
+    "done": DONE,
+    "error": ERROR,
+    "limit": LIMIT,
+    "refused": REFUSED,
+    "interrupted": CANCELLED,
+    "cancelled": CANCELLED,
+}
+
+
+class Follow:
+    """Reads the facts of one session as they come, for the run with this id."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.status = ""
+        self.error = ""
+        self.answer = ""
+        self.model = ""
+        self.usage: dict[str, int] = {}
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.denied: list[str] = []
+        """Why calls were refused by policy."""
+        self._started: dict[str, float] = {}
+        self._asking = False
+
+    def apply(self, event: Event) -> None:
+        """Takes the next fact."""
+        fact = event.fact
+        if isinstance(fact, runs.RunFinished) and fact.run == self.run:
+            self.status, self.error = fact.status, fact.error
+        elif isinstance(fact, runs.AttemptStarted):
+            self._asking = True
+        elif isinstance(fact, runs.AttemptFailed | runs.ReplyInterrupted):
+            self._asking = isinstance(fact, runs.AttemptFailed) and fact.retry_at is not None
+        elif isinstance(fact, runs.ReplyReceived):
+            self._reply(fact)
+        else:
+            self._call(event)
+
+    def _reply(self, fact: runs.ReplyReceived) -> None:
+        self._asking = False
+        reply = fact.reply
+        self.model = reply.model or self.model
+        self.answer = reply.text if reply.text.strip() else self.answer
+        if reply.usage:
+            for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
+                self.usage[name] = self.usage.get(name, 0) + getattr(reply.usage, name)
+        for call in reply.calls:
+            self.calls[call.id] = {
+                "id": call.id,
+                "name": call.name,
+                "args": call.args,
+                "status": "proposed",
+                "effect": "",
+            }
+
+    def _call(self, event: Event) -> None:
+        fact = event.fact
+        row = self.calls.get(getattr(fact, "call", ""))
+        if row is None:
+            return
+        if isinstance(fact, calls.CallJudged):
+            words = {"allow": "allowed", "ask": "asked", "deny": "denied"}
+            row["status"] = words[fact.verdict.decision]
+            row["effect"] = fact.claims.effect
+            row["digest"], row["offer"] = fact.digest, fact.verdict.offer
+            row["reason"] = fact.verdict.reason
+            if fact.verdict.decision == "deny":
+                self.denied.append(f"{row['name']}: {fact.verdict.reason}")
+        elif isinstance(fact, calls.ApprovalAnswered):
+            row["status"] = "allowed" if fact.allow else "denied"
+        elif isinstance(fact, calls.CallStarted):
+            row["status"] = "started"
+            self._started.setdefault(fact.call, event.at)
+        elif isinstance(fact, calls.CallDeferred):
+            row["status"] = "deferred"
+            row["question"] = fact.question.text
+        elif isinstance(fact, calls.CallFinished):
+            row["status"] = fact.observation.status
+            row["seconds"] = round(event.at - self._started.get(fact.call, event.at), 3)
+
+    @property
+    def waits(self) -> list[dict[str, Any]]:
+        """The calls that wait for a person, when nothing else can go on."""
+        if self._asking or self.status:
+            return []
+        waiting: list[dict[str, Any]] = []
+        blocked = False
+        for row in self.calls.values():
+            if row["status"] in ("asked", "deferred"):
+                waiting.append(row)
+                blocked = True
+            elif row["status"] in ("proposed", "started") or (
+                row["status"] == "allowed"
+                and not (blocked and row["effect"] in ("write", "execute"))
+            ):
+                return []
+        return waiting
+
+    @property
+    def exit(self) -> int:
+        """The exit code; 4 also when policy refused calls of a run that is done."""
+        if not self.status:
+            return NEEDS_PERSON
+        code = EXITS[self.status]
+        return REFUSED if code == DONE and self.denied else code

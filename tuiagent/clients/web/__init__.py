@@ -1,0 +1,1 @@
+"""The same three verbs over a wire."""

@@ -1,0 +1,110 @@
+"""ports.Client over an owner's socket: the engine of another process, as if it were here."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from itertools import count
+
+import msgspec
+
+from tuiagent.clients.web.frames import Answer, Ask, raised, receive, send, unpack
+from tuiagent.clients.web.socket import short
+from tuiagent.kernel.codec import Codec
+from tuiagent.kernel.directory import OWNER
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Intent, Seen
+from tuiagent.ports import Snapshot, Window
+
+GONE = "the process that was asked has ended"
+
+
+class RemoteClient:
+    """One connection; when it ends, every call raises ConnectionError."""
+
+    actor = OWNER
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, codec: Codec
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._codec = codec
+        self._numbers = count(1)
+        self._waiting: dict[int, asyncio.Queue[Answer | None]] = {}
+        self._gone = False
+        self._task = asyncio.create_task(self._receive())
+
+    @classmethod
+    async def connect(cls, path: str, codec: Codec) -> "RemoteClient":
+        """Connects to the socket at this path. Raises OSError."""
+        with short(path) as name:
+            reader, writer = await asyncio.open_unix_connection(name)
+        return cls(reader, writer, codec)
+
+    async def submit(self, intent: Intent, once: str = "") -> int:
+        """See ports.Client."""
+        raw = msgspec.Raw(self._codec.intent_bytes(intent))
+        answer = await self._call(Ask(0, "submit", intent=raw, once=once))
+        assert answer.done is not None
+        return answer.done
+
+    async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
+        """See ports.Client."""
+        answer = await self._call(Ask(0, "read", view=view, key=key, window=window))
+        assert answer.snapshot is not None
+        return answer.snapshot
+
+    async def watch(self, select: str, after: int = 0) -> AsyncGenerator[Seen]:
+        """See ports.Client."""
+        number, answers = self._ask(Ask(0, "watch", select=select, after=after))
+        try:
+            while True:
+                answer = self._checked(await answers.get())
+                for item in answer.items:
+                    yield unpack(item, self._codec)
+                if answer.end:
+                    return
+        finally:
+            self._waiting.pop(number, None)
+            if not self._gone:
+                send(self._writer, Ask(number, "cancel"))
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._writer.close()
+
+    async def _call(self, ask: Ask) -> Answer:
+        number, answers = self._ask(ask)
+        try:
+            return self._checked(await answers.get())
+        finally:
+            self._waiting.pop(number, None)
+
+    def _ask(self, ask: Ask) -> tuple[int, asyncio.Queue[Answer | None]]:
+        if self._gone:
+            raise ConnectionError(GONE)
+        ask.id = next(self._numbers)
+        answers = self._waiting[ask.id] = asyncio.Queue[Answer | None]()
+        send(self._writer, ask)
+        return ask.id, answers
+
+    def _checked(self, answer: Answer | None) -> Answer:
+        if answer is None:
+            raise ConnectionError(GONE)
+        if answer.error is not None:
+            raise raised(answer.error)
+        return answer
+
+    async def _receive(self) -> None:
+        try:
+            while (answer := await receive(self._reader, Answer)) is not None:
+                waiting = self._waiting.get(answer.id)
+                if waiting is not None:
+                    waiting.put_nowait(answer)
+        except (OSError, TuiagentError):
+            pass  # said below to everybody who waits
+        finally:
+            self._gone = True
+            for waiting in self._waiting.values():
+                waiting.put_nowait(None)

@@ -1,0 +1,126 @@
+"""Serves a ports.Client on a private Unix socket: signals, intents and wake-ups."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import AsyncGenerator, Generator
+
+from tuiagent.clients.web.frames import Answer, Ask, Item, failure, pack, receive, send
+from tuiagent.kernel.codec import Codec
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.ports import Client
+
+
+@contextlib.asynccontextmanager
+async def serving(client: Client, path: str, codec: Codec) -> AsyncGenerator[str]:
+    """Listens at the path while this is open, for processes of the same user only."""
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    peers: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        peers.add(task)
+        try:
+            if _same_user(writer):
+                await Peer(client, codec, writer).serve(reader)
+        except (ConnectionError, TuiagentError):
+            pass  # the other side has gone or speaks something else: its own affair
+        finally:
+            peers.discard(task)
+            writer.close()
+
+    with short(path) as name:
+        mask = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(accept, name)
+        finally:
+            os.umask(mask)
+    try:
+        yield path
+    finally:
+        server.close()
+        for task in list(peers):
+            task.cancel()
+        await asyncio.gather(*peers, return_exceptions=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+class Peer:
+    """One connection: any number of requests and watches at the same time."""
+
+    def __init__(self, client: Client, codec: Codec, writer: asyncio.StreamWriter) -> None:
+        self._client = client
+        self._codec = codec
+        self._writer = writer
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Answers until the other side leaves."""
+        try:
+            while (ask := await receive(reader, Ask)) is not None:
+                if ask.op == "cancel":
+                    if task := self._tasks.get(ask.id):
+                        task.cancel()
+                    continue
+                self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _answer(self, ask: Ask) -> None:
+        try:
+            if ask.op == "submit":
+                intent = self._codec.intent(bytes(ask.intent))
+                done = await self._client.submit(intent, ask.once)
+                send(self._writer, Answer(ask.id, done=done))
+            elif ask.op == "read":
+                snapshot = await self._client.read(ask.view, ask.key, ask.window)
+                send(self._writer, Answer(ask.id, snapshot=snapshot))
+            elif ask.op == "watch":
+                await self._watch(ask)
+            else:
+                raise TuiagentError(f"there is no request {ask.op!r}")
+        except TuiagentError as error:
+            send(self._writer, Answer(ask.id, error=failure(error)))
+        finally:
+            self._tasks.pop(ask.id, None)
+
+    async def _watch(self, ask: Ask) -> None:
+        """Passes on what is seen; a slow reader slows only its own watch, which then lags."""
+        try:
+            async for seen in self._client.watch(ask.select, ask.after):
+                items: list[Item] = [pack(seen, self._codec)]
+                send(self._writer, Answer(ask.id, items=items))
+                await self._writer.drain()
+        finally:
+            if not self._writer.is_closing():
+                send(self._writer, Answer(ask.id, end=True))
+
+
+def _same_user(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other side is a process of this user, where the system can say."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the socket's own mode has to do
+    peer = writer.get_extra_info("socket")
+    data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", data)[1] == os.getuid()
+
+
+@contextlib.contextmanager
+def short(path: str) -> Generator[str]:
+    """A name for the socket that is short enough for the system (about 100 bytes)."""
+    if len(os.fsencode(path)) < 100 or not os.path.isdir("/proc/self/fd"):
+        yield path
+        return
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    finally:
+        os.close(folder)
