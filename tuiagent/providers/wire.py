@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Mapping
 
 from httptools import HttpParserInvalidURLError, parse_url
 
-from tuiagent import __version__
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
@@ -291,7 +290,7 @@ def _head(authority: str, headers: Mapping[str, str]) -> bytes:
     """The headers that all requests share."""
     lines = {
         "Host": authority,
-        "User-Agent": f"tuiagent/{__version__}",
+        "User-Agent": "tuiagent",
         "Accept": "text/event-stream",
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",

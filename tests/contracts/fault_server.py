@@ -1,0 +1,233 @@
+"""A model's server on loopback whose answers, good and bad, are data: see provider_faults.toml."""
+
+import asyncio
+import gzip
+import json
+import os
+import socket
+import ssl
+import struct
+import tomllib
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct, convert
+
+from tuiagent.providers.limits import Limits
+
+COMPRESS = {
+    "": bytes,
+    "br": bytes,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "bare": lambda body: zlib.compress(body)[2:-4],
+}
+HEADERS = {"bare": "deflate"}
+CHARACTERS = "latin-1"
+"""Of `raw` and `body`, so that a row can write any byte."""
+
+
+class Event(Struct, frozen=True, forbid_unknown_fields=True):
+    """One event of a stream, in short; `times` repeats it."""
+
+    text: str | None = None
+    thought: str | None = None
+    call: dict[str, Any] | None = None
+    """A piece of a call: index, id, name, arguments; what is not named is not sent."""
+    stop: str | None = None
+    usage: dict[str, Any] | None = None
+    data: str | None = None
+    """The data as it is; $KEY is the key that was sent."""
+    lines: str | None = None
+    """Bytes as they are, line ends included."""
+    times: int = 1
+
+    def encode(self, key: str) -> bytes:
+        if self.lines is not None:
+            return self.lines.encode(CHARACTERS) * self.times
+        data = self.data.replace("$KEY", key) if self.data is not None else json.dumps(self.body())
+        return b"data: %s\n\n" % data.encode(CHARACTERS) * self.times
+
+    def body(self) -> dict[str, Any]:
+        delta: dict[str, Any] = {}
+        if self.text is not None:
+            delta["content"] = self.text
+        if self.thought is not None:
+            delta["reasoning_content"] = self.thought
+        if self.call is not None:
+            names = ("name", "arguments")
+            piece = {k: v for k, v in self.call.items() if k not in names}
+            piece["function"] = {k: v for k, v in self.call.items() if k in names}
+            delta["tool_calls"] = [piece]
+        choice = {"index": 0, "delta": delta, "finish_reason": self.stop}
+        body: dict[str, Any] = {"id": "c", "model": "m-1", "choices": [choice]}
+        if self.usage is not None:
+            body |= {"choices": [], "usage": self.usage}
+        return body
+
+
+class Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """One answer, and what a provider has to make of it."""
+
+    id: str
+    what: str = ""
+    status: int = 200
+    type: str = "text/event-stream"
+    headers: dict[str, str] = {}
+    version: str = "1.1"
+    events: tuple[Event, ...] = ()
+    body: str | None = None
+    """Instead of events; $KEY is the key that was sent."""
+    raw: str | None = None
+    """Instead of the whole answer, head included."""
+    done: bool = True
+    """Whether the events end with [DONE]."""
+    encoding: str = ""
+    framing: str = "chunked"
+    """chunked, length, close (a body that ends with the connection), or a number of bytes."""
+    piece: int = 0
+    """Bytes sent at a time; 0 for all at once."""
+    end: str = ""
+    """close (before the body's end), reset, hang (until the client goes) or drop (no answer)."""
+    early: bool = False
+    """Answers and closes without reading the body of the request."""
+    limits: Limits = Limits()
+
+    kind: str = ""
+    """Of the ProviderError that is expected; "" for none."""
+    retry_after: float | None = None
+    says: tuple[str, ...] = ()
+    text: str = ""
+    thoughts: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
+    """Name and raw arguments of each call."""
+    stop: str = "end"
+    tokens: dict[str, int] = {}
+
+
+GOOD = Row("good", events=(Event(text="good"), Event(stop="stop")), text="good")
+
+
+def rows(path: str) -> list[Row]:
+    """The rows of a file. Raises msgspec.ValidationError for one that says what nobody reads."""
+    with open(path, "rb") as file:
+        return convert(tomllib.load(file)["fault"], list[Row])
+
+
+class Request(Struct, frozen=True):
+    """What a client sent."""
+
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+class Server:
+    """Answers with one row after the other, and with GOOD when they are used up."""
+
+    def __init__(self, script: Iterable[Row] = (), tls: ssl.SSLContext | None = None) -> None:
+        self.script = list(script)
+        self.connections = 0
+        self.requests: list[Request] = []
+        self.asked = asyncio.Event()
+        """Set when a request has been read; for tests that act in the middle."""
+        self.gone = asyncio.Event()
+        """Set when a client left an answer that hangs."""
+        self.port = 0
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
+
+    async def __aenter__(self) -> "Server":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            while await self._answer(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.gone.set()
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort() if self._tls else writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection may go on."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        pairs = (line.partition(":") for line in head[1:] if line)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        row = self.script.pop(0) if self.script else GOOD
+        length = 0 if row.early else int(headers["content-length"])
+        request = Request(head[0].split()[1], headers, await reader.readexactly(length))
+        self.requests.append(request)
+        self.asked.set()
+        if row.end != "drop":
+            for piece in _pieces(encode(row, request.key), row.piece):
+                writer.write(piece)
+                await writer.drain()
+        return await self._finish(row, reader, writer)
+
+    async def _finish(
+        self, row: Row, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        if row.end == "hang":
+            await reader.read(1)
+            self.gone.set()
+        if row.end == "reset":
+            linger = struct.pack("ii", 1, 0)
+            sock: socket.socket = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+        return not row.end and not row.early and row.framing != "close" and row.raw is None
+
+
+def encode(row: Row, key: str = "") -> bytes:
+    """The bytes that a row puts on the wire."""
+    if row.raw is not None:
+        return row.raw.encode(CHARACTERS)
+    if row.body is not None:
+        body = row.body.replace("$KEY", key).encode(CHARACTERS)
+    else:
+        body = b"".join(event.encode(key) for event in row.events)
+        body += b"data: [DONE]\n\n" if row.done else b""
+    body = COMPRESS[row.encoding](body)
+    headers = {"Content-Type": row.type} if row.type else {}
+    if row.encoding:
+        headers["Content-Encoding"] = HEADERS.get(row.encoding, row.encoding)
+    if row.framing == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+        body = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+        body += b"" if row.end else b"0\r\n\r\n"
+    elif row.framing != "close":
+        headers["Content-Length"] = str(len(body) if row.framing == "length" else row.framing)
+    lines = [f"HTTP/{row.version} {row.status} Whatever", *map(": ".join, headers.items())]
+    lines += map(": ".join, row.headers.items())
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def _pieces(data: bytes, size: int) -> Iterable[bytes]:
+    return (data[i : i + size] for i in range(0, len(data), size)) if size else (data,)
+
+
+ROWS = rows(os.path.join(os.path.dirname(__file__), "provider_faults.toml"))

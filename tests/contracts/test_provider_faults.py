@@ -1,0 +1,274 @@
+"""What Chat Completions makes of bad servers, and how it uses connections."""
+
+import asyncio
+import socket
+import ssl
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from fault_server import GOOD, ROWS, Event, Row, Server
+from provider_kit import KEY, collect, prompt, reply
+
+from tuiagent.kernel.errors import ProviderError
+from tuiagent.kernel.message import Call, Reasoning, Usage
+from tuiagent.kernel.reply import Part, StopPart
+from tuiagent.ports import Provider
+from tuiagent.providers.compatible import Compatible
+from tuiagent.providers.limits import Limits
+
+# ---------------------------------------------------------------- faults, as data
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+async def test_a_fault_and_then_a_good_answer(row: Row) -> None:
+    async with Server([row]) as server:
+        provider = Compatible(server.url, KEY, limits=row.limits)
+        await meets(provider, row)
+        assert reply(await collect(provider)).text == GOOD.text
+        await provider.close()
+        assert [r.target for r in server.requests] == ["/v1/chat/completions"] * 2
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+async def test_a_fault_for_ever(row: Row) -> None:
+    async with Server([row] * 4) as server:
+        provider = Compatible(server.url, KEY, limits=row.limits)
+        for _ in range(2):
+            await meets(provider, row)
+        await provider.close()
+
+
+async def meets(provider: Provider, row: Row) -> None:
+    """Asks once; what comes is what the row expects."""
+    if not row.kind:
+        expect(row, await collect(provider))
+        return
+    with pytest.raises(ProviderError) as caught:
+        await collect(provider)
+    error, said = caught.value, str(caught.value)
+    assert (error.kind, error.retry_after) == (row.kind, row.retry_after), said
+    assert all(word in said for word in row.says), said
+    assert KEY not in said
+    assert said.startswith("openai (127.0.0.1:")
+    assert said.endswith(".")
+    assert "\n" not in said
+    came = error.__dict__["parts"]
+    assert reply(came).text == row.text
+    assert not any(isinstance(part, StopPart) for part in came)
+
+
+def expect(row: Row, parts: list[Part]) -> None:
+    found = reply(parts)
+    thoughts = "".join(b.text for b in found.blocks if isinstance(b, Reasoning))
+    assert (found.text, thoughts, found.stop) == (row.text, row.thoughts, row.stop)
+    assert isinstance(parts[-1], StopPart)
+    calls = [(c.name, "" if c.args == {} and not c.raw else c) for c in found.calls]
+    for (name, call), (wanted, raw) in zip(calls, row.calls, strict=True):
+        assert name == wanted
+        if isinstance(call, Call):
+            args = call.raw or msgspec.json.encode(call.args).decode()
+            assert args == raw
+        else:
+            assert raw in ("", "{}")
+    assert found.usage == (Usage(**row.tokens) if row.tokens else None)
+
+
+async def test_no_address_and_no_server_are_the_network() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    for url in (f"http://127.0.0.1:{free}/v1", "http://nowhere.invalid/v1"):
+        provider = Compatible(url, KEY)
+        await provider.connect()
+        with pytest.raises(ProviderError, match="could not be reached") as caught:
+            await collect(provider)
+        assert caught.value.kind == "network"
+        await provider.close()
+
+
+async def test_a_server_that_accepts_and_never_speaks_is_not_waited_for() -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"https://127.0.0.1:{mute.getsockname()[1]}/v1"
+        provider = Compatible(url, KEY, limits=Limits(connect=0.05))
+        with pytest.raises(ProviderError, match=r"within 0\.05 s") as caught:
+            await collect(provider)
+        assert caught.value.kind == "network"
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "kind"),
+    [
+        ("ftp://127.0.0.1/v1", KEY, "bad_request"),
+        ("127.0.0.1:80/v1", KEY, "bad_request"),
+        ("http://user:secret@127.0.0.1/v1", KEY, "bad_request"),
+        ("http://", KEY, "bad_request"),
+        ("http://exämple.test/v1", KEY, "bad_request"),
+        ("http://127.0.0.1/v1", "sk-one\r\nX-Evil: 1", "auth"),
+        ("http://127.0.0.1/v1", "sk-ключ", "auth"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before(url: str, key: str, kind: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        Compatible(url, key)
+    assert caught.value.kind == kind
+    assert key not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- TLS
+
+
+def certificate(folder: Path, days: int, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate, and a server's context that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    try:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
+    except ValueError:
+        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    until = datetime.now(UTC) + timedelta(days=days)
+    made = (
+        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+        .not_valid_before(until - timedelta(days=30))
+        .not_valid_after(until)
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "cert.pem", folder / "key.pem"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return public, context
+
+
+@pytest.mark.parametrize(
+    ("days", "name", "trusted", "works"),
+    [
+        (1, "127.0.0.1", True, True),
+        (1, "127.0.0.1", False, False),
+        (-1, "127.0.0.1", True, False),
+        (1, "elsewhere.test", True, False),
+    ],
+    ids=["trusted", "unknown", "expired", "other name"],
+)
+async def test_tls_is_checked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    name: str,
+    trusted: bool,
+    works: bool,
+) -> None:
+    public, context = certificate(tmp_path, days, name)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    async with Server(tls=context) as server:
+        provider = Compatible(server.url, KEY)
+        if works:
+            await provider.connect()
+            assert reply(await collect(provider)).text == GOOD.text
+            assert server.connections == 1
+        else:
+            with pytest.raises(ProviderError, match="no safe connection") as caught:
+                await collect(provider)
+            assert (caught.value.kind, server.requests) == ("tls", [])
+        await provider.close()
+
+
+async def test_tls_to_a_server_without_it() -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        provider = Compatible(f"https://127.0.0.1:{port}/v1", KEY)
+        with pytest.raises(ProviderError, match="no safe connection") as caught:
+            await collect(provider)
+    assert caught.value.kind == "tls"
+
+
+# ---------------------------------------------------------------- connections
+
+
+async def test_51_requests_share_one_connection() -> None:
+    mixed = [GOOD, *(row for row in ROWS if row.id in ("P12", "P01", "P60-gzip", "P60-length"))]
+    script = (mixed * 11)[:51]
+    async with Server(script) as server:
+        provider = Compatible(server.url, KEY)
+        await provider.connect()
+        for row in script:
+            await meets(provider, row)
+        assert (len(server.requests), server.connections) == (51, 1)
+        await provider.close()
+
+
+async def test_a_connection_that_went_stale_is_reopened_once() -> None:
+    drop = Row("drop", end="drop")
+    async with Server([GOOD, drop, GOOD, drop, drop]) as server:
+        provider = Compatible(server.url, KEY)
+        for _ in range(2):
+            assert reply(await collect(provider)).text == GOOD.text
+        assert (len(server.requests), server.connections) == (3, 2)
+        with pytest.raises(ProviderError) as caught:
+            await collect(provider)
+        assert (caught.value.kind, len(server.requests)) == ("network", 5)
+        await provider.close()
+
+
+async def test_an_old_connection_is_not_trusted() -> None:
+    async with Server() as server:
+        provider = Compatible(server.url, KEY, limits=Limits(kept=0.0))
+        for _ in range(2):
+            await collect(provider)
+        assert server.connections == 2
+        await provider.close()
+
+
+async def test_leaving_a_stream_early_ends_its_connection() -> None:
+    async with Server([Row("hang", events=(Event(text="a"),), done=False, end="hang")]) as server:
+        provider = Compatible(server.url, KEY)
+        async with aclosing(provider.stream(prompt())) as parts:
+            assert await anext(parts)
+        await server.gone.wait()
+        await provider.close()
+
+
+async def test_connecting_early_is_used_by_the_request() -> None:
+    async with Server() as server:
+        provider = Compatible(server.url, KEY)
+        early = asyncio.create_task(provider.connect())
+        await asyncio.sleep(0)
+        assert reply(await collect(provider)).text == GOOD.text
+        await early
+        assert server.connections == 1
+        await provider.close()
+
+
+async def test_without_a_key_none_is_sent_and_advice_says_so() -> None:
+    refusing = Row("401", status=401, body="")
+    async with Server([refusing]) as server:
+        provider = Compatible(f"{server.url}?api-version=2", None, "my-server")
+        with pytest.raises(ProviderError, match=r"Set MY_SERVER_API_KEY\.$"):
+            await collect(provider)
+        assert "authorization" not in server.requests[0].headers
+        assert server.requests[0].target == "/v1/chat/completions?api-version=2"
+        await provider.close()
