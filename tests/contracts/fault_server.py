@@ -89,7 +89,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     piece: int = 0
     """Bytes sent at a time; 0 for all at once."""
     end: str = ""
-    """close (before the body's end), reset, hang (until the client goes) or drop (no answer)."""
+    """close (before the body's end), reset, hang (until the client goes), drop (no answer), or
+    wait (ends the body when the test says so)."""
     early: bool = False
     """Answers and closes without reading the body of the request."""
     limits: Limits = Limits()
@@ -134,13 +135,15 @@ class Server:
         self.script = list(script)
         self.connections = 0
         self.requests: list[Request] = []
-        self.asked = asyncio.Event()
-        """Set when a request has been read; for tests that act in the middle."""
+        self.met = asyncio.Event()
+        """Set when a client has connected."""
         self.gone = asyncio.Event()
         """Set when a client left an answer that hangs."""
+        self.release = asyncio.Event()
+        """Set by a test to let an answer end."""
         self.port = 0
         self._tls = tls
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -153,23 +156,24 @@ class Server:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task, writer in list(self._open.items()):
+            writer.transport.abort()
+            await asyncio.wait((task,))
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self._tasks.add(task)
+        self._open[task] = writer
         self.connections += 1
+        self.met.set()
         try:
             while await self._answer(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
             self.gone.set()
         finally:
-            self._tasks.discard(task)
+            del self._open[task]
             writer.transport.abort() if self._tls else writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -181,7 +185,6 @@ class Server:
         length = 0 if row.early else int(headers["content-length"])
         request = Request(head[0].split()[1], headers, await reader.readexactly(length))
         self.requests.append(request)
-        self.asked.set()
         if row.end != "drop":
             for piece in _pieces(encode(row, request.key), row.piece):
                 writer.write(piece)
@@ -191,6 +194,9 @@ class Server:
     async def _finish(
         self, row: Row, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
+        if row.end == "wait":
+            await self.release.wait()
+            writer.write(b"0\r\n\r\n")
         if row.end == "hang":
             await reader.read(1)
             self.gone.set()
@@ -199,7 +205,9 @@ class Server:
             sock: socket.socket = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
-        return not row.end and not row.early and row.framing != "close" and row.raw is None
+        return (
+            row.end in ("", "wait") and not row.early and row.framing != "close" and row.raw is None
+        )
 
 
 def encode(row: Row, key: str = "") -> bytes:

@@ -1,5 +1,6 @@
 """Chat Completions without a connection: bytes in, parts out, and what is asked."""
 
+import gzip
 import re
 from contextlib import suppress
 from itertools import pairwise
@@ -18,7 +19,7 @@ from tuiagent.kernel.reply import Part, StopPart
 from tuiagent.providers.compatible import Events, request
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.response import Response
+from tuiagent.providers.response import Inflater, Response
 from tuiagent.providers.sse import BOM, EventStream
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,8 +31,9 @@ calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RICH = Row(
     "rich",
     events=(
-        Event(lines="\xef\xbb\xbf: a comment\r\n\r\n"),
-        Event(thought="hm "),
+        Event(lines='\xef\xbb\xbfdata: {"choices": [{"delta": {"reasoning": "hm"}}]}\r\n\r\n'),
+        Event(lines=": a comment\r\n\r\n"),
+        Event(lines='data: {"choices": [\r\ndata: {"delta": {"content": "So: "}}]}\r\n\r\n'),
         Event(lines='data: {"choices": [{"delta":\r'),
         Event(lines='data:  {"content": "Gr\xc3\xbc\xc3\x9fe \xf0\x9f\x99\x82"}}]}\r\r'),
         Event(lines='event: x\r\nid: 1\r\ndata:{"choices":[{"delta":{"content":"!"}}]}\r\n\r\n'),
@@ -61,12 +63,18 @@ def parts_of(pieces: list[bytes]) -> list[Part]:
 def test_splitting_the_stream_at_any_byte_changes_nothing(encoding: str) -> None:
     data = encode(msgspec.structs.replace(RICH, encoding=encoding))
     whole = parts_of([data])
-    assert reply(whole).text == "Grüße 🙂!"
+    assert reply(whole).text == "So: Grüße 🙂!"
     assert reply(whole).calls[0].args == {"a": 1}
+    assert reply(whole).blocks[0] == Reasoning("hm")
     assert whole[-1] == StopPart("calls")
     for at in range(1, len(data)):
         assert parts_of([data[:at], data[at:]]) == whole
     assert parts_of([data[i : i + 1] for i in range(len(data))]) == whole
+
+
+def test_a_bomb_is_not_inflated_past_its_room() -> None:
+    packed = gzip.compress(bytes(50 << 20))
+    assert sum(map(len, Inflater().feed(packed, 3 << 20))) == 4 << 20
 
 
 def reference(body: bytes) -> list[bytes]:

@@ -210,7 +210,10 @@ async def test_tls_to_a_server_without_it() -> None:
 
 
 async def test_51_requests_share_one_connection() -> None:
-    mixed = [GOOD, *(row for row in ROWS if row.id in ("P12", "P01", "P60-gzip", "P60-length"))]
+    mixed = [
+        GOOD,
+        *(row for row in ROWS if row.id in ("P12", "P01", "P29", "P60-gzip", "P60-length")),
+    ]
     script = (mixed * 11)[:51]
     async with Server(script) as server:
         provider = Compatible(server.url, KEY)
@@ -218,6 +221,18 @@ async def test_51_requests_share_one_connection() -> None:
         for row in script:
             await meets(provider, row)
         assert (len(server.requests), server.connections) == (51, 1)
+        await provider.close()
+
+
+async def test_the_rest_of_a_body_is_read_so_that_the_connection_serves_again() -> None:
+    waiting = Row("wait", events=(Event(text="a"), Event(stop="stop")), end="wait")
+    async with Server([waiting]) as server:
+        provider = Compatible(server.url, KEY)
+        async for part in provider.stream(prompt()):
+            if isinstance(part, StopPart):
+                server.release.set()
+        await collect(provider)
+        assert (len(server.requests), server.connections) == (2, 1)
         await provider.close()
 
 
@@ -253,6 +268,16 @@ async def test_leaving_a_stream_early_ends_its_connection() -> None:
 
 
 async def test_connecting_early_is_used_by_the_request() -> None:
+    async with Server() as server:
+        provider = Compatible(server.url, KEY)
+        await provider.connect()
+        await asyncio.wait_for(server.met.wait(), 5)
+        assert reply(await collect(provider)).text == GOOD.text
+        assert server.connections == 1
+        await provider.close()
+
+
+async def test_a_request_waits_for_the_connection_that_is_being_opened() -> None:
     async with Server() as server:
         provider = Compatible(server.url, KEY)
         early = asyncio.create_task(provider.connect())
