@@ -28,8 +28,8 @@ async def serving(client: Client, path: str, codec: Codec) -> AsyncGenerator[str
         try:
             if _same_user(writer):
                 await Peer(client, codec, writer).serve(reader)
-        except (ConnectionError, TuiagentError):
-            pass  # the other side has gone or speaks something else: its own affair
+        except (ConnectionError, TuiagentError, asyncio.CancelledError):
+            return  # the other side has gone or speaks something else, or this one closes
         finally:
             peers.discard(task)
             writer.close()
