@@ -1,6 +1,7 @@
 """The engine: one journal, one hub, one worker, and a seat for each actor."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
@@ -89,6 +90,8 @@ class Engine:
     async def _start_services(self) -> None:
         """Sends first, loads after: the first model request does not wait for these."""
         await asyncio.sleep(SERVICES_AFTER)
+        gc.freeze()  # what the start has made stays; the command line had turned collecting off
+        gc.enable()
         for service in self.services:
             await self._stack.enter_async_context(service())
 

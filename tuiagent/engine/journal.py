@@ -195,11 +195,11 @@ class Journal:
         return Written(records[-1].position, done)
 
     def _drafts(self, facts: Iterable[Fact], refs: tuple[str, ...]) -> list[Draft]:
-        """The facts as bytes; blobs that came along belong to the last of them."""
+        """The facts as bytes; blobs that came along belong to the first of them."""
         drafts = [self.codec.draft(fact) for fact in facts]
         if refs:
-            last = drafts[-1]
-            drafts[-1] = Draft(last.kind, last.shape, last.body, refs)
+            first = drafts[0]
+            drafts[0] = Draft(first.kind, first.shape, first.body, refs)
         return drafts
 
     def _load(self, tx: Transaction, stream: str) -> Cached:

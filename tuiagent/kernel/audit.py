@@ -32,7 +32,7 @@ def link(
     body_hash: bytes,
 ) -> bytes:
     """The chain up to this record: SHA-256 over all of it but the body, whose hash is enough."""
-    parts = [previous.hex(), stream, version, at, actor, kind, shape, body_hash.hex()]
+    parts = [previous.hex(), stream, version, float(at), actor, kind, shape, body_hash.hex()]
     return hashlib.sha256(msgspec.json.encode(parts)).digest()
 
 

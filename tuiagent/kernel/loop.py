@@ -16,9 +16,8 @@ PARALLEL = 16
 class CallModel(Struct, frozen=True):
     """Ask the model."""
 
-    run: str
-    attempt: int
-    """How many attempts the run has had, so that each is one step."""
+    attempt: str
+    """The attempt to be begun, or the one of ours that is open."""
 
 
 class JudgeCall(Struct, frozen=True):
@@ -78,14 +77,16 @@ def next_steps(state: Session, fence: int, now: float) -> list[Step]:
         return []
     if run.stopping:
         return _stopping(run, fence)
+    if run.attempt is not None and run.attempt.fence == fence:
+        return [CallModel(run.attempt.id)]
     if run.attempt is not None:
-        return [] if run.attempt.fence == fence else [CallModel(run.id, run.attempts)]
+        return [CallModel(run.next_attempt)]
     calls = run.open_calls()
     if calls:
         return _calls(calls, fence, state.revision)
     if run.retry_at is not None and run.retry_at > now:
         return [Wait(run.retry_at)]
-    return [CallModel(run.id, run.attempts)]
+    return [CallModel(run.next_attempt)]
 
 
 def _calls(calls: list[CallState], fence: int, revision: int) -> list[Step]:

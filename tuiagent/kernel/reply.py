@@ -53,7 +53,8 @@ class Assembly:
         self.attempt = attempt
         self.stop: str | None = None
         self._open: list[TextPart | ReasoningPart] = []
-        self._pieces: dict[int, list[str]] = {}
+        self._pieces: dict[int, tuple[list[str], list[str]]] = {}
+        """Id and name, and the arguments piece by piece, of each call by its index."""
         self._blocks: list[Block | int] = []
         self._usage: Usage | None = None
         self._model = ""
@@ -71,11 +72,11 @@ class Assembly:
             self._close()
             piece = self._pieces.get(part.index)
             if piece is None:
-                piece = self._pieces[part.index] = ["", "", ""]
+                piece = self._pieces[part.index] = (["", ""], [])
                 self._blocks.append(part.index)
-            piece[0] = piece[0] or part.id
-            piece[1] = piece[1] or part.name
-            piece[2] += part.arguments
+            names, arguments = piece
+            names[:] = [names[0] or part.id, names[1] or part.name]
+            arguments.append(part.arguments)
         elif isinstance(part, UsagePart):
             self._usage = part.usage or self._usage
             self._model = part.model or self._model
@@ -95,7 +96,8 @@ class Assembly:
         for block in self._blocks:
             if isinstance(block, int):
                 number += 1
-                blocks.append(self._call(number, *self._pieces[block]))
+                names, arguments = self._pieces[block]
+                blocks.append(self._call(number, *names, "".join(arguments)))
             else:
                 blocks.append(block)
         return Reply(

@@ -161,6 +161,11 @@ class Run(Struct):
     stopping: str = ""
     """interrupted or cancelled, once that was asked for."""
 
+    @property
+    def next_attempt(self) -> str:
+        """The id of the attempt that would be begun next."""
+        return f"{self.id}.{self.attempts + 1}"
+
     def open_calls(self) -> list[CallState]:
         """Calls that still need an observation, in the order of the reply."""
         return [state for state in self.calls.values() if state.open]
@@ -189,7 +194,7 @@ def decide_start(run: Run, at: At) -> list[Fact]:
             raise Refused("the model is being asked already")
         gone = "the process that was asking the model is gone; it is asked again"
         facts.append(AttemptFailed(run.attempt.id, "killed", gone, at.now))
-    return [*facts, AttemptStarted(f"{run.id}.{run.attempts + 1}", at.fence)]
+    return [*facts, AttemptStarted(run.next_attempt, at.fence)]
 
 
 def decide_fail(run: Run, intent: FailAttempt) -> list[Fact]:

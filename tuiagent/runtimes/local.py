@@ -133,7 +133,7 @@ class LocalRuntime:
 
     async def discard(self, spool: str) -> None:
         """Removes the spool folder of a settled call."""
-        self._spool(spool).discard()
+        await asyncio.to_thread(self._spool(spool).discard)
 
     def _spool(self, folder: str) -> Spool:
         parent, name = os.path.split(folder)

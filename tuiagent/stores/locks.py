@@ -3,11 +3,22 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Generator
+
+from tuiagent.kernel.errors import StoreError
+
+PATIENCE = 10.0
+"""Seconds to wait for another process's transaction, which lasts milliseconds."""
 
 
 class Locks:
-    """The lock files below a state root."""
+    """The lock files below a state root.
+
+    flock belongs to an open file: it ends with the process that opened it, however that dies, and
+    whoever asks about a lock has to open the file once more. A lock file is removed only by
+    somebody who holds it, and counts only while it still has its name.
+    """
 
     def __init__(self, root: str) -> None:
         self._owners = os.path.join(root, "owners")
@@ -17,26 +28,39 @@ class Locks:
 
     @contextlib.contextmanager
     def writing(self) -> Generator[None]:
-        """Queues behind other processes that write."""
-        if self._writing < 0:
-            self._writing = os.open(self._write, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._writing, fcntl.LOCK_EX)
+        """Queues behind other processes that write. Raises StoreError after PATIENCE."""
+        while True:
+            if self._writing < 0:
+                self._writing = _open(self._write)
+            _take(self._writing, self._write)
+            if _same(self._writing, self._write):
+                break
+            os.close(self._writing)  # somebody removed the file: this lock excludes nobody
+            self._writing = -1
         try:
             yield
         finally:
             fcntl.flock(self._writing, fcntl.LOCK_UN)
 
     def hold(self, owner: str) -> None:
-        """Takes the lock of an owner until this process ends or `close` is called."""
+        """Takes the lock of an owner until this process ends or `close` is called.
+
+        What dead owners left behind is removed. Raises StoreError when another process has it.
+        """
         os.makedirs(self._owners, 0o700, exist_ok=True)
         path = self._path(owner)
         while owner not in self._held:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = _open(path)
+            try:
+                _take(lock, path)
+            except BaseException:
+                os.close(lock)
+                raise
             if _same(lock, path):
                 self._held[owner] = lock
             else:
                 os.close(lock)  # somebody took it for a dead owner's and removed it
+        self._sweep()
 
     def alive(self, owner: str) -> bool:
         """Whether the owner's process lives."""
@@ -47,21 +71,13 @@ class Locks:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two may ask at once
         except BlockingIOError:
             return True
         else:
             return False
         finally:
             os.close(lock)
-
-    def sweep(self) -> None:
-        """Removes what dead owners left: their lock files and sockets."""
-        for name in os.listdir(self._owners) if os.path.isdir(self._owners) else ():
-            owner = name.rpartition(".")[0]
-            if owner and not self.alive(owner):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self._owners, name))
 
     def close(self) -> None:
         """Gives all locks back."""
@@ -74,8 +90,52 @@ class Locks:
             os.close(self._writing)
             self._writing = -1
 
+    def _sweep(self) -> None:
+        """Removes what dead owners left: their lock files, and then their sockets."""
+        names = os.listdir(self._owners)
+        for owner in {name.rpartition(".")[0] for name in names} - set(self._held):
+            self._remove_lock(owner)
+            if f"{owner}.sock" in names and not os.path.exists(self._path(owner)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self._owners, f"{owner}.sock"))
+
+    def _remove_lock(self, owner: str) -> None:
+        """Removes the lock file of a dead owner, holding it: an owner being born sees that."""
+        path = self._path(owner)
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _same(lock, path):
+                os.unlink(path)
+        except BlockingIOError:
+            return  # it lives
+        finally:
+            os.close(lock)
+
     def _path(self, owner: str) -> str:
         return os.path.join(self._owners, f"{owner}.lock")
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take(lock: int, path: str) -> None:
+    """Locks the open file; flock knows no time limit, hence the short naps once it is taken."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{path} has been held by another process for {PATIENCE:.0f} s, so nothing can "
+                    "be written; that process hangs or was stopped: continue it or end it"
+                ) from None
+            time.sleep(0.0005)
 
 
 def _same(lock: int, path: str) -> bool:

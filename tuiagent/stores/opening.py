@@ -17,9 +17,14 @@ from tuiagent.stores.schema import APPLICATION, MIGRATIONS
 
 OLDEST = (3, 51, 0)
 """The SQLite that has no known defect in its WAL."""
+BUSY = 5000
+"""Milliseconds to wait for another program that keeps the file locked."""
 RESERVE = 4 * 1024 * 1024
 """Bytes kept back so that the observation in flight can be written to a full disk."""
-REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs"})
+REMOTE = frozenset(
+    "nfs nfs4 cifs smb2 smb3 smbfs 9p afs ceph fuse.sshfs fuse.s3fs fuse.rclone".split()
+)
+MOUNTS = "/proc/mounts"
 
 
 def prepare(root: str) -> None:
@@ -28,11 +33,16 @@ def prepare(root: str) -> None:
     if version < OLDEST:
         raise StoreError(f"SQLite {apsw.sqlite_lib_version()} is too old: install apsw >= 3.54")
     with explained(root):
-        fresh = not os.path.isdir(root)
-        os.makedirs(root, 0o700, exist_ok=True)
-        if fresh:
-            _local(root)
-        elif os.stat(root).st_mode & 0o077:
+        if not os.path.isdir(root):
+            os.makedirs(root, 0o700, exist_ok=True)
+            _sync(os.path.dirname(root))
+        found = os.stat(root)
+        if found.st_uid != os.geteuid():
+            raise StoreError(
+                f"{root} belongs to another user (number {found.st_uid}); run tuiagent as that "
+                "user, or choose another folder with TUIAGENT_HOME"
+            )
+        if found.st_mode & 0o077:
             os.chmod(root, 0o700)
 
 
@@ -40,49 +50,74 @@ def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connect
     """The connection that writes; makes or migrates the tables. Raises StoreError."""
     root = os.path.dirname(path)
     with explained(root):
-        fresh = not os.path.exists(path) or not os.path.getsize(path)
-        if fresh:
+        if not _size(path):
             with locks.writing():
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                _create(path)
         connection = apsw.Connection(path, vfs=vfs or None)
-        connection.set_busy_timeout(5000)
         try:
+            connection.set_busy_timeout(BUSY)
             _migrate(connection, path, locks)
+            connection.execute(f"PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA journal_size_limit=16777216; PRAGMA mmap_size=0")
+            # What is written reaches the file at COMMIT only: see SqliteStore._commit.
+            connection.execute("PRAGMA cache_spill=OFF")
+            reserve(root)
         except BaseException:
             connection.close()
             raise
-        connection.execute(f"PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA journal_size_limit=16777216; PRAGMA mmap_size=0")
-        reserve(root)
         return connection
 
 
 def attach(path: str, vfs: str) -> apsw.Connection:
     """A connection that only reads."""
     connection = apsw.Connection(path, vfs=vfs or None)
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(BUSY)
     connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def _create(path: str) -> None:
+    """Makes the empty file of a new journal, unless there was a journal before."""
+    root = os.path.dirname(path)
+    if _size(path):
+        return  # another process was faster
+    if _size(f"{path}-wal") or (os.path.exists(path) and os.path.exists(_reserve(root))):
+        raise StoreError(
+            f"{path} is empty or gone, but there was a journal in it; restore a copy of it, or "
+            f"move everything in {root} away to begin anew"
+        )
+    _local(root)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    _sync(root)
+
+
+def _size(path: str) -> int:
+    """The file's bytes; 0 also for a file that is not there."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _sync(folder: str) -> None:
+    """Makes a folder's new entries outlive a power cut."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
     """Brings the tables to this version's shape, one step at a time, after a backup."""
     newest = len(MIGRATIONS)
-    version = int(connection.execute("PRAGMA user_version").get or 0)
-    if version == newest:
+    if _version(connection, path) == newest:
         return
     with locks.writing():
-        version = int(connection.execute("PRAGMA user_version").get or 0)
-        known = connection.execute("PRAGMA application_id").get
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-        if version > newest:
-            raise StoreError(
-                f"{path} was made by a newer tuiagent (schema {version}, this one knows {newest}); "
-                "update tuiagent, or choose another folder with TUIAGENT_HOME"
-            )
-        if tables and known != APPLICATION:
-            raise StoreError(f"{path} is another program's database; move it away")
-        if tables:
+        version = _version(connection, path)
+        if version == newest:
+            return  # another process was faster
+        if version:
             _backup(connection, f"{path}.{version}.{int(time.time())}.backup")
         else:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -94,8 +129,26 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
             connection.execute(f"PRAGMA user_version={newest}")
 
 
+def _version(connection: apsw.Connection, path: str) -> int:
+    """The number of the newest migration in the file, 0 for an empty one. Raises StoreError."""
+    version = int(connection.execute("PRAGMA user_version").get or 0)
+    if connection.execute("PRAGMA application_id").get != APPLICATION:
+        if version or connection.execute("SELECT count(*) FROM sqlite_schema").get:
+            raise StoreError(
+                f"{path} is another program's database; move it away, or choose another folder "
+                "with TUIAGENT_HOME"
+            )
+    elif version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was made by a newer tuiagent (schema {version}, this one knows "
+            f"{len(MIGRATIONS)}); update tuiagent, or choose another folder with TUIAGENT_HOME"
+        )
+    return version
+
+
 def _backup(connection: apsw.Connection, path: str) -> None:
     """A copy of everything that is committed, beside the file."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     copy = apsw.Connection(path)
     with copy.backup("main", connection, "main") as backup:
         backup.step(-1)
@@ -104,8 +157,8 @@ def _backup(connection: apsw.Connection, path: str) -> None:
 
 def reserve(root: str) -> None:
     """Keeps some of the disk back, where there is room."""
-    path = os.path.join(root, "reserve")
-    if os.path.exists(path):
+    path = _reserve(root)
+    if _size(path) >= RESERVE:
         return
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -119,22 +172,27 @@ def reserve(root: str) -> None:
 def release_reserve(root: str) -> bool:
     """Gives the reserve to the disk; False when it is gone already."""
     try:
-        os.unlink(os.path.join(root, "reserve"))
+        os.unlink(_reserve(root))
     except FileNotFoundError:
         return False
     return True
 
 
+def _reserve(root: str) -> str:
+    return os.path.join(root, "reserve")
+
+
 def _local(root: str) -> None:
     """Refuses a network drive: neither its locks nor its shared memory can be trusted."""
-    if os.environ.get("TUIAGENT_ALLOW_NETWORK_DRIVE") == "1" or not os.path.exists("/proc/mounts"):
+    if os.environ.get("TUIAGENT_ALLOW_NETWORK_DRIVE") == "1" or not os.path.exists(MOUNTS):
         return
+    inside = os.path.realpath(root) + "/"
     place, kind = "", ""
-    with open("/proc/mounts", encoding="utf-8", errors="replace") as file:
+    with open(MOUNTS, encoding="utf-8", errors="replace") as file:
         for line in file:
             mount, type_ = line.split(" ")[1:3]
-            inside = os.path.realpath(root).startswith(mount.rstrip("/") + "/")
-            if inside and len(mount) >= len(place):
+            mount = mount.replace("\\040", " ").rstrip("/") + "/"
+            if inside.startswith(mount) and len(mount) >= len(place):
                 place, kind = mount, type_
     if kind in REMOTE:
         raise StoreError(

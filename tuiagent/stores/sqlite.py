@@ -56,22 +56,28 @@ class SqliteStore:
     def transaction(self) -> Generator["SqliteTransaction"]:
         """See ports.Store. Raises StoreError."""
         with opening.explained(self._root), self.locks.writing():
-            self._writer.execute("BEGIN IMMEDIATE")
+            tx = SqliteTransaction(self._writer, self.locks)
+            tx.begin()
             try:
-                yield SqliteTransaction(self._writer, self.locks)
-                self._commit()
+                yield tx
+                self._commit(tx)
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def _commit(self) -> None:
-        """Commits; when the disk is full, once more after giving up the reserve."""
+    def _commit(self, tx: "SqliteTransaction") -> None:
+        """Commits; when the disk is full, once more after giving up the reserve.
+
+        SQLite takes everything back when COMMIT finds the disk full, so it is all written again;
+        nobody else wrote meanwhile, so it gets the same positions.
+        """
         try:
             self._writer.execute("COMMIT")
         except (apsw.FullError, apsw.IOError):
-            if not self._writer.in_transaction or not opening.release_reserve(self._root):
+            if self._writer.in_transaction or not opening.release_reserve(self._root):
                 raise
+            tx.repeat()
             self._writer.execute("COMMIT")
 
     def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
@@ -83,19 +89,31 @@ class SqliteStore:
         self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
     ) -> list[Record]:
         """See ports.Store."""
-        where: list[str] = ["e.position > ?"]
-        values: list[int | str] = [after]
+        values: list[int | str] = []
         if select.endswith("*"):
-            where.append("substr(e.stream, 1, ?) = ?")
-            values += [len(select) - 1, select[:-1]]
-        else:
-            where.append("e.stream = ?")
-            values.append(select)
+            where, order = "e.position > ?", "e.position"
+            values = [after]
+            if len(select) > 1:
+                where += " AND substr(e.stream, 1, ?) = ?"
+                values += [len(select) - 1, select[:-1]]
+        else:  # by version, which the index has in order; it is the same order
+            where, order = "e.stream = ? AND e.version > ?", "e.version"
+            values = [select, self._version(select, after)]
         if kinds is not None:
-            where.append(f"e.kind IN ({','.join('?' * len(kinds))})")
+            where += f" AND e.kind IN ({','.join('?' * len(kinds))})"
             values += sorted(kinds)
-        query = f"{SOURCE} WHERE {' AND '.join(where)} ORDER BY e.position LIMIT ?"
+        query = f"{SOURCE} WHERE {where} ORDER BY {order} LIMIT ?"
         return self._query(lambda c: _records(c, query, (*values, limit)))
+
+    def _version(self, stream: str, position: int) -> int:
+        """The stream's version as of a position."""
+        query = (
+            "SELECT version FROM event WHERE stream = ? AND position <= ?"
+            " ORDER BY version DESC LIMIT 1"
+        )
+        if not position:
+            return 0
+        return self._query(lambda c: c.execute(query, (stream, position)).get) or 0
 
     def position(self) -> int:
         """See ports.Store."""
@@ -145,10 +163,32 @@ class SqliteTransaction:
     def __init__(self, connection: apsw.Connection, locks: Locks) -> None:
         self._connection = connection
         self._locks = locks
+        self._written: list[tuple[str, tuple[Any, ...]]] = []
 
-    def savepoint(self) -> contextlib.AbstractContextManager[Any]:
+    def begin(self) -> None:
+        """Begins; the lock for writing is held already."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def repeat(self) -> None:
+        """Begins anew and writes everything once more."""
+        self.begin()
+        for statement, values in self._written:
+            self._connection.execute(statement, values)
+
+    def _write(self, statement: str, *values: Any) -> None:
+        self._connection.execute(statement, values)
+        self._written.append((statement, values))
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Generator[None]:
         """See ports.Transaction."""
-        return self._connection
+        mark = len(self._written)
+        try:
+            with self._connection:
+                yield
+        except BaseException:
+            del self._written[mark:]
+            raise
 
     def head(self, stream: str) -> Head | None:
         """See ports.Transaction."""
@@ -186,11 +226,15 @@ class SqliteTransaction:
             records.append(self._insert(stream, version, at, actor, draft, digest, previous))
         if records:
             last = records[-1]
-            self._connection.execute(
+            self._write(
                 "INSERT INTO stream(id, version, hash, position, wake) VALUES(?,?,?,?,?)"
                 " ON CONFLICT(id) DO UPDATE SET version = excluded.version, hash = excluded.hash,"
                 " position = excluded.position, wake = excluded.wake",
-                (stream, last.version, last.hash, last.position, wake),
+                stream,
+                last.version,
+                last.hash,
+                last.position,
+                wake,
             )
         return records
 
@@ -208,16 +252,18 @@ class SqliteTransaction:
         blob: str | None = None
         if len(draft.body) > BIG:
             body, blob = None, self.put_blob(draft.body)
-        self._connection.execute(
+        self._write(
             "INSERT INTO event(stream, version, at, actor, kind, shape, body, body_hash, hash,"
             " blob) VALUES(?,?,?,?,?,?,?,?,?,?)",
-            (stream, version, at, actor, draft.kind, draft.shape, body, digest, link, blob),
+            *(stream, version, at, actor, draft.kind, draft.shape, body, digest, link, blob),
         )
         position = self._connection.last_insert_rowid()
         for key in (*draft.refs, *([blob] if blob else [])):
-            self._connection.execute(
+            self._write(
                 "INSERT OR IGNORE INTO ref(blob, stream, version) VALUES(?,?,?)",
-                (key, stream, version),
+                key,
+                stream,
+                version,
             )
         return Record(
             position,
@@ -241,10 +287,12 @@ class SqliteTransaction:
         if row and row[0] and self._locks.alive(row[0]):
             return None
         fence = row[1] + 1 if row else 1
-        self._connection.execute(
+        self._write(
             "INSERT INTO claim(stream, owner, fence) VALUES(?,?,?)"
             " ON CONFLICT(stream) DO UPDATE SET owner = excluded.owner, fence = excluded.fence",
-            (stream, owner, fence),
+            stream,
+            owner,
+            fence,
         )
         return Claim(owner, fence)
 
@@ -257,7 +305,7 @@ class SqliteTransaction:
     def release(self, stream: str, owner: str) -> None:
         """See ports.Transaction."""
         update = "UPDATE claim SET owner = '' WHERE stream = ? AND owner = ?"
-        self._connection.execute(update, (stream, owner))
+        self._write(update, stream, owner)
 
     def recall(self, actor: str, once: str) -> Answer | None:
         """See ports.Transaction."""
@@ -267,18 +315,22 @@ class SqliteTransaction:
 
     def remember(self, actor: str, once: str, stream: str, at: float, answer: Answer) -> None:
         """See ports.Transaction."""
-        self._connection.execute(
+        if self.recall(actor, once):
+            raise Conflict(f"`once` {once!r} has its answer already")
+        self._write(
             "INSERT INTO once(actor, key, stream, at, intents, position, refusal)"
             " VALUES(?,?,?,?,?,?,?)",
-            (actor, once, stream, at, answer.intents, answer.position, answer.refusal),
+            *(actor, once, stream, at, answer.intents, answer.position, answer.refusal),
         )
 
     def put_blob(self, body: bytes) -> str:
         """See ports.Transaction."""
         key = hashlib.sha256(body).hexdigest()
-        self._connection.execute(
+        self._write(
             "INSERT OR IGNORE INTO blob(hash, size, body) VALUES(?,?,?)",
-            (key, len(body), zlib.compress(body, 1)),
+            key,
+            len(body),
+            zlib.compress(body, 1),
         )
         return key
 

@@ -11,7 +11,7 @@ from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.run import Progress
+from tuiagent.kernel.run import Progress, StartAttempt
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
 
 LOG = logging.getLogger("tuiagent.calls")
@@ -56,17 +56,16 @@ class Work:
         self.drive.context.hub.signal(Progress(self.drive.stream, self.id, text))
 
     async def finish(self, observation: Observation, settled: bool = False) -> None:
-        """Reports what came of the call."""
+        """Reports what came of the call; when it was the last one, the next attempt begins."""
         world = self.drive.context.world
         world.point("call-done")
-        await self.drive.write(
-            calls.FinishCall(self.drive.stream, self.id, observation, settled),
-            blobs=self.blobs.take(),
-        )
+        finish = calls.FinishCall(self.drive.stream, self.id, observation, settled)
+        begin = StartAttempt(self.drive.stream)
+        await self.drive.write(finish, begin, blobs=self.blobs.take())
         world.point("call-finished")
 
     async def discard(self, note: Note) -> None:
-        """Gives back what the runtime keeps for a call that is over."""
+        """Gives back what the runtime keeps for a call that is over, while the loop goes on."""
         spool = note.data.get("spool")
         if spool:
             try:

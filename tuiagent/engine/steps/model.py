@@ -13,13 +13,15 @@ from tuiagent.kernel.session import RebasePrompt
 
 
 async def call_model(drive: Drive, step: CallModel) -> None:
-    """Begins an attempt, streams it as signals, and reports how it ended."""
-    try:
-        await drive.write(*_opening(drive))
-    except Refused:
-        return  # something happened in between: the loop asks again
+    """Begins the attempt if it is not begun yet, streams it as signals, reports how it ended."""
+    run = drive.state.run
+    if run is None or run.attempt is None or run.attempt.id != step.attempt:
+        try:
+            await drive.write(*opening(drive))
+        except Refused:
+            return  # something happened in between: the loop asks again
     attempt = drive.state.run.attempt if drive.state.run else None
-    if attempt is None or attempt.fence != drive.fence:
+    if attempt is None or attempt.id != step.attempt or attempt.fence != drive.fence:
         return
     drive.context.world.point("attempt-started")
     assembly = Assembly(attempt.id)
@@ -38,7 +40,7 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     drive.context.world.point("reply-received")
 
 
-def _opening(drive: Drive) -> list[Intent]:
+def opening(drive: Drive) -> list[Intent]:
     """The intents that begin an attempt, with a new epoch before it where one is due."""
     state = drive.state
     intents: list[Intent] = []
