@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from tuiagent.kernel import audit
 from tuiagent.kernel.codec import Draft, Record
-from tuiagent.kernel.errors import Conflict
+from tuiagent.kernel.errors import Conflict, StoreError
 from tuiagent.kernel.event import selects
 from tuiagent.ports import Answer, Claim, Head
 
@@ -36,6 +37,7 @@ class MemoryStore:
         self._contents = Contents()
         self._alive: set[str] = set()
         self._lock = threading.RLock()
+        self._open: MemoryTransaction | None = None
 
     def hold(self, owner: str) -> None:
         """This owner lives from now on."""
@@ -45,16 +47,30 @@ class MemoryStore:
         """This owner's process has died."""
         self._alive.discard(owner)
 
+    def crash(self) -> None:
+        """The machine has lost its power: what is not committed is gone, and so are all owners."""
+        if self._open is not None:
+            self._open.undo(0)
+            self._open = None
+        self._alive.clear()
+
     @contextmanager
     def transaction(self) -> Generator["MemoryTransaction"]:
-        """See ports.Store."""
+        """See ports.Store. Raises StoreError when it crashed before its end."""
         with self._lock:
-            tx = MemoryTransaction(self._contents, self._alive)
+            if self._open is not None:
+                raise StoreError("a transaction is open already")
+            tx = self._open = MemoryTransaction(self._contents, self._alive)
             try:
                 yield tx
+                if self._open is not tx:
+                    raise StoreError("the store crashed before this was committed")
             except BaseException:
                 tx.undo(0)
                 raise
+            finally:
+                if self._open is tx:
+                    self._open = None
 
     def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
         """See ports.Store."""
@@ -65,18 +81,15 @@ class MemoryStore:
         self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
     ) -> list[Record]:
         """See ports.Store."""
-        found: list[Record] = []
         with self._lock:
-            for record in self._contents.records[after:]:
-                if selects(select, record.stream) and (kinds is None or record.kind in kinds):
-                    found.append(record)
-                    if len(found) == limit:
-                        break
-        return found
+            later = self._contents.records[after:]
+            found = (r for r in later if selects(select, r.stream))
+            return list(islice((r for r in found if kinds is None or r.kind in kinds), limit))
 
     def position(self) -> int:
         """See ports.Store."""
-        return len(self._contents.records)
+        with self._lock:
+            return len(self._contents.records)
 
     def heads(self, after: int = 0) -> list[Head]:
         """See ports.Store."""
@@ -98,7 +111,8 @@ class MemoryStore:
 
     def blob(self, key: str) -> bytes | None:
         """See ports.Store."""
-        return self._contents.blobs.get(key)
+        with self._lock:
+            return self._contents.blobs.get(key)
 
     def close(self) -> None:
         """See ports.Store."""
@@ -165,6 +179,7 @@ class MemoryTransaction:
         wake: float | None,
     ) -> list[Record]:
         """See ports.Transaction."""
+        at = float(at)
         records = self._contents.streams.setdefault(stream, [])
         if len(records) != expected:
             raise Conflict(f"{stream} is at version {len(records)}, not {expected}")
@@ -193,7 +208,8 @@ class MemoryTransaction:
             self._contents.records.append(record)
             self._undo.append(stream)
             added.append(record)
-        self._set(self._contents.wakes, stream, wake)
+        if added:
+            self._set(self._contents.wakes, stream, wake)
         return added
 
     def claim(self, stream: str, owner: str) -> Claim | None:
@@ -224,6 +240,8 @@ class MemoryTransaction:
 
     def remember(self, actor: str, once: str, stream: str, at: float, answer: Answer) -> None:
         """See ports.Transaction."""
+        if self.recall(actor, once):
+            raise Conflict(f"`once` {once!r} has its answer already")
         self._set(self._contents.answers, (actor, once), answer)
 
     def put_blob(self, body: bytes) -> str:

@@ -211,6 +211,7 @@ class SqliteTransaction:
         wake: float | None,
     ) -> list[Record]:
         """See ports.Transaction."""
+        at = float(at)
         head = self.head(stream)
         version = head.version if head else 0
         if version != expected:
