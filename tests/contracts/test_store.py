@@ -1,0 +1,612 @@
+"""What every store in the table must do."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import apsw
+import pytest
+
+from tuiagent.kernel import audit
+from tuiagent.kernel.codec import Draft, Record
+from tuiagent.kernel.errors import Conflict
+from tuiagent.ports import Answer, Claim, Store, Transaction
+from tuiagent.registry import load
+from tuiagent.stores import TABLE
+from tuiagent.stores.memory import MemoryStore
+from tuiagent.stores.sqlite import BIG, SqliteStore
+
+AT = 1_750_000_000.25
+OWNER = """
+import sys
+from tuiagent.stores.sqlite import SqliteStore
+
+path, owner, *streams = sys.argv[1:]
+store = SqliteStore(path)
+store.hold(owner)
+with store.transaction() as tx:
+    for stream in streams:
+        assert tx.claim(stream, owner) is not None
+print("ready", flush=True)
+sys.stdin.read()
+"""
+WRITER = """
+import sys
+from tuiagent.kernel.codec import Draft
+from tuiagent.stores.sqlite import SqliteStore
+
+path, name = sys.argv[1:]
+store = SqliteStore(path)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(150):
+    with store.transaction() as tx:
+        for stream in (f"session/{name}", "session/shared"):
+            head = tx.head(stream)
+            draft = Draft("Counted", 1, f"{name} {number}".encode())
+            tx.append(stream, head.version if head else 0, [draft], 1.0, name, None)
+store.close()
+"""
+
+
+def child(script: str, *args: str) -> subprocess.Popen[bytes]:
+    """Another process, once it has said that it is ready."""
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def end(process: subprocess.Popen[bytes], number: int = 0) -> int:
+    """Ends a child, by a signal if one is given; its exit status."""
+    if number:
+        process.send_signal(number)
+    process.communicate(b"\n", timeout=50)
+    return process.returncode
+
+
+class Place(Protocol):
+    """One journal, and other owners that share it and may die."""
+
+    store: Store
+
+    def hold(self, owner: str) -> None:
+        """This process is an owner."""
+        ...
+
+    def born(self, owner: str, *streams: str) -> None:
+        """Another owner takes streams."""
+        ...
+
+    def dies(self, owner: str) -> None:
+        """It is killed."""
+        ...
+
+    def reopen(self) -> None:
+        """The store is closed and opened again."""
+        ...
+
+    def close(self) -> None:
+        """Ends what is left."""
+        ...
+
+
+class InMemory:
+    """Owners that share one object."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = MemoryStore()
+
+    def hold(self, owner: str) -> None:
+        self.store.hold(owner)
+
+    def born(self, owner: str, *streams: str) -> None:
+        self.store.hold(owner)
+        with self.store.transaction() as tx:
+            for stream in streams:
+                assert tx.claim(stream, owner)
+
+    def dies(self, owner: str) -> None:
+        self.store.drop(owner)
+
+    def reopen(self) -> None:
+        """Its life is that of the object."""
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class InFile:
+    """Owners that are processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = str(root / "state" / "journal.db")
+        self.store = SqliteStore(self.path)
+        self._owners: dict[str, subprocess.Popen[bytes]] = {}
+
+    def hold(self, owner: str) -> None:
+        self.store.hold(owner)
+
+    def born(self, owner: str, *streams: str) -> None:
+        self._owners[owner] = child(OWNER, self.path, owner, *streams)
+
+    def dies(self, owner: str) -> None:
+        assert end(self._owners.pop(owner), signal.SIGKILL) == -signal.SIGKILL
+
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = SqliteStore(self.path)
+
+    def close(self) -> None:
+        for owner in list(self._owners):
+            self.dies(owner)
+        self.store.close()
+
+
+PLACES: dict[str, type[InMemory] | type[InFile]] = {"memory": InMemory, "sqlite": InFile}
+
+
+@pytest.fixture(params=sorted(TABLE))
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    place = PLACES[request.param](tmp_path)
+    assert isinstance(place.store, load(TABLE[request.param]))
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Generator[InFile]:
+    place = InFile(tmp_path)
+    yield place
+    place.close()
+
+
+def draft(text: str, kind: str = "Said", refs: tuple[str, ...] = ()) -> Draft:
+    return Draft(kind, 1, text.encode(), refs)
+
+
+def append(
+    tx: Transaction,
+    stream: str,
+    *drafts: Draft,
+    wake: float | None = None,
+    at: float = AT,
+    actor: str = "user",
+) -> list[Record]:
+    """Appends at the end, wherever that is."""
+    head = tx.head(stream)
+    return tx.append(stream, head.version if head else 0, drafts, at, actor, wake)
+
+
+def add(store: Store, stream: str, *texts: str) -> list[Record]:
+    """One transaction with these events."""
+    with store.transaction() as tx:
+        return append(tx, stream, *map(draft, texts))
+
+
+def texts(records: list[Record]) -> list[str]:
+    return [(record.body or b"-").decode() for record in records]
+
+
+def trace(store: Store) -> list[Any]:
+    """All that can be seen of a store."""
+    return [
+        store.position(),
+        store.tail("*"),
+        store.heads(),
+        store.claims(),
+        sorted(store.due(1e12)),
+    ]
+
+
+def sound(store: Store) -> None:
+    """Positions and versions have no gaps, every chain holds, the heads are the ends."""
+    records = store.tail("*", 0, 1_000_000)
+    assert [record.position for record in records] == list(range(1, len(records) + 1))
+    heads = store.heads()
+    assert {head.stream for head in heads} == {record.stream for record in records}
+    for head in heads:
+        stream = store.read(head.stream, 0, 1_000_000)
+        assert stream == [record for record in records if record.stream == head.stream]
+        assert audit.verify(head.stream, stream) is None
+        last = stream[-1]
+        assert (head.version, head.hash, head.position) == (len(stream), last.hash, last.position)
+
+
+# ---------------------------------------------------------------- appending
+
+
+def test_events_get_gapless_versions_and_positions_in_commit_order(place: Place) -> None:
+    assert trace(place.store) == [0, [], [], {}, []]
+    given = [
+        *add(place.store, "session/a", "1", "2"),
+        *add(place.store, "session/b", "3"),
+        *add(place.store, "session/a", "4"),
+    ]
+    assert [(r.position, r.stream, r.version) for r in given] == [
+        (1, "session/a", 1),
+        (2, "session/a", 2),
+        (3, "session/b", 1),
+        (4, "session/a", 3),
+    ]
+    assert [(r.at, r.actor, r.kind, r.shape) for r in given] == [(AT, "user", "Said", 1)] * 4
+    assert place.store.tail("*") == given
+    assert place.store.position() == 4
+    assert texts(place.store.read("session/a")) == ["1", "2", "4"]
+    assert texts(place.store.read("session/a", 1)) == ["2", "4"]
+    assert texts(place.store.read("session/a", 1, 1)) == ["2"]
+    assert place.store.read("session/c") == []
+    sound(place.store)
+
+
+def test_what_is_written_is_there_after_opening_anew(place: Place) -> None:
+    add(place.store, "session/a", "1", "2")
+    with place.store.transaction() as tx:
+        tx.remember("user", "k", "session/a", AT, Answer(b"hash", 2))
+        tx.claim("session/a", "me")
+    before = trace(place.store)
+    place.reopen()
+    assert trace(place.store) == before
+    with place.store.transaction() as tx:
+        assert tx.recall("user", "k") == Answer(b"hash", 2)
+    add(place.store, "session/a", "3")
+    sound(place.store)
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3])
+def test_a_stream_that_moved_is_a_conflict_and_nothing_is_written(
+    place: Place, expected: int
+) -> None:
+    add(place.store, "session/a", "1", "2")
+    before = trace(place.store)
+    with (
+        pytest.raises(Conflict, match=f"session/a is at version 2, not {expected}"),
+        place.store.transaction() as tx,
+    ):
+        tx.append("session/a", expected, [draft("x")], AT, "user", 1.0)
+    assert trace(place.store) == before
+
+
+def test_a_transaction_reads_what_it_wrote(place: Place) -> None:
+    add(place.store, "session/a", "1")
+    with place.store.transaction() as tx:
+        added = append(tx, "session/a", draft("2"), draft("3"))
+        assert texts(tx.read("session/a")) == ["1", "2", "3"]
+        assert texts(tx.read("session/a", 2)) == ["3"]
+        head = tx.head("session/a")
+        assert head is not None
+        assert (head.version, head.hash, head.position) == (3, added[-1].hash, 3)
+        assert tx.head("session/b") is None
+
+
+def test_appending_nothing_changes_nothing(place: Place) -> None:
+    with place.store.transaction() as tx:
+        append(tx, "session/a", draft("1"), wake=5.0)
+    before = trace(place.store)
+    with place.store.transaction() as tx:
+        assert tx.append("session/a", 1, [], AT, "user", None) == []
+        assert tx.append("session/new", 0, [], AT, "user", 3.0) == []
+    assert trace(place.store) == before
+
+
+# ---------------------------------------------------------------- undoing
+
+
+def test_a_savepoint_undoes_only_what_was_done_inside(place: Place) -> None:
+    add(place.store, "session/a", "1")
+    with place.store.transaction() as tx:
+        append(tx, "session/a", draft("2"))
+        with pytest.raises(ZeroDivisionError), tx.savepoint():
+            append(tx, "session/a", draft("lost"), wake=1.0)
+            append(tx, "session/new", draft("lost"))
+            tx.claim("session/a", "me")
+            tx.remember("user", "k", "session/a", AT, Answer(b"", 1))
+            key = tx.put_blob(b"lost")
+            raise ZeroDivisionError
+        assert tx.recall("user", "k") is None
+        assert tx.claimed("session/a") is None
+        assert tx.head("session/new") is None
+        with tx.savepoint():
+            append(tx, "session/a", draft("3"))
+            with pytest.raises(ZeroDivisionError), tx.savepoint():
+                append(tx, "session/a", draft("lost too"))
+                raise ZeroDivisionError
+            append(tx, "session/b", draft("4"))
+    assert texts(place.store.tail("*")) == ["1", "2", "3", "4"]
+    assert place.store.blob(key) is None
+    assert place.store.claims() == {}
+    assert place.store.due(10) == []
+    sound(place.store)
+
+
+def test_an_outer_savepoint_undoes_the_inner_ones(place: Place) -> None:
+    with place.store.transaction() as tx:
+        with pytest.raises(ZeroDivisionError), tx.savepoint():
+            with tx.savepoint():
+                append(tx, "session/a", draft("lost"))
+            raise ZeroDivisionError
+        append(tx, "session/a", draft("kept"))
+    assert texts(place.store.tail("*")) == ["kept"]
+    sound(place.store)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, Conflict])
+def test_a_rollback_leaves_no_trace(place: Place, error: type[BaseException]) -> None:
+    with place.store.transaction() as tx:
+        append(tx, "session/a", draft("1"), wake=7.0)
+        tx.claim("session/a", "me")
+        tx.remember("user", "old", "session/a", AT, Answer(b"", 1))
+    before = trace(place.store)
+    with pytest.raises(error), place.store.transaction() as tx:
+        append(tx, "session/a", draft("lost"), wake=1.0)
+        append(tx, "session/b", draft("lost" * BIG), wake=1.0)
+        tx.release("session/a", "me")
+        tx.claim("session/b", "me")
+        tx.remember("user", "new", "session/a", AT, Answer(b"", 1))
+        key = tx.put_blob(b"lost")
+        raise error
+    assert trace(place.store) == before
+    assert place.store.blob(key) is None
+    with place.store.transaction() as tx:
+        assert tx.recall("user", "new") is None
+        assert tx.recall("user", "old") == Answer(b"", 1)
+        assert tx.claimed("session/a") == Claim("me", 1)
+    assert texts(add(place.store, "session/a", "2")) == ["2"]
+    sound(place.store)
+
+
+# ---------------------------------------------------------------- once
+
+
+def test_an_answer_is_given_again_to_the_same_actor_only(place: Place) -> None:
+    done, refused = Answer(b"\0\xff", 12), Answer(b"x", 0, "no: ä")
+    with place.store.transaction() as tx:
+        assert tx.recall("user", "k") is None
+        tx.remember("user", "k", "session/a", AT, done)
+        tx.remember("agent", "k", "session/a", AT, refused)
+        assert tx.recall("user", "k") == done
+    with place.store.transaction() as tx:
+        assert tx.recall("user", "k") == done
+        assert tx.recall("agent", "k") == refused
+        assert tx.recall("user", "other") is None
+        with pytest.raises(Conflict, match="'k'"):
+            tx.remember("user", "k", "session/a", AT, refused)
+        assert tx.recall("user", "k") == done
+
+
+# ---------------------------------------------------------------- who drives
+
+
+def test_the_fence_rises_with_every_claim_and_outlives_a_release(place: Place) -> None:
+    place.hold("me")
+    with place.store.transaction() as tx:
+        assert tx.claimed("session/a") is None
+        assert tx.claim("session/a", "me") == Claim("me", 1)
+        assert tx.claim("session/a", "me") == Claim("me", 1)
+        assert tx.claimed("session/a") == Claim("me", 1)
+    assert place.store.claims() == {"session/a": Claim("me", 1, True)}
+    with place.store.transaction() as tx:
+        tx.release("session/a", "somebody else")
+        assert tx.claimed("session/a") == Claim("me", 1)
+        tx.release("session/a", "me")
+        assert tx.claimed("session/a") is None
+    assert place.store.claims() == {}
+    with place.store.transaction() as tx:
+        assert tx.claim("session/a", "me") == Claim("me", 2)
+        assert tx.claim("session/b", "me") == Claim("me", 1)
+
+
+def test_a_stream_is_taken_over_only_when_its_owner_is_dead(place: Place) -> None:
+    place.hold("me")
+    place.born("other", "session/a", "session/b")
+    assert place.store.claims()["session/a"] == Claim("other", 1, True)
+    with place.store.transaction() as tx:
+        assert tx.claim("session/a", "me") is None
+        tx.release("session/a", "me")
+        assert tx.claim("session/a", "me") is None
+        assert tx.claimed("session/a") == Claim("other", 1)
+    place.dies("other")
+    assert place.store.claims()["session/a"] == Claim("other", 1, False)
+    with place.store.transaction() as tx:
+        assert tx.claim("session/a", "me") == Claim("me", 2)
+    assert place.store.claims() == {
+        "session/a": Claim("me", 2, True),
+        "session/b": Claim("other", 1, False),
+    }
+    place.born("other", "session/b")  # the same id again: its claim is its own
+    assert place.store.claims()["session/b"] == Claim("other", 1, True)
+
+
+def test_a_closed_store_gives_its_owner_up(file: InFile) -> None:
+    file.hold("me")
+    with file.store.transaction() as tx:
+        tx.claim("session/a", "me")
+    file.reopen()
+    assert file.store.claims() == {"session/a": Claim("me", 1, False)}
+    assert os.listdir(Path(file.path).parent / "owners") == []
+
+
+def test_what_a_dead_owner_left_is_removed_and_a_living_one_keeps_it(file: InFile) -> None:
+    owners = Path(file.path).parent / "owners"
+    file.born("living")
+    file.born("dead")
+    for owner in ("living", "dead"):
+        (owners / f"{owner}.sock").touch()
+    file.dies("dead")
+    assert (owners / "dead.lock").exists()
+    file.hold("me")
+    assert sorted(os.listdir(owners)) == ["living.lock", "living.sock", "me.lock"]
+
+
+def test_a_child_process_does_not_keep_its_parents_locks(file: InFile) -> None:
+    file.hold("me")
+    add(file.store, "session/a", "1")
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", "print('ready', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=False,
+    )
+    assert sleeper.stdout is not None
+    assert sleeper.stdout.readline() == b"ready\n"
+    with file.store.transaction() as tx:
+        tx.claim("session/a", "me")
+    file.reopen()
+    assert file.store.claims() == {"session/a": Claim("me", 1, False)}
+    add(file.store, "session/a", "2")
+    assert end(sleeper) == 0
+
+
+# ---------------------------------------------------------------- waking
+
+
+def test_streams_are_due_from_their_time_on_until_they_say_otherwise(place: Place) -> None:
+    with place.store.transaction() as tx:
+        append(tx, "session/a", draft("1"), wake=10.0)
+        append(tx, "session/b", draft("1"), wake=0.0)
+        append(tx, "session/c", draft("1"), wake=None)
+    assert place.store.due(9.9) == ["session/b"]
+    assert sorted(place.store.due(10.0)) == ["session/a", "session/b"]
+    with place.store.transaction() as tx:
+        append(tx, "session/b", draft("2"), wake=None)
+        append(tx, "session/c", draft("2"), wake=11.0)
+    assert place.store.due(10.0) == ["session/a"]
+    assert sorted(place.store.due(11.0)) == ["session/a", "session/c"]
+
+
+# ---------------------------------------------------------------- large things
+
+
+def test_blobs_are_kept_by_their_hash(place: Place) -> None:
+    with place.store.transaction() as tx:
+        keys = [tx.put_blob(body) for body in (b"", b"\0\xff" * 70_000, b"abc", b"abc")]
+    assert place.store.blob(keys[0]) == b""
+    assert place.store.blob(keys[1]) == b"\0\xff" * 70_000
+    assert keys[2] == keys[3] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert place.store.blob("0" * 64) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, BIG - 1, BIG, BIG + 1, 20 * BIG])
+def test_bodies_of_every_size_come_back_whole(place: Place, size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+    with place.store.transaction() as tx:
+        tx.append("session/a", 0, [Draft("Big", 1, body), draft("x")], AT, "user", None)
+        assert tx.read("session/a")[0].body == body
+    assert place.store.read("session/a")[0].body == body
+    assert place.store.tail("*")[0].body == body
+    assert place.store.tail("session/a", 0, 1)[0].body == body
+    sound(place.store)
+
+
+def test_large_bodies_are_stored_once_and_every_blob_is_referred_to(file: InFile) -> None:
+    large = "large" * BIG
+    with file.store.transaction() as tx:
+        image = tx.put_blob(b"before")
+        append(tx, "session/a", draft(large, refs=(image,)), draft("small"), draft(large))
+    raw = apsw.Connection(file.path)
+    rows = raw.execute("SELECT version, body IS NULL, blob FROM event ORDER BY version").get
+    body = rows[0][2]
+    assert rows == [(1, 1, body), (2, 0, None), (3, 1, body)]
+    kept = raw.execute("SELECT hash, length(body) < 5000 FROM blob").get
+    assert sorted(kept) == sorted([(image, 1), (body, 1)])
+    refs = raw.execute("SELECT blob, stream, version FROM ref").get
+    expected = [(image, "session/a", 1), (body, "session/a", 1), (body, "session/a", 3)]
+    assert sorted(refs) == sorted(expected)
+    raw.close()
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_a_tail_selects_by_stream_kind_position_and_number(place: Place) -> None:
+    with place.store.transaction() as tx:
+        append(tx, "session/a", draft("1", "A"), draft("2", "B"))
+        append(tx, "session/ab", draft("3", "A"))
+        append(tx, "channel/a", draft("4", "A"))
+        append(tx, "session/a", draft("5", "A"), draft("6", "C"))
+    tail = place.store.tail
+
+    def kinds(*names: str) -> frozenset[str]:
+        return frozenset(names)
+
+    assert texts(tail("*")) == ["1", "2", "3", "4", "5", "6"]
+    assert texts(tail("*", 4)) == ["5", "6"]
+    assert texts(tail("*", 1, 2)) == ["2", "3"]
+    assert texts(tail("*", 6)) == []
+    assert texts(tail("session/*")) == ["1", "2", "3", "5", "6"]
+    assert texts(tail("session/a*")) == ["1", "2", "3", "5", "6"]
+    assert texts(tail("session/ab*")) == ["3"]
+    assert texts(tail("session/a")) == ["1", "2", "5", "6"]
+    assert texts(tail("session/a", 1)) == ["2", "5", "6"]
+    assert texts(tail("session/a", 4)) == ["5", "6"]
+    assert texts(tail("session/a", 0, 3)) == ["1", "2", "5"]
+    assert texts(tail("session/a", 0, 2, kinds("A"))) == ["1", "5"]
+    assert texts(tail("*", 1, 100, kinds("A", "C"))) == ["3", "4", "5", "6"]
+    assert texts(tail("*", 0, 1, kinds("B"))) == ["2"]
+    assert texts(tail("*", 0, 100, kinds())) == []
+    assert texts(tail("session/_", 0)) == []
+    assert texts(tail("session/%*", 0)) == []
+
+
+def test_heads_are_the_ends_of_what_changed_after_a_position(place: Place) -> None:
+    add(place.store, "session/a", "1", "2")
+    add(place.store, "session/b", "3")
+    last = add(place.store, "session/a", "4")[-1]
+    heads = place.store.heads()
+    assert [(h.stream, h.version, h.position) for h in heads] == [
+        ("session/b", 1, 3),
+        ("session/a", 3, 4),
+    ]
+    assert heads[1].hash == last.hash
+    assert [head.stream for head in place.store.heads(3)] == ["session/a"]
+    assert place.store.heads(4) == []
+
+
+def test_another_thread_reads_whole_transactions_while_one_writes(place: Place) -> None:
+    rounds, seen, sizes = 120, [], []
+
+    def follow() -> None:
+        while len(seen) < 3 * rounds:
+            news = place.store.tail("*", len(seen))
+            assert place.store.position() >= len(seen) + len(news)
+            sizes.append(len(news))
+            seen.extend(news)
+
+    reader = threading.Thread(target=follow)
+    reader.start()
+    for number in range(rounds):
+        with place.store.transaction() as tx:
+            append(tx, "session/a", draft(f"{number}a"))
+            append(tx, "session/b", draft(f"{number}b"), draft(f"{number}c"))
+    reader.join(30)
+    assert not reader.is_alive()
+    assert {size % 3 for size in sizes} == {0}
+    assert seen == place.store.tail("*")
+    sound(place.store)
+
+
+def test_two_processes_write_one_file_and_nothing_is_lost(file: InFile) -> None:
+    writers = {name: child(WRITER, file.path, name) for name in ("one", "two")}
+    for writer in writers.values():
+        assert writer.stdin is not None
+        writer.stdin.write(b"go\n")
+        writer.stdin.flush()
+    assert [end(writer) for writer in writers.values()] == [0, 0]
+    sound(file.store)
+    assert file.store.position() == 600
+    shared = texts(file.store.read("session/shared"))
+    for name in writers:
+        written = [f"{name} {number}" for number in range(150)]
+        assert texts(file.store.read(f"session/{name}")) == written
+        assert [text for text in shared if text.startswith(name)] == written
