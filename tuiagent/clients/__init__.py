@@ -1,7 +1,7 @@
 """Who uses the engine: each client holds a ports.Client and nothing else."""
 
 TABLE = {
-    "cli": "tuiagent.clients.cli.main:main",
+    "cli": "tuiagent.clients.cli.headless:run",
     "socket": "tuiagent.clients.web.socket:serving",
     "remote": "tuiagent.clients.web.remote:RemoteClient",
 }

@@ -97,7 +97,7 @@ class Assembly:
             if isinstance(block, int):
                 number += 1
                 names, arguments = self._pieces[block]
-                blocks.append(self._call(number, *names, "".join(arguments)))
+                blocks.append(self._call(number, names[0], names[1], "".join(arguments)))
             else:
                 blocks.append(block)
         return Reply(

@@ -366,14 +366,8 @@ def _fold_call(state: Session, fact: Any) -> None:
         calls.fold(found, fact)
     if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
         state.unresolved.add(fact.call)
-
-
-def _fold_resolved(state: Session, fact: calls.OutcomeResolved) -> None:
-    state.unresolved.discard(fact.call)
-
-
-def _fold_unknown(state: Session, fact: Unknown) -> None:
-    state.unknown += 1
+    elif isinstance(fact, calls.OutcomeResolved):
+        state.unresolved.discard(fact.call)
 
 
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
@@ -389,7 +383,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     **dict.fromkeys(calls.FOLDED, _fold_call),
     calls.RuleGranted: _fold_granted,
     calls.RuleRevoked: _fold_revoked,
-    calls.OutcomeResolved: _fold_resolved,
+    calls.OutcomeResolved: _fold_call,
 }
 
 
@@ -399,5 +393,5 @@ def fold(state: Session, fact: Fact) -> Session:
     if apply:
         apply(state, fact)
     elif isinstance(fact, Unknown):
-        _fold_unknown(state, fact)
+        state.unknown += 1
     return state

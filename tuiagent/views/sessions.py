@@ -28,23 +28,27 @@ class Row(Struct):
     error: str = ""
 
 
+KINDS = frozenset(
+    {
+        "SessionOpened",
+        "PromptSubmitted",
+        "RunStarted",
+        "ReplyReceived",
+        "CallJudged",
+        "CallDeferred",
+        "ApprovalAnswered",
+        "CallFinished",
+        "ModelChanged",
+        "RunFinished",
+    }
+)
+"""The facts that change a row; it counts as changed by no other."""
+
+
 class SessionsView:
     """All sessions, the one that changed last at the end."""
 
-    kinds: frozenset[str] | None = frozenset(
-        {
-            "SessionOpened",
-            "PromptSubmitted",
-            "RunStarted",
-            "ReplyReceived",
-            "CallJudged",
-            "CallDeferred",
-            "ApprovalAnswered",
-            "CallFinished",
-            "ModelChanged",
-            "RunFinished",
-        }
-    )
+    kinds: frozenset[str] | None = KINDS
 
     def __init__(self, key: str = "") -> None:
         self.key = key
@@ -56,7 +60,7 @@ class SessionsView:
 
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event; the streams whose rows changed."""
-        if not isinstance(seen, Event):
+        if not isinstance(seen, Event) or seen.kind not in KINDS:
             return []
         fact = seen.fact
         if isinstance(fact, session.SessionOpened):

@@ -1,0 +1,183 @@
+"""Approvals: who may answer what, and what an answer covers."""
+
+import pytest
+
+from tests.kernel.world import STREAM, World
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import loop, session
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.message import Call, Observation, Question, Reply
+from tuiagent.kernel.policy import Claims
+
+CALL = "p1.1.1"
+
+
+def asked(*more: Call, claims: Claims | None = None) -> World:
+    """A world in which the first call waits for an approval."""
+    world = World(0, crashes=False)
+    world.do(session.SubmitPrompt(STREAM, "p1", "go"), person=True)
+    world.do(session.RebasePrompt(STREAM, "first", "scripted/x", "", ()))
+    world.do(runs.StartAttempt(STREAM))
+    reply = Reply((Call(CALL, "shell", {"command": "ls"}), *more), "calls")
+    world.do(runs.ReceiveReply(STREAM, "p1.1", reply))
+    world.do(calls.JudgeCall(STREAM, CALL, claims or shell("ls")))
+    return world
+
+
+def shell(command: str) -> Claims:
+    return Claims("shell", "execute", command, commands=(tuple(command.split()),), folder="/work")
+
+
+def answer(world: World, **more: object) -> list[Fact]:
+    digest = world.state.call(CALL).digest
+    return world.do(calls.AnswerApproval(STREAM, CALL, digest, True, **more), person=True)  # type: ignore
+
+
+def refused(world: World, intent: Intent, actor: str = "owner", fence: int = 0) -> str:
+    with pytest.raises(Refused) as error:
+        session.decide(world.state, intent, At(1.0, actor, fence))
+    return str(error.value)
+
+
+def test_nobody_answers_their_own_request() -> None:
+    world = asked()
+    digest = world.state.call(CALL).digest
+    intent = calls.AnswerApproval(STREAM, CALL, digest, True)
+    assert "own request" in refused(world, intent, "agent", 1)
+    assert "own request" in refused(world, intent, "agent", 0)
+    assert "own request" in refused(world, intent, "owner", 1)
+
+
+def test_an_answer_counts_only_for_what_was_shown() -> None:
+    world = asked()
+    other = calls.AnswerApproval(STREAM, CALL, "0" * 64, True)
+    assert "not what was shown" in refused(world, other)
+
+
+def test_the_first_answer_wins() -> None:
+    world = asked()
+    digest = world.state.call(CALL).digest
+    answer(world)
+    again = calls.AnswerApproval(STREAM, CALL, digest, False)
+    assert "does not wait" in refused(world, again)
+
+
+def test_a_refusal_is_the_observation_and_carries_its_reason() -> None:
+    world = asked()
+    digest = world.state.call(CALL).digest
+    no = calls.AnswerApproval(STREAM, CALL, digest, False, "use make")
+    facts = world.do(no, person=True)
+    assert isinstance(facts[1], calls.CallFinished)
+    assert facts[1].observation == Observation("denied", "refused by owner: use make")
+
+
+def test_amended_arguments_are_judged_again_and_told_to_the_model() -> None:
+    world = asked()
+    answer(world, args={"command": "ls -l"})
+    assert loop.next_steps(world.state, 1, 0.0) == [loop.JudgeCall(CALL, 0)]
+    world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    assert world.state.call(CALL).phase == "allowed"
+    world.do(calls.StartCall(STREAM, CALL))
+    facts = world.do(calls.FinishCall(STREAM, CALL, Observation("ok", "x")))
+    assert isinstance(facts[0], calls.CallFinished)
+    assert facts[0].observation.text.startswith("[a person changed the arguments to")
+
+
+def test_deny_stays_deny_after_an_amendment() -> None:
+    world = asked()
+    answer(world, args={"command": "cat"})
+    secret = Claims("shell", "execute", "cat", reads=("/root/.ssh/id_rsa",), folder="/work")
+    facts = world.do(calls.JudgeCall(STREAM, CALL, secret))
+    assert isinstance(facts[-1], calls.CallFinished)
+    assert facts[-1].observation.status == "denied"
+
+
+def test_an_amendment_covers_one_judgement_not_another_call() -> None:
+    world = asked()
+    answer(world, args={"command": "ls -l"})
+    world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    world.do(session.ChangeMode(STREAM, "plan"), person=True)
+    assert loop.next_steps(world.state, 1, 0.0) == [loop.JudgeCall(CALL, 1)]
+    facts = world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    assert isinstance(facts[0], calls.CallJudged)
+    assert facts[0].verdict.decision == "deny"
+
+
+def test_a_change_of_the_policy_before_the_start_forces_a_new_judgement() -> None:
+    world = asked()
+    answer(world)
+    world.do(session.ChangeMode(STREAM, "accept-edits"), person=True)
+    assert "policy has changed" in refused(world, calls.StartCall(STREAM, CALL), "agent", 1)
+    world.do(calls.JudgeCall(STREAM, CALL, shell("ls")))
+    assert world.state.call(CALL).phase == "allowed", "the person allowed exactly this before"
+
+
+def test_what_changed_since_it_was_allowed_is_asked_again() -> None:
+    world = asked()
+    answer(world)
+    world.do(calls.JudgeCall(STREAM, CALL, shell("ls other")))
+    assert world.state.call(CALL).phase == "asked"
+
+
+def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
+    world = asked(Call("p1.1.2", "shell", {"command": "ls -a"}))
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls -a")))
+    assert world.state.call("p1.1.2").phase == "asked"
+    answer(world, grant="shell(ls *)")
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls -a")))
+    assert world.state.call("p1.1.2").phase == "allowed"
+    world.do(calls.RevokeRule(STREAM, "shell(ls *)"), person=True)
+    assert not world.state.rules
+
+
+def test_a_mode_change_does_not_touch_a_running_call() -> None:
+    world = asked()
+    answer(world)
+    world.do(calls.StartCall(STREAM, CALL))
+    world.do(session.ChangeMode(STREAM, "locked"), person=True)
+    assert loop.next_steps(world.state, 1, 0.0) == []
+    world.do(calls.FinishCall(STREAM, CALL, Observation("ok", "x")))
+
+
+def test_an_agent_changes_no_mode_and_answers_no_question() -> None:
+    world = asked()
+    assert "own mode" in refused(world, session.ChangeMode(STREAM, "auto"), "agent")
+    answer(world)
+    world.do(calls.StartCall(STREAM, CALL))
+    world.do(calls.DeferCall(STREAM, CALL, Question("which?")))
+    assert loop.wake(world.state) is None
+    reply = calls.AnswerQuestion(STREAM, CALL, "blue")
+    assert "own question" in refused(world, reply, "agent", 1)
+    world.do(reply, person=True)
+    assert world.state.call(CALL).phase == "done"
+
+
+def test_what_changes_something_runs_alone_and_in_order() -> None:
+    world = asked(Call("p1.1.2", "shell", {"command": "ls"}), Call("p1.1.3", "read", {"path": "f"}))
+    read = Claims("read", "read", "f", reads=("/work/f",), folder="/work")
+    world.do(session.ChangeMode(STREAM, "auto"), person=True)
+    world.do(calls.JudgeCall(STREAM, CALL, shell("ls")))
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls")))
+    world.do(calls.JudgeCall(STREAM, "p1.1.3", read))
+    steps = loop.next_steps(world.state, 1, 0.0)
+    assert steps == [loop.RunCall(CALL), loop.RunCall("p1.1.3")]
+    world.do(calls.StartCall(STREAM, CALL))
+    world.do(calls.FinishCall(STREAM, CALL, Observation("ok", "x")))
+    assert loop.RunCall("p1.1.2") in loop.next_steps(world.state, 1, 0.0)
+
+
+def test_the_outcome_that_nobody_knows_is_told_and_stays_until_a_person_speaks() -> None:
+    world = asked()
+    answer(world)
+    world.do(calls.StartCall(STREAM, CALL))
+    world.do(calls.FinishCall(STREAM, CALL, Observation("unknown", "outcome unknown: …")))
+    assert world.state.unresolved == {CALL}
+    world.do(calls.ResolveOutcome(STREAM, CALL, "verified"), person=True)
+    assert not world.state.unresolved
+    world.do(runs.StartAttempt(STREAM))
+    texts = [
+        block.text for m in world.prompt.messages for block in m.blocks if hasattr(block, "text")
+    ]
+    assert any("it did happen" in text or "did happen" in text for text in texts)

@@ -1,0 +1,139 @@
+"""Policy: which gate fires, and what would have let a call through."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.policy import MODES, Claims, Rule, judge, parse_rule
+
+
+def shell(command: str, *more: str) -> Claims:
+    lists = tuple(tuple(part.split()) for part in (command, *more))
+    return Claims("shell", "execute", "; ".join((command, *more)), commands=lists, folder="/w")
+
+
+def path(tool: str, *paths: str) -> Claims:
+    if tool in ("read", "list", "search"):
+        return Claims(tool, "read", paths[0], reads=paths, folder="/w")
+    return Claims(tool, "write", paths[0], writes=paths, folder="/w")
+
+
+def rules(*texts: str) -> tuple[Rule, ...]:
+    """Each `action tool(pattern)`, as a user's rule."""
+    return tuple(parse_rule(t.partition(" ")[2], t.partition(" ")[0], "user") for t in texts)
+
+
+@pytest.mark.parametrize(
+    ("claims", "mode", "expected"),
+    [
+        (path("read", "/w/a"), "locked", "allow"),
+        (path("read", "/w"), "plan", "allow"),
+        (path("read", "/other/a"), "ask", "ask"),
+        (path("read", "/w2/a"), "ask", "ask"),
+        (path("read", "/other/a"), "locked", "deny"),
+        (path("read", "/other/a"), "auto", "deny"),
+        (path("read", "/root/.ssh/id_rsa"), "ask", "deny"),
+        (path("read", "/etc/shadow"), "auto", "deny"),
+        (path("read", "/proc/1/environ"), "ask", "deny"),
+        (path("write", "/w/a"), "ask", "ask"),
+        (path("write", "/w/a"), "accept-edits", "allow"),
+        (path("write", "/w/a"), "auto", "allow"),
+        (path("write", "/w/a"), "plan", "deny"),
+        (path("write", "/w/a"), "locked", "deny"),
+        (path("write", "/w/.git/hooks/x"), "accept-edits", "ask"),
+        (path("write", "/w/.GIT/config"), "accept-edits", "ask"),
+        (path("write", "/w/sub/.mcp.json"), "auto", "deny"),
+        (path("write", "/out/a"), "accept-edits", "ask"),
+        (shell("ls"), "ask", "ask"),
+        (shell("ls"), "accept-edits", "ask"),
+        (shell("ls"), "plan", "deny"),
+        (shell("ls"), "locked", "deny"),
+        (shell("ls"), "auto", "allow"),
+        (Claims("ask", "ask", "which?"), "ask", "allow"),
+        (Claims("ask", "ask", "which?"), "locked", "deny"),
+        (Claims("fetch", "network", "x"), "accept-edits", "ask"),
+    ],
+)
+def test_modes(claims: Claims, mode: str, expected: str) -> None:
+    verdict = judge(claims, (), mode)
+    assert verdict.decision == expected, verdict
+    assert verdict.reason
+    assert verdict.gate
+
+
+@pytest.mark.parametrize(
+    ("texts", "claims", "expected"),
+    [
+        (("allow shell(echo *)",), shell("echo hi"), "allow"),
+        (("allow shell(echo *)",), shell("echo"), "allow"),
+        (("allow shell(echo *)",), shell("echoes"), "deny"),
+        (("allow shell(echo *)",), shell("echo hi", "touch c"), "deny"),
+        (("allow shell(echo *)", "allow shell(touch *)"), shell("echo hi", "touch c"), "allow"),
+        (("allow shell", "deny shell(curl *)"), shell("true", "curl http://x"), "deny"),
+        (("allow shell(ls)", "ask shell"), shell("ls"), "deny"),
+        (("allow edit(src/**)",), path("edit", "/w/src/a/b.py"), "allow"),
+        (("allow edit(src/*)",), path("edit", "/w/src/a/b.py"), "deny"),
+        (("allow edit(src/*)",), path("edit", "/w/src/b.py"), "allow"),
+        (("allow edit(src/**)",), path("edit", "/w/src2/b.py"), "deny"),
+        (("allow read(/opt/**)",), path("read", "/opt/x"), "allow"),
+        (("allow read(/root/.ssh/config)",), path("read", "/root/.ssh/config"), "allow"),
+        (("allow read",), path("read", "/root/.ssh/config"), "deny"),
+        (("deny read(secret/**)",), path("read", "/w/secret/x"), "deny"),
+    ],
+)
+def test_rules_in_the_mode_that_never_asks(
+    texts: tuple[str, ...], claims: Claims, expected: str
+) -> None:
+    assert judge(claims, rules(*texts), "locked").decision == expected
+
+
+def test_a_command_that_is_not_plain_is_allowed_only_by_its_exact_text() -> None:
+    unparsed = Claims("shell", "execute", "echo $(touch c)", folder="/w")
+    assert judge(unparsed, rules("allow shell(echo *)"), "locked").decision == "deny"
+    exact = rules("allow shell(echo $(touch c))")
+    assert judge(unparsed, exact, "locked").decision == "allow"
+    assert judge(unparsed, (*exact, *rules("deny shell(touch *)")), "auto").decision == "deny"
+
+
+def test_a_projects_rules_never_allow() -> None:
+    project = (Rule("allow", "shell", "ls", "project"),)
+    assert judge(shell("ls"), project, "locked").decision == "deny"
+    forbids = (Rule("deny", "shell", "ls", "project"),)
+    assert judge(shell("ls"), forbids, "auto").decision == "deny"
+
+
+words = st.text("abc/.*-_ ", min_size=1, max_size=12)
+
+
+@given(words, st.sampled_from(MODES), st.booleans())
+def test_the_rule_that_is_offered_admits_the_call(subject: str, mode: str, plain: bool) -> None:
+    commands = (tuple(subject.split()),) if plain and subject.split() else ()
+    claims = Claims("shell", "execute", subject, commands=commands, folder="/w")
+    verdict = judge(claims, (), mode)
+    if verdict.offer:
+        rule = parse_rule(verdict.offer)
+        assert judge(claims, (rule,), mode).decision == "allow"
+
+
+@given(st.text(max_size=60), st.sampled_from(["allow", "deny", "ask"]), st.text(max_size=40))
+def test_no_rule_and_no_path_can_break_the_judge(text: str, action: str, subject: str) -> None:
+    try:
+        rule = parse_rule(text, action)
+    except ConfigError:
+        return
+    for claims in (shell(subject), path("read", subject), path("write", subject)):
+        for mode in MODES:
+            assert judge(claims, (rule,), mode).decision in ("allow", "ask", "deny")
+
+
+@given(st.lists(st.sampled_from(["allow", "ask", "deny"]), max_size=5))
+def test_deny_beats_ask_beats_allow(actions: list[str]) -> None:
+    given_rules = tuple(Rule(action, "shell", "ls", "user") for action in actions)
+    verdict = judge(shell("ls"), given_rules, "ask")
+    if "deny" in actions:
+        assert verdict.decision == "deny"
+    elif "ask" in actions:
+        assert verdict.decision == "ask"
+    elif "allow" in actions:
+        assert verdict.decision == "allow"

@@ -1,0 +1,79 @@
+"""What each entry point loads: the cold start is made of imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {
+    "argparse",
+    "cryptography",
+    "json",
+    "pathlib",
+    "sqlite3",
+    "tomllib",
+    "unittest",
+    "urllib.request",
+    "watchfiles",
+    "http.client",
+    "email",
+    "dataclasses",
+    "importlib.metadata",
+    "multiprocessing",
+}
+PURE = [
+    "tuiagent.ports",
+    *(
+        f"tuiagent.{folder}.{path.stem}"
+        for folder in ("kernel", "views")
+        for path in sorted((ROOT / "tuiagent" / folder).glob("[a-z]*.py"))
+    ),
+]
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that a fresh process has loaded after this code."""
+    code += "\nimport sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def base() -> set[str]:
+    return loaded("import msgspec, hashlib, difflib")
+
+
+def test_the_kernel_the_views_and_the_ports_load_nothing_that_does_io(base: set[str]) -> None:
+    extra = loaded("\n".join(f"import {name}" for name in PURE)) - base
+    wrong = {
+        name for name in extra if name.split(".")[0] in ("asyncio", "socket", "ssl", "logging")
+    }
+    assert not wrong
+    assert not extra & HEAVY
+
+
+def test_the_version_loads_nothing(base: set[str]) -> None:
+    code = "import sys; sys.argv[1:] = ['--version']; import tuiagent.__main__ as m; m.main()"
+    assert not {name for name in loaded(code) if name.startswith("tuiagent.")} - {
+        "tuiagent.__main__"
+    }
+    assert "asyncio" not in loaded(code)
+    assert "argparse" not in loaded(code)
+
+
+def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
+    modules = loaded(
+        "import tuiagent.wiring, tuiagent.clients.cli.headless, tuiagent.stores.sqlite\n"
+        "import tuiagent.providers.compatible, tuiagent.tools.shell, tuiagent.runtimes.local"
+    )
+    assert not modules & (HEAVY - {"argparse"})
+    assert not {m for m in modules if m.split(".")[0] in ("textual", "rich", "httpx2", "pydantic")}
+
+
+def test_the_public_names_are_there_and_loaded_when_asked_for() -> None:
+    assert "tuiagent.wiring" not in loaded("import tuiagent")
+    assert "tuiagent.wiring" in loaded("from tuiagent import open_engine, Client, Event, Intent")
