@@ -1,16 +1,23 @@
 """What every store in the table must do."""
 
+# ruff: noqa: PT012 - what is undone is more than one statement
+
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import apsw
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tuiagent.kernel import audit
 from tuiagent.kernel.codec import Draft, Record
@@ -18,6 +25,7 @@ from tuiagent.kernel.errors import Conflict
 from tuiagent.ports import Answer, Claim, Store, Transaction
 from tuiagent.registry import load
 from tuiagent.stores import TABLE
+from tuiagent.stores.locks import Locks
 from tuiagent.stores.memory import MemoryStore
 from tuiagent.stores.sqlite import BIG, SqliteStore
 
@@ -610,3 +618,157 @@ def test_two_processes_write_one_file_and_nothing_is_lost(file: InFile) -> None:
         written = [f"{name} {number}" for number in range(150)]
         assert texts(file.store.read(f"session/{name}")) == written
         assert [text for text in shared if text.startswith(name)] == written
+
+
+# ---------------------------------------------------------------- both give the same answers
+
+Op = Callable[[Transaction], Any]
+STREAMS = st.sampled_from(["session/a", "session/ab", "session/ä*", "channel/a", "x"])
+OWNERS = st.sampled_from(["me", "you", "they"])
+KINDS = st.sampled_from(["Said", "Done", "Ü"])
+TIMES = st.none() | st.integers(0, 5).map(float)
+BODIES = st.binary(max_size=30) | st.integers(BIG - 1, BIG + 2).map(bytes)
+DRAFTS = st.lists(st.builds(Draft, KINDS, st.integers(1, 3), BODIES), max_size=4)
+AFTER = st.integers(0, 40)
+LIMIT = st.integers(0, 20)
+
+
+def appends(stream: str, off: int, drafts: list[Draft], actor: str, wake: float | None) -> Op:
+    def run(tx: Transaction) -> Any:
+        head = tx.head(stream)
+        version = head.version if head else 0
+        return tx.append(stream, version + off, drafts, AT + version / 3, actor, wake)
+
+    return run
+
+
+def remembers(actor: str, once: str, answer: Answer) -> Op:
+    return lambda tx: tx.remember(actor, once, "session/a", AT, answer)
+
+
+ANSWERS = st.builds(Answer, st.binary(max_size=3), st.integers(0, 9), st.sampled_from(["", "no"]))
+KEYS = st.sampled_from(["k1", "k2"])
+OPS: st.SearchStrategy[Op] = st.one_of(
+    st.builds(appends, STREAMS, st.just(0), DRAFTS, OWNERS, TIMES),
+    st.builds(appends, STREAMS, st.sampled_from([0, 0, 0, -1, 1]), DRAFTS, OWNERS, TIMES),
+    st.builds(lambda s, a: lambda tx: tx.read(s, a), STREAMS, AFTER),
+    st.builds(lambda s: lambda tx: tx.head(s), STREAMS),
+    st.builds(lambda s, o: lambda tx: tx.claim(s, o), STREAMS, OWNERS),
+    st.builds(lambda s: lambda tx: tx.claimed(s), STREAMS),
+    st.builds(lambda s, o: lambda tx: tx.release(s, o), STREAMS, OWNERS),
+    st.builds(remembers, OWNERS, KEYS, ANSWERS),
+    st.builds(lambda a, k: lambda tx: tx.recall(a, k), OWNERS, KEYS),
+    st.builds(lambda body: lambda tx: tx.put_blob(body), BODIES),
+)
+Block = tuple[list[Op], bool]
+"""What is done inside one savepoint, and whether it is then undone."""
+BLOCKS = st.lists(st.tuples(st.lists(OPS, max_size=4), st.booleans()), max_size=3)
+
+
+class Undone(Exception):
+    """Ends a savepoint or a transaction."""
+
+
+def savepoint(tx: Transaction, block: Block, answers: list[Any]) -> None:
+    """Does the block; what it was told goes into `answers`, also when it is undone."""
+    operations, undone = block
+    try:
+        with tx.savepoint():
+            answers.extend(operation(tx) for operation in operations)
+            if undone:
+                raise Undone
+    except (Undone, Conflict) as error:
+        answers.append(repr(error))
+
+
+def transact(store: Store, first: list[Op], blocks: list[Block], undone: bool) -> list[Any]:
+    """Everything that one transaction was told."""
+    answers: list[Any] = []
+    try:
+        with store.transaction() as tx:
+            answers.extend(operation(tx) for operation in first)
+            for block in blocks:
+                savepoint(tx, block, answers)
+            if undone:
+                raise Undone
+    except (Undone, Conflict) as error:
+        answers.append(repr(error))
+    return answers
+
+
+class Twins(RuleBasedStateMachine):
+    """One life, led in memory and in a file."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = os.path.join(self.folder.name, "state")
+        self.memory = MemoryStore()
+        self.file = SqliteStore(os.path.join(self.root, "journal.db"), synchronous="OFF")
+        self.owners: dict[str, Locks] = {}
+
+    def same(self, ask: Callable[[Store], Any]) -> None:
+        assert ask(self.file) == ask(self.memory)
+
+    @rule(
+        first=st.lists(OPS, max_size=3), blocks=BLOCKS, undone=st.sampled_from([False] * 4 + [True])
+    )
+    def transaction(self, first: list[Op], blocks: list[Block], undone: bool) -> None:
+        self.same(lambda store: transact(store, first, blocks, undone))
+
+    @rule(owner=OWNERS)
+    def lives(self, owner: str) -> None:
+        self.memory.hold(owner)
+        self.owners.setdefault(owner, Locks(self.root)).hold(owner)
+
+    @rule(owner=OWNERS)
+    def dies(self, owner: str) -> None:
+        self.memory.drop(owner)
+        if owner in self.owners:
+            self.owners.pop(owner).close()
+
+    @rule()
+    def reopen(self) -> None:
+        self.file.close()
+        self.file = SqliteStore(os.path.join(self.root, "journal.db"), synchronous="OFF")
+
+    @rule(
+        select=STREAMS | st.sampled_from(["*", "session/*", "session/a*", "nothing*", "session/"]),
+        after=AFTER,
+        limit=LIMIT,
+        kinds=st.none() | st.frozensets(KINDS),
+    )
+    def tail(self, select: str, after: int, limit: int, kinds: frozenset[str] | None) -> None:
+        self.same(lambda store: store.tail(select, after, limit, kinds))
+
+    @rule(stream=STREAMS, after=AFTER, limit=LIMIT)
+    def read(self, stream: str, after: int, limit: int) -> None:
+        self.same(lambda store: store.read(stream, after, limit))
+
+    @rule(after=AFTER, now=st.integers(0, 5))
+    def ask(self, after: int, now: int) -> None:
+        self.same(lambda store: store.heads(after))
+        self.same(lambda store: sorted(store.due(now)))
+
+    @rule(body=BODIES)
+    def blob(self, body: bytes) -> None:
+        self.same(lambda store: store.blob(hashlib.sha256(body).hexdigest()))
+
+    @invariant()
+    def alike(self) -> None:
+        if hasattr(self, "memory"):
+            self.same(trace)
+            sound(self.file)
+
+    def teardown(self) -> None:
+        if hasattr(self, "memory"):
+            self.file.close()
+            for locks in self.owners.values():
+                locks.close()
+            self.folder.cleanup()
+
+
+class TestTwins(Twins.TestCase):
+    """Memory and file cannot be told apart."""
+
+    settings = settings(stateful_step_count=20)
