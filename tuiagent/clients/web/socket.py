@@ -94,14 +94,11 @@ class Peer:
 
     async def _watch(self, ask: Ask) -> None:
         """Passes on what is seen; a slow reader slows only its own watch, which then lags."""
-        try:
-            async for seen in self._client.watch(ask.select, ask.after):
-                items: list[Item] = [pack(seen, self._codec)]
-                send(self._writer, Answer(ask.id, items=items))
-                await self._writer.drain()
-        finally:
-            if not self._writer.is_closing():
-                send(self._writer, Answer(ask.id, end=True))
+        async for seen in self._client.watch(ask.select, ask.after):
+            items: list[Item] = [pack(seen, self._codec)]
+            send(self._writer, Answer(ask.id, items=items))
+            await self._writer.drain()
+        send(self._writer, Answer(ask.id, end=True))
 
 
 def _same_user(writer: asyncio.StreamWriter) -> bool:

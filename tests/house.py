@@ -1,0 +1,159 @@
+"""A whole engine for tests: the shipped fakes where there are some, the real thing elsewhere."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tuiagent import tools
+from tuiagent.engine.clock import World
+from tuiagent.engine.drive import Context
+from tuiagent.engine.engine import Engine
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal, ThreadWriter
+from tuiagent.engine.neighbours import Neighbours
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.event import Event, Fact, Seen
+from tuiagent.kernel.message import Prompt, ToolSpec
+from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
+from tuiagent.ports import Client, Provider, Runtime, Store, Tool
+from tuiagent.providers.scripted import Scripted, ScriptedCall, Turn
+from tuiagent.registry import load
+from tuiagent.runtimes.local import LocalRuntime
+from tuiagent.stores.memory import MemoryStore
+
+STREAM = "session/s1"
+LIMIT = 20.0
+"""Seconds after which a test that waits for a fact gives up."""
+
+
+def say(*pieces: str) -> Turn:
+    """The model says something."""
+    return Turn(list(pieces))
+
+
+def call(tool: str, **args: Any) -> Turn:
+    """The model calls a tool."""
+    return Turn(calls=[ScriptedCall(tool, args)])
+
+
+class QuickWorld(World):
+    """The real world, but for waits that are not worth it."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Lets other things happen."""
+        await asyncio.sleep(0)
+
+    def random(self) -> float:
+        """No jitter."""
+        return 0.0
+
+
+class Fakes:
+    """A scripted model with real tools in a temporary folder."""
+
+    def __init__(self, folder: Path, turns: Sequence[Turn] | Callable[[Prompt], Turn]) -> None:
+        self.folder = folder
+        self.prompts: list[Prompt] = []
+        self.more: dict[str, Tool] = {}
+        self._turns = turns
+
+    def provider(self, model: str, opened: SessionOpened) -> Provider:
+        """See engine.drive.Means."""
+        return Scripted(self._turn)
+
+    def _turn(self, prompt: Prompt) -> Turn:
+        self.prompts.append(prompt)
+        if callable(self._turns):
+            return self._turns(prompt)
+        number = sum(message.role == "assistant" for message in prompt.messages)
+        return self._turns[number]
+
+    def tool(self, name: str) -> Tool | None:
+        """See engine.drive.Means."""
+        if name in self.more:
+            return self.more[name]
+        return load(tools.TABLE[name])() if name in tools.TABLE else None
+
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """See engine.drive.Means."""
+        found = [load(path)() for path in tools.TABLE.values()]
+        return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    def runtime(self, opened: SessionOpened) -> Runtime:
+        """See engine.drive.Means."""
+        return LocalRuntime(opened.folder, opened.environment, str(self.folder / "spools"))
+
+    def system(self, opened: SessionOpened) -> str:
+        """See engine.drive.Means."""
+        return "system"
+
+
+async def nothing() -> AsyncIterator[object]:
+    """No news from the file system."""
+    await asyncio.Event().wait()
+    yield None
+
+
+async def nobody(owner: str) -> Client:
+    """No other process can be reached."""
+    raise ConnectionRefusedError
+
+
+async def build(means: Fakes, store: Store | None = None, owner: str = "o1") -> Engine:
+    """An engine on this loop, to be closed by whoever asked for it."""
+    store = store or MemoryStore()
+    store.hold(owner)  # type: ignore[attr-defined]
+    world = QuickWorld()
+    journal = Journal(store, codec(), owner, world)
+    journal.writer = ThreadWriter(journal)
+    hub = Hub()
+    return Engine(Context(journal, hub, world, means), Neighbours(journal, hub, nobody, nothing))
+
+
+@asynccontextmanager
+async def engine(
+    means: Fakes, store: Store | None = None, owner: str = "o1"
+) -> AsyncGenerator[Engine]:
+    """An engine that is closed in the end."""
+    made = await build(means, store, owner)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def opened(client: Client, folder: Path, mode: str = "auto", stream: str = STREAM) -> None:
+    """A session in a work folder below this one."""
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    environment = {"PATH": os.environ["PATH"]}
+    begin = SessionOpened(str(work), "scripted/x", mode, environment)
+    await client.submit(OpenSession(stream, begin))
+
+
+async def prompt(client: Client, text: str = "go", name: str = "p1", stream: str = STREAM) -> int:
+    """Says something."""
+    return await client.submit(SubmitPrompt(stream, name, text))
+
+
+async def until(
+    client: Client, wanted: type[Fact], select: str = STREAM, count: int = 1, after: int = 0
+) -> list[Seen]:
+    """Everything seen up to the fact of this kind that comes as the `count`th."""
+    seen: list[Seen] = []
+    async with asyncio.timeout(LIMIT):
+        async for item in client.watch(select, after):
+            seen.append(item)
+            if isinstance(item, Event) and isinstance(item.fact, wanted):
+                count -= 1
+                if count == 0:
+                    return seen
+    raise AssertionError(f"no {wanted.__name__}")
+
+
+def facts(seen: Sequence[Seen], kind: type[Fact]) -> list[Any]:
+    """The facts of one kind among what was seen."""
+    return [item.fact for item in seen if isinstance(item, Event) and isinstance(item.fact, kind)]
