@@ -111,7 +111,10 @@ def _sync(folder: str) -> None:
 def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
     """Brings the tables to this version's shape, one step at a time, after a backup."""
     newest = len(MIGRATIONS)
-    if _version(connection, path) == newest:
+    numbers = [
+        connection.execute(f"PRAGMA {name}").get for name in ("user_version", "application_id")
+    ]
+    if numbers == [newest, APPLICATION]:
         return
     with locks.writing():
         version = _version(connection, path)
@@ -121,7 +124,11 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
             _backup(connection, f"{path}.{version}.{int(time.time())}.backup")
         else:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            connection.execute("PRAGMA journal_mode=WAL")
+            if connection.execute("PRAGMA journal_mode=WAL").get != "wal":
+                raise StoreError(
+                    f"{path} cannot have a write-ahead log on this disk (no shared memory); choose "
+                    "a local folder with TUIAGENT_HOME"
+                )
         with connection:
             for number in range(version, newest):
                 connection.execute(MIGRATIONS[number])
@@ -130,7 +137,10 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
 
 
 def _version(connection: apsw.Connection, path: str) -> int:
-    """The number of the newest migration in the file, 0 for an empty one. Raises StoreError."""
+    """The number of the newest migration in the file, 0 for an empty one. Raises StoreError.
+
+    Asked under the lock: while another process makes the tables, the answers do not fit together.
+    """
     version = int(connection.execute("PRAGMA user_version").get or 0)
     if connection.execute("PRAGMA application_id").get != APPLICATION:
         if version or connection.execute("SELECT count(*) FROM sqlite_schema").get:
