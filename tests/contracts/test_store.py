@@ -24,10 +24,10 @@ from tuiagent.kernel.codec import Draft, Record
 from tuiagent.kernel.errors import Conflict
 from tuiagent.ports import Answer, Claim, Store, Transaction
 from tuiagent.registry import load
-from tuiagent.stores import TABLE
+from tuiagent.stores import BIG, TABLE
 from tuiagent.stores.locks import Locks
 from tuiagent.stores.memory import MemoryStore
-from tuiagent.stores.sqlite import BIG, SqliteStore
+from tuiagent.stores.sqlite import SqliteStore
 
 AT = 1_750_000_000.25
 OWNER = """
@@ -514,6 +514,8 @@ def test_bodies_of_every_size_come_back_whole(place: Place, size: int) -> None:
     assert place.store.read("session/a")[0].body == body
     assert place.store.tail("*")[0].body == body
     assert place.store.tail("session/a", 0, 1)[0].body == body
+    kept = place.store.blob(hashlib.sha256(body).hexdigest())
+    assert kept == (body if size > BIG else None)
     sound(place.store)
 
 

@@ -4,3 +4,6 @@ TABLE = {
     "memory": "tuiagent.stores.memory:MemoryStore",
     "sqlite": "tuiagent.stores.sqlite:SqliteStore",
 }
+
+BIG = 16 * 1024
+"""Bytes above which a body is kept apart, as a blob."""

@@ -15,6 +15,7 @@ from tuiagent.kernel.codec import Draft, Record
 from tuiagent.kernel.errors import Conflict, StoreError
 from tuiagent.kernel.event import selects
 from tuiagent.ports import Answer, Claim, Head
+from tuiagent.stores import BIG
 
 
 class Contents(Struct):
@@ -186,6 +187,8 @@ class MemoryTransaction:
         previous = records[-1].hash if records else audit.root(stream)
         added: list[Record] = []
         for draft in drafts:
+            if len(draft.body) > BIG:
+                self.put_blob(draft.body)
             version = len(records) + 1
             digest = hashlib.sha256(draft.body).digest()
             previous = audit.link(

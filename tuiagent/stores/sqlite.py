@@ -22,12 +22,10 @@ from tuiagent.kernel import audit
 from tuiagent.kernel.codec import Draft, Record
 from tuiagent.kernel.errors import Conflict
 from tuiagent.ports import Answer, Claim, Head
-from tuiagent.stores import opening
+from tuiagent.stores import BIG, opening
 from tuiagent.stores.locks import Locks
 
 T = TypeVar("T")
-BIG = 16 * 1024
-"""Bytes above which a body is kept apart, compressed."""
 COLUMNS = (
     "e.position, e.stream, e.version, e.at, e.actor, e.kind, e.shape, e.body, e.body_hash, e.hash,"
     " b.body"
