@@ -12,6 +12,7 @@ from collections.abc import Generator
 import apsw
 
 from tuiagent.kernel.errors import StoreError
+from tuiagent.stores import wal
 from tuiagent.stores.locks import Locks
 from tuiagent.stores.schema import APPLICATION, MIGRATIONS
 
@@ -53,9 +54,15 @@ def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connect
         if not _size(path):
             with locks.writing():
                 _create(path)
+        _look(path, locks)
         connection = apsw.Connection(path, vfs=vfs or None)
         try:
             connection.set_busy_timeout(BUSY)
+            if connection.readonly("main"):
+                raise StoreError(
+                    f"{path} is read-only, so nothing could be kept in it; make it writable "
+                    "(chmod u+w), or choose another folder with TUIAGENT_HOME"
+                )
             _migrate(connection, path, locks)
             connection.execute(f"PRAGMA synchronous={synchronous}; PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA journal_size_limit=16777216; PRAGMA mmap_size=0")
@@ -63,17 +70,19 @@ def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connect
             connection.execute("PRAGMA cache_spill=OFF")
             reserve(root)
         except BaseException:
-            connection.close()
+            with contextlib.suppress(apsw.Error):  # the first error says why
+                connection.close()
             raise
         return connection
 
 
 def attach(path: str, vfs: str) -> apsw.Connection:
-    """A connection that only reads."""
-    connection = apsw.Connection(path, vfs=vfs or None)
-    connection.set_busy_timeout(BUSY)
-    connection.execute("PRAGMA query_only=ON")
-    return connection
+    """A connection that only reads. Raises StoreError."""
+    with explained(os.path.dirname(path)):
+        connection = apsw.Connection(path, vfs=vfs or None)
+        connection.set_busy_timeout(BUSY)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
 
 
 def _create(path: str) -> None:
@@ -89,6 +98,19 @@ def _create(path: str) -> None:
     _local(root)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     _sync(root)
+
+
+def _look(path: str, locks: Locks) -> None:
+    """Refuses a journal whose newest part, which is in the log, was taken away."""
+    if not wal.lost(path):
+        return
+    with locks.writing():  # nobody writes a header now
+        if what := wal.lost(path):
+            raise StoreError(
+                f"{path}-wal {what}, and with it the newest part of the journal; restore it or a "
+                f"copy of everything. To go on without that part, end every tuiagent and remove "
+                f"{path}-wal and {path}-shm"
+            )
 
 
 def _size(path: str) -> int:
@@ -134,6 +156,7 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
                 connection.execute(MIGRATIONS[number])
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={newest}")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself has the tables
 
 
 def _version(connection: apsw.Connection, path: str) -> int:

@@ -43,8 +43,14 @@ class SqliteStore:
         opening.prepare(self._root)
         self.locks = Locks(self._root)
         self._writer = opening.connect(path, self.locks, vfs, synchronous)
-        self._reader = opening.attach(path, vfs)
         self._reading = threading.Lock()
+        try:
+            self._reader = opening.attach(path, vfs)
+        except BaseException:
+            with contextlib.suppress(apsw.Error):  # the first error says why
+                self._writer.close()
+            self.locks.close()
+            raise
 
     def hold(self, owner: str) -> None:
         """This process is the owner with this id, until it ends."""
