@@ -11,6 +11,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.message import Call, Message, Prompt
+from tuiagent.kernel.reply import TextPart
 from tuiagent.kernel.run import InterruptRun, RunFinished
 from tuiagent.kernel.session import ChangeModel, PromptRebased, SubmitPrompt
 from tuiagent.providers.scripted import ScriptedCall, ScriptedError, Turn
@@ -223,7 +224,8 @@ async def test_interrupting_an_answer_keeps_what_was_said(tmp_path: Path) -> Non
                     """See ports.Provider."""
                     async for part in inner.stream(asked):
                         yield part
-                        await hang.wait()
+                        if isinstance(part, TextPart):
+                            await hang.wait()
 
                 async def close(self) -> None:
                     """See ports.Provider."""

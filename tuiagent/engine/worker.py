@@ -19,7 +19,7 @@ LOG = logging.getLogger("tuiagent.worker")
 
 async def stop_attempt(drive: Drive, step: loop.StopAttempt) -> None:
     """Cancels the model call; when no task of ours makes it, keeps that it was interrupted."""
-    for other, task in drive.running.items():
+    for other, task in list(drive.running.items()):
         if isinstance(other, loop.CallModel):
             task.cancel()
             await asyncio.wait([task])

@@ -241,7 +241,7 @@ def _has_turn(drive: Drive, state: CallState, claims: policy.Claims) -> bool:
 
 def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
     """The task that works on this call, other than the one that asks."""
-    for step, task in drive.running.items():
+    for step, task in list(drive.running.items()):
         if getattr(step, "call", None) == call and task is not asyncio.current_task():
             return task
     return None
