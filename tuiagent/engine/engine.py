@@ -94,6 +94,7 @@ class Engine:
         gc.enable()
         for service in self.services:
             await self._stack.enter_async_context(service())
+        await self.journal.sync()  # whoever wanted to wake this process before could not
 
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""

@@ -39,6 +39,7 @@ class MemoryStore:
         self._alive: set[str] = set()
         self._lock = threading.RLock()
         self._open: MemoryTransaction | None = None
+        self.transactions = MemoryTransaction
 
     def hold(self, owner: str) -> None:
         """This owner lives from now on."""
@@ -61,7 +62,7 @@ class MemoryStore:
         with self._lock:
             if self._open is not None:
                 raise StoreError("a transaction is open already")
-            tx = self._open = MemoryTransaction(self._contents, self._alive)
+            tx = self._open = self.transactions(self._contents, self._alive)
             try:
                 yield tx
                 if self._open is not tx:

@@ -1,0 +1,166 @@
+"""A machine that outlives the engines: files, commands, and tools that count their effects."""
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import Any
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.message import Observation, Question
+from tuiagent.kernel.policy import Claims
+from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Runtime
+
+
+class Machine:
+    """What engines share: it does not forget when one of them dies."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.files: dict[str, str] = {}
+        self.effects: Counter[str] = Counter()
+        """How often each call had its effect."""
+        self.void: set[str] = set()
+        self.started: dict[str, asyncio.Future[None]] = {}
+        self.lost: set[str] = set()
+        """Commands whose end nobody saw: the machine went down."""
+
+    def launch(self, call: str) -> None:
+        """Starts a command, unless somebody has made sure that it never starts."""
+        if call in self.void or call in self.started:
+            raise ToolError("it was begun or given up before")
+        self.effects[call] += 1
+        loop = asyncio.get_running_loop()
+        ended = self.started[call] = loop.create_future()
+        loop.call_later(
+            self.random.expovariate(1.0), lambda: ended.done() or ended.set_result(None)
+        )
+
+    def reboot(self) -> None:
+        """Commands that run are gone, and nobody knows how far they came."""
+        for call, ended in self.started.items():
+            if not ended.done():
+                self.lost.add(call)
+                ended.set_result(None)
+
+
+def _end(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
+
+
+class SimTool:
+    """What the tools of the machine share."""
+
+    name = effect = ""
+    description = "simulated"
+    parameters: dict[str, Any] = {}
+
+    def __init__(self, machine: Machine, pause: Any) -> None:
+        self.machine = machine
+        self.pause = pause
+
+    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
+        """One path in the folder."""
+        await self.pause()
+        path = f"/w/{args.get('path', 'f')}"
+        reads = (path,) if self.effect == "read" else ()
+        writes = (path,) if self.effect == "write" else ()
+        return Claims(self.name, self.effect, path, reads, writes, folder="/w")
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Nothing is needed."""
+        await self.pause()
+        return Note()
+
+
+class Read(SimTool):
+    """Has no effect."""
+
+    name, effect = "read", "read"
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """Reads."""
+        await self.pause()
+        return Observation("ok", self.machine.files.get("f", ""))
+
+    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
+        """Reads again."""
+        return Again()
+
+
+class Write(SimTool):
+    """Replaces a file that still is what it was."""
+
+    name, effect = "write", "write"
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Before and after."""
+        await self.pause()
+        return Note({"before": self.machine.files.get("f", ""), "after": kit.call})
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """Compares and replaces in one go, as a rename does."""
+        await self.pause()
+        if self.machine.files.get("f", "") != note.data["before"]:
+            raise ToolError("somebody else changed it")
+        self.machine.files["f"] = note.data["after"]
+        self.machine.effects[kit.call] += 1
+        await self.pause()
+        return Observation("ok", "written")
+
+    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation | Again:
+        """The file knows."""
+        await self.pause()
+        now = self.machine.files.get("f", "")
+        if now == note.data["after"]:
+            return Observation("ok", "written")
+        return Again() if now == note.data["before"] else Observation("error", "changed meanwhile")
+
+
+class Shell(SimTool):
+    """A command that goes on without its engine."""
+
+    name, effect = "shell", "execute"
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """Starts it and follows it."""
+        await self.pause()
+        self.machine.launch(kit.call)
+        return await self._follow(kit)
+
+    async def _follow(self, kit: Kit) -> Observation:
+        await asyncio.shield(self.machine.started[kit.call])
+        await self.pause()
+        if kit.call in self.machine.lost:
+            return Observation("unknown", "the machine went down")
+        return Observation("ok", "ran")
+
+    async def settle(
+        self, args: dict[str, Any], kit: Kit, note: Note
+    ) -> Observation | Again | OutcomeUnknown:
+        """Never begun (and never will), lost, or followed to its end."""
+        await self.pause()
+        if kit.call not in self.machine.started:
+            self.machine.void.add(kit.call)
+            return Observation("error", "it never began")
+        if kit.call in self.machine.lost:
+            return OutcomeUnknown("the machine went down")
+        return await self._follow(kit)
+
+
+class Ask(SimTool):
+    """A question."""
+
+    name, effect = "ask", "ask"
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Deferred:
+        """Waits for a person."""
+        await self.pause()
+        return Deferred(Question("which?"))
+
+    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Deferred:
+        """Still waits."""
+        return Deferred(Question("which?"))
+
+
+TOOLS = {tool.name: tool for tool in (Read, Write, Shell, Ask)}
