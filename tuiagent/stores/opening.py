@@ -91,13 +91,17 @@ def _create(path: str) -> None:
     if _size(path):
         return  # another process was faster
     if _size(f"{path}-wal") or (os.path.exists(path) and os.path.exists(_reserve(root))):
-        raise StoreError(
-            f"{path} is empty or gone, but there was a journal in it; restore a copy of it, or "
-            f"move everything in {root} away to begin anew"
-        )
+        raise _emptied(path)
     _local(root)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     _sync(root)
+
+
+def _emptied(path: str) -> StoreError:
+    return StoreError(
+        f"{path} is empty or gone, but there was a journal in it; restore a copy of it, or "
+        f"move everything in {os.path.dirname(path)} away to begin anew"
+    )
 
 
 def _look(path: str, locks: Locks) -> None:
@@ -144,6 +148,8 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
             return  # another process was faster
         if version:
             _backup(connection, f"{path}.{version}.{int(time.time())}.backup")
+        elif os.path.exists(_reserve(os.path.dirname(path))):
+            raise _emptied(path)
         else:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             if connection.execute("PRAGMA journal_mode=WAL").get != "wal":
@@ -242,20 +248,34 @@ def explained(root: str) -> Generator[None]:
     except apsw.Error as error:
         raise StoreError(f"{root}: {_advice(error)} [{error}]") from error
     except OSError as error:
-        if error.filename is None or not str(error.filename).startswith(root):
+        if not isinstance(error.filename, str) or not _related(error.filename, root):
             raise
-        raise StoreError(f"{root}: the state folder cannot be used: {error.strerror}") from error
+        raise StoreError(
+            f"{error.filename}: the state folder cannot be used: {error.strerror}; make it "
+            "writable for you, or choose another folder with TUIAGENT_HOME"
+        ) from error
+
+
+def _related(path: str, root: str) -> bool:
+    """Whether the path is above, at or below the state root."""
+    return f"{path}/".startswith(f"{root}/") or root.startswith(f"{path.rstrip('/')}/")
+
+
+ADVICE: dict[type[apsw.Error], str] = {
+    apsw.FullError: "the disk is full; nothing was lost: make room and go on",
+    apsw.ReadOnlyError: "the journal cannot be written (read-only disk or file); make it writable,"
+    " or choose another folder with TUIAGENT_HOME",
+    apsw.CantOpenError: "the journal cannot be opened; make the folder and what is in it writable"
+    " for you, or choose another one with TUIAGENT_HOME",
+    apsw.BusyError: "another program keeps the journal locked; end it and try again",
+    apsw.LockedError: "another program keeps the journal locked; end it and try again",
+    apsw.NotADBError: "the journal's file is not a database; move it away or restore a copy",
+    apsw.CorruptError: "the journal is damaged; nothing was changed: restore a copy of it",
+    apsw.IOError: "the disk reports an error; see the system's log, and try again",
+}
+"""What happened, and what to do next."""
 
 
 def _advice(error: apsw.Error) -> str:
-    advice: dict[type[apsw.Error], str] = {
-        apsw.FullError: "the disk is full; nothing was lost: make room and go on",
-        apsw.ReadOnlyError: "the journal cannot be written (read-only disk or file)",
-        apsw.CantOpenError: "the journal cannot be opened; see its permissions",
-        apsw.BusyError: "another program keeps the journal locked; end it and try again",
-        apsw.LockedError: "another program keeps the journal locked; end it and try again",
-        apsw.NotADBError: "the journal's file is not a database; move it away or restore a copy",
-        apsw.CorruptError: "the journal is damaged; nothing was changed: restore a copy of it",
-        apsw.IOError: "the disk reports an error",
-    }
-    return next((text for kind, text in advice.items() if isinstance(error, kind)), "SQLite failed")
+    found = (text for kind, text in ADVICE.items() if isinstance(error, kind))
+    return next(found, "SQLite failed; try again")

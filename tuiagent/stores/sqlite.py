@@ -53,8 +53,9 @@ class SqliteStore:
             raise
 
     def hold(self, owner: str) -> None:
-        """This process is the owner with this id, until it ends."""
-        self.locks.hold(owner)
+        """This process is the owner with this id, until it ends. Raises StoreError."""
+        with opening.explained(self._root):
+            self.locks.hold(owner)
 
     @contextlib.contextmanager
     def transaction(self) -> Generator["SqliteTransaction"]:
