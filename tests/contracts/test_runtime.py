@@ -1,7 +1,5 @@
 """What every runtime in the table must do with commands."""
 
-# ruff: noqa: ASYNC109, ASYNC240 - a test may block its own loop
-
 import asyncio
 import importlib
 import os

@@ -1,7 +1,5 @@
 """What every runtime in the table must do with files."""
 
-# ruff: noqa: ASYNC230, ASYNC240 - a test may block its own loop
-
 import asyncio
 import ctypes
 import hashlib

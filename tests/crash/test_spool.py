@@ -1,6 +1,6 @@
 """Commands outlive engines that are killed; what became of them is told truly."""
 
-# ruff: noqa: ASYNC109, ASYNC221 - a test may block its own loop
+# ruff: noqa: ASYNC221 - a test may block its own loop
 
 import asyncio
 import os
