@@ -290,6 +290,10 @@ class Runtime(Protocol):
         """Removes the spool folder of a settled call."""
         ...
 
+    async def sweep(self, prefix: str, keep: frozenset[str]) -> None:
+        """Removes spool folders whose names begin so, but those to keep and those in use."""
+        ...
+
 
 # ---------------------------------------------------------------- down: tools
 
@@ -331,7 +335,9 @@ class Deferred(Struct, frozen=True):
 
 
 class Again(Struct, frozen=True):
-    """The effect did not happen: the call may be started anew."""
+    """The effect did not happen: the call may be started anew, with this note or its old one."""
+
+    note: Note | None = None
 
 
 class OutcomeUnknown(Struct, frozen=True):

@@ -115,7 +115,7 @@ async def test_the_environment_is_exactly_the_record(runtime: Runtime, tmp_path:
     seen = dict(row.split("=", 1) for row in done.output.decode().split("\0") if row)
     for of_the_shell in ("PWD", "OLDPWD", "SHLVL", "_"):
         seen.pop(of_the_shell, None)
-    mark = {"TUIAGENT_CALL": os.path.basename(execution.spool)}
+    mark = {"TUIAGENT_CALL": execution.spool}
     assert seen == ENV | {"HOME": str(tmp_path)} | mark
 
 

@@ -221,8 +221,8 @@ class World:
     def settle(self, step: loop.SettleCall) -> None:
         """A call of a dead process: it never happened, or it did, or nobody knows."""
         roll = self.random.random()
-        if roll < 0.3:
-            self.do(calls.StartCall(STREAM, step.call, {"n": 2}))
+        again = calls.StartCall(STREAM, step.call, {"n": 2})
+        if roll < 0.3 and self.tried(again, person=False):
             self.finish(step.call)
         else:
             status = "ok" if roll < 0.7 else "unknown"

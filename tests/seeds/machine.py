@@ -19,28 +19,52 @@ class Machine:
         self.files: dict[str, str] = {}
         self.effects: Counter[str] = Counter()
         """How often each call had its effect."""
+        self.spools = 0
         self.void: set[str] = set()
         self.started: dict[str, asyncio.Future[None]] = {}
         self.lost: set[str] = set()
         """Commands whose end nobody saw: the machine went down."""
 
-    def launch(self, call: str) -> None:
-        """Starts a command, unless somebody has made sure that it never starts."""
-        if call in self.void or call in self.started:
+    def launch(self, spool: str, call: str) -> None:
+        """Starts a command, unless somebody has made sure that it never starts here."""
+        if spool in self.void or spool in self.started:
             raise ToolError("it was begun or given up before")
         self.effects[call] += 1
         loop = asyncio.get_running_loop()
-        ended = self.started[call] = loop.create_future()
-        loop.call_later(
-            self.random.expovariate(1.0), lambda: ended.done() or ended.set_result(None)
-        )
+        ended = self.started[spool] = loop.create_future()
+        loop.call_later(self.random.expovariate(1.0), lambda: _end(ended))
 
     def reboot(self) -> None:
         """Commands that run are gone, and nobody knows how far they came."""
-        for call, ended in self.started.items():
+        for spool, ended in self.started.items():
             if not ended.done():
-                self.lost.add(call)
+                self.lost.add(spool)
                 ended.set_result(None)
+
+
+class SimRuntime:
+    """The part of a runtime that the engine itself uses."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    async def kill(self, spool: str) -> None:
+        """Ends what runs, and what would begin later."""
+        if spool in self._machine.started:
+            _end(self._machine.started[spool])
+        else:
+            self._machine.void.add(spool)
+
+    async def discard(self, spool: str) -> None:
+        """Nothing begins there any more."""
+        self._machine.void.add(spool)
+
+    async def sweep(self, prefix: str, keep: frozenset[str]) -> None:
+        """Discards all that do not run."""
+        for spool in map(str, range(1, self._machine.spools + 1)):
+            ended = self._machine.started.get(spool)
+            if spool not in keep and (ended is None or ended.done()):
+                await self.discard(spool)
 
 
 def _end(ended: asyncio.Future[None]) -> None:
@@ -122,16 +146,22 @@ class Shell(SimTool):
 
     name, effect = "shell", "execute"
 
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """A place for it, new each time."""
+        await self.pause()
+        self.machine.spools += 1
+        return Note({"spool": str(self.machine.spools)})
+
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """Starts it and follows it."""
         await self.pause()
-        self.machine.launch(kit.call)
-        return await self._follow(kit)
+        self.machine.launch(note.data["spool"], kit.call)
+        return await self._follow(note.data["spool"])
 
-    async def _follow(self, kit: Kit) -> Observation:
-        await asyncio.shield(self.machine.started[kit.call])
+    async def _follow(self, spool: str) -> Observation:
+        await asyncio.shield(self.machine.started[spool])
         await self.pause()
-        if kit.call in self.machine.lost:
+        if spool in self.machine.lost:
             return Observation("unknown", "the machine went down")
         return Observation("ok", "ran")
 
@@ -140,12 +170,13 @@ class Shell(SimTool):
     ) -> Observation | Again | OutcomeUnknown:
         """Never begun (and never will), lost, or followed to its end."""
         await self.pause()
-        if kit.call not in self.machine.started:
-            self.machine.void.add(kit.call)
-            return Observation("error", "it never began")
-        if kit.call in self.machine.lost:
+        spool = note.data["spool"]
+        if spool not in self.machine.started:
+            self.machine.void.add(spool)
+            return Again(await self.note(args, kit))
+        if spool in self.machine.lost:
             return OutcomeUnknown("the machine went down")
-        return await self._follow(kit)
+        return await self._follow(spool)
 
 
 class Ask(SimTool):

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from random import Random
 from typing import Any
 
-from tests.seeds.machine import TOOLS, Machine
+from tests.seeds.machine import TOOLS, Machine, SimRuntime
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine
@@ -176,8 +176,8 @@ class SimMeans:
         return ()
 
     def runtime(self, opened: SessionOpened) -> Any:
-        """Tools reach the machine directly here."""
-        return None
+        """The machine."""
+        return SimRuntime(self.sim.machine)
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""

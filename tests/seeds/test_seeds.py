@@ -146,7 +146,7 @@ class Repeating(Sim):
 
         class Careless(Shell):
             async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:  # type: ignore[override]
-                self.machine.started.pop(kit.call, None)
+                self.machine.started.pop(note.data["spool"], None)
                 return Again()
 
         self.tools["shell"] = Careless

@@ -9,7 +9,6 @@ import time
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 POINTS = (
-    "prompt-submitted",
     "attempt-started",
     "reply-arrived",
     "reply-received",
@@ -17,7 +16,6 @@ POINTS = (
     "call-started",
     "call-done",
     "call-finished",
-    "run-finished",
     "in-transaction",
     "committed",
     "sealed",
@@ -31,7 +29,7 @@ class World:
     def __init__(self, crash: str = "") -> None:
         name, _, count = crash.partition(":")
         self._crash = name
-        self._left = int(count or 1)
+        self._left = int(count) if count.isdigit() else 1
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""

@@ -14,6 +14,8 @@ from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import EndRun, FailAttempt, InterruptReply
 
+NEW = 3
+"""Events of a session in which no process can have done anything yet."""
 LOG = logging.getLogger("tuiagent.worker")
 
 
@@ -95,6 +97,8 @@ class Worker:
         try:
             for event in self._context.journal.events(drive.stream):
                 drive.seen(event)
+            if drive.version > NEW:
+                await calls.sweep(drive)
             while True:
                 await self._turn(drive)
         except Fenced:

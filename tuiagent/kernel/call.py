@@ -232,7 +232,7 @@ def decide_start(state: CallState, intent: StartCall, at: At, revision: int) -> 
     again = state.phase == "started" and state.fence != at.fence
     if state.phase != "allowed" and not again:
         raise Refused(f"call {intent.call} may not start: it is {state.phase}")
-    if state.revision != revision and not again:
+    if state.revision != revision:
         raise Refused("the policy has changed since the call was judged")
     return [CallStarted(intent.call, at.fence, intent.note)]
 

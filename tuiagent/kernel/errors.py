@@ -29,6 +29,10 @@ class ToolError(TuiagentError):
     """A tool could not do what was asked; the model reads the text."""
 
 
+class OutcomeUnknownError(ToolError):
+    """Whether the effect happened, or how far it came, cannot be found out."""
+
+
 class ProviderError(TuiagentError):
     """A model could not be reached or answered badly.
 

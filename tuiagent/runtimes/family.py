@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ def end(spool: Spool, reason: str) -> None:
             _end(spool)
     except OSError as error:
         raise ToolError(
-            f"Call {spool.mark} ended, but that cannot be recorded: {error}."
+            f"Call {spool.call} ended, but that cannot be recorded: {error}."
         ) from error
 
 
@@ -51,20 +52,39 @@ def _end(spool: Spool) -> None:
     late = False
     while True:
         wrapper = spool.wrapper() if spool.held() else 0
-        known = members(spool.mark, wrapper, known)
+        known = members(spool.folder, wrapper, known)
         victims = [one for one in known.values() if late or one.pid != wrapper]
         if not victims and spool.conclude(128 + (signal.SIGKILL if late else signal.SIGTERM)):
             return
         waited = time.monotonic() - began
         late = waited > GRACE
         if waited > PATIENCE:
-            pids = ", ".join(str(one.pid) for one in victims)
-            raise ToolError(f"Process {pids} of call {spool.mark} cannot be ended; end it by hand.")
+            raise ToolError(_stubborn(spool, [one.pid for one in victims]))
         for one in victims:
             if late or one not in warned:
                 _signal(one.pid, signal.SIGKILL if late else signal.SIGTERM)
         warned.update(victims)
         time.sleep(0.01)
+
+
+def clear(spool: Spool) -> None:
+    """Kills what an execution whose wrapper is dead has left behind; blocks until it is gone.
+
+    Raises ToolError when a process cannot be ended.
+    """
+    began = time.monotonic()
+    known: dict[int, Process] = {}
+    while known := members(spool.folder, 0, known):
+        if time.monotonic() - began > PATIENCE:
+            raise ToolError(_stubborn(spool, known))
+        for pid in known:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _stubborn(spool: Spool, left: Iterable[int]) -> str:
+    pids = ", ".join(map(str, left))
+    return f"Process {pids} of call {spool.call} cannot be ended; end it by hand."
 
 
 def members(mark: str, wrapper: int, known: dict[int, Process]) -> dict[int, Process]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Execution, Exit, Stat
 from tuiagent.runtimes import family, files
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
@@ -117,14 +117,18 @@ class LocalRuntime:
         return await _follow(spool, execution.timeout, output, in_thread(run))
 
     async def settle(self, spool: str) -> str:
-        """What became of an execution: void, running, exited, unknown."""
-        return self._spool(spool).settle()
+        """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""
+        found = self._spool(spool)
+        state = found.settle()
+        if state == "unknown":
+            await in_thread(partial(family.clear, found))
+        return state
 
     async def follow(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Follows an execution that another process started, to its end."""
         spool = self._spool(execution.spool)
         if spool.settle() == "void":
-            raise ToolError(f"Call {spool.mark} was never started; there is nothing to follow.")
+            raise ToolError(f"Call {spool.call} was never started; there is nothing to follow.")
         return await _follow(spool, execution.timeout, output, in_thread(spool.wait))
 
     async def kill(self, spool: str) -> None:
@@ -134,6 +138,17 @@ class LocalRuntime:
     async def discard(self, spool: str) -> None:
         """Removes the spool folder of a settled call."""
         await asyncio.to_thread(self._spool(spool).discard)
+
+    async def sweep(self, prefix: str, keep: frozenset[str]) -> None:
+        """Removes spool folders whose names begin so, but those to keep and those in use."""
+        await asyncio.to_thread(self._sweep, prefix, keep)
+
+    def _sweep(self, prefix: str, keep: frozenset[str]) -> None:
+        with contextlib.suppress(OSError, ToolError):  # what cannot be removed harms nobody
+            for name in os.listdir(self._spools):
+                path = os.path.join(self._spools, name)
+                if name.startswith(prefix) and path not in keep and not Spool(path).held():
+                    Spool(path).discard()
 
     def _spool(self, folder: str) -> Spool:
         parent, name = os.path.split(folder)
@@ -159,9 +174,13 @@ async def _follow(
             await asyncio.wait([ended])
     ended.result()
     tail.read()
-    if spool.size() <= HEAD:
-        return spool.result(tail.lost)
-    return await asyncio.to_thread(spool.result, tail.lost)
+    try:
+        if spool.size() <= HEAD:
+            return spool.result(tail.lost)
+        return await asyncio.to_thread(spool.result, tail.lost)
+    except OutcomeUnknownError:
+        await in_thread(partial(family.clear, spool))
+        raise
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:

@@ -20,7 +20,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
-from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Exit
 
 HEAD = 1 << 20
@@ -58,8 +58,8 @@ class Spool:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.mark = os.path.basename(folder)
-        """The value of TUIAGENT_CALL in the environment of everything that belongs to it."""
+        self.call = os.path.basename(folder)
+        """Its name. Everything that belongs to it has the folder as its TUIAGENT_CALL."""
 
     # ------------------------------------------------------------ starting
 
@@ -77,11 +77,11 @@ class Spool:
             with self._locked(fcntl.LOCK_EX) as lock:
                 if lock is None:
                     raise ToolError(
-                        f"Call {self.mark} is already running; it was not started again."
+                        f"Call {self.call} is already running; it was not started again."
                     )
                 if self._boot() or any(map(self._has, ("void", "started", "exit"))):
                     raise ToolError(
-                        f"Call {self.mark} was begun or given up before; not started again."
+                        f"Call {self.call} was begun or given up before; not started again."
                     )
                 return self._spawn(lock, text, shell, cwd, env)
         except OSError as error:
@@ -101,7 +101,7 @@ class Spool:
                 stdout=out,
                 stderr=subprocess.DEVNULL,  # the wrapper's own; the command's goes to its stdout
                 cwd=cwd,
-                env={**env, "TUIAGENT_CALL": self.mark},
+                env={**env, "TUIAGENT_CALL": self.folder},
                 start_new_session=True,
             )
         crash("spool:spawned")
@@ -119,7 +119,7 @@ class Spool:
             with self._locked(fcntl.LOCK_SH) as lock:
                 return "running" if lock is None else self._judge()
         except OSError as error:
-            raise ToolError(f"Call {self.mark} cannot be looked up now: {error}.") from error
+            raise ToolError(f"Call {self.call} cannot be looked up now: {error}.") from error
 
     def _judge(self) -> str:
         if self.code() is not None:
@@ -155,12 +155,12 @@ class Spool:
         code = self.code()
         if code is None and self.settle() == "void":
             raise ToolError(
-                f"Call {self.mark} was never started: its wrapper ended before the command began "
+                f"Call {self.call} was never started: its wrapper ended before the command began "
                 "(a full disk?). It may be run again."
             )
         if code is None:
-            raise ToolError(
-                f"The outcome of call {self.mark} is unknown: its wrapper was ended from outside, "
+            raise OutcomeUnknownError(
+                f"The outcome of call {self.call} is unknown: its wrapper was ended from outside, "
                 "or the machine went down. Look at what it has done before running it again."
             )
         ended = self._time("exit", time.time())
@@ -228,7 +228,7 @@ class Spool:
         if not os.path.isdir(self.folder):
             return
         if self.held():
-            raise ToolError(f"Call {self.mark} still runs; end it before its spool is removed.")
+            raise ToolError(f"Call {self.call} still runs; end it before its spool is removed.")
         for name in os.listdir(self.folder):
             os.unlink(self._path(name))
         os.rmdir(self.folder)

@@ -58,7 +58,7 @@ class Shell:
         """The spool knows: never begun, still running, or ended."""
         state = await kit.runtime.settle(note.data["spool"])
         if state == "void":
-            return Again()
+            return Again(await self.note(args, kit))  # what is void stays void
         if state == "unknown":
             return OutcomeUnknown(
                 f"the machine was restarted, or the command's wrapper was killed, while "

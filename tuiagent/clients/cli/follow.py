@@ -18,7 +18,7 @@ EXITS = {
 
 
 class Follow:
-    """Reads the facts of one session as they come, for the run with this id."""
+    """Reads the facts of one session as they come, for the run with this id ("": all runs)."""
 
     def __init__(self, run: str) -> None:
         self.run = run
@@ -38,6 +38,8 @@ class Follow:
         fact = event.fact
         if isinstance(fact, runs.RunFinished) and fact.run == self.run:
             self.status, self.error = fact.status, fact.error
+        elif self.run and self.run != getattr(fact, "attempt", self.run).partition(".")[0]:
+            return  # of another run
         elif isinstance(fact, runs.AttemptStarted):
             self._asking = True
         elif isinstance(fact, runs.AttemptFailed | runs.ReplyInterrupted):

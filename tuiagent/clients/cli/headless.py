@@ -38,20 +38,39 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     if not os.path.isdir(args.cwd):
         return _usage(f"{args.cwd} is not a folder")
     if not resumed:
-        stream = f"session/{host.new_id()}"
-        after = await client.submit(OpenSession(stream, host.opening(args.cwd))) - 1
+        stream = f"session/{_ident(args.once, host)}"
+        after = await _open(client, OpenSession(stream, host.opening(args.cwd)), args.once)
     else:
         folder = os.path.realpath(args.cwd)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream, after = row["stream"], 0
         await _change(client, stream, args)
-    prompt = host.new_id()
+    prompt = _ident(args.once, host)
     if text:
         turns = args.max_turns or TURNS
         await client.submit(SubmitPrompt(stream, prompt, text, turns=turns), args.once)
-    elif not await host.adopt(stream):
+    if (args.once or not text) and not await host.adopt(stream):
         print("tuiagent: another process drives this session: following it", file=sys.stderr)
     return await _follow(client, stream, after, prompt if text else "", printer(args.output))
+
+
+def _ident(once: str, host: Host) -> str:
+    """A new id; with `once` the same one each time, so that a repetition finds what it made."""
+    if not once:
+        return host.new_id()
+    import hashlib  # noqa: PLC0415
+
+    return f"once{hashlib.sha256(once.encode()).hexdigest()[:16]}"
+
+
+async def _open(client: Client, intent: OpenSession, once: str) -> int:
+    """Opens the session, unless an earlier try with this `once` did; where to watch it from."""
+    try:
+        return await client.submit(intent) - 1
+    except Refused:
+        if not once:
+            raise
+        return 0
 
 
 async def _change(client: Client, stream: str, args: argparse.Namespace) -> None:
@@ -80,7 +99,7 @@ async def _follow(client: Client, stream: str, after: int, prompt: str, out: Pri
 async def _watch(client: Client, stream: str, after: int, prompt: str, out: Printer) -> int:
     """Follows the run of this prompt or, without one, the last run of the session."""
     follow = Follow(prompt)
-    live = bool(prompt)
+    live = False
     async for seen in client.watch(stream, after):
         out.seen(seen, follow)
         if isinstance(seen, Event):

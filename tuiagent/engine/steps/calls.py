@@ -9,7 +9,7 @@ from tuiagent.engine.drive import Drive
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
-from tuiagent.kernel.errors import Refused, ToolError
+from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import Progress, StartAttempt
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
@@ -143,8 +143,11 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
         outcome = await found.settle(work.args, work.kit, note)
     except ToolError as error:
         outcome = OutcomeUnknown(str(error))
-    if isinstance(outcome, Again):
-        await _start(work, note)
+    if isinstance(outcome, Again) and state.revision != drive.state.revision:
+        text = "it was not begun before its process died, and the policy has changed: call it again"
+        await work.finish(Observation("denied", text), settled=True)
+    elif isinstance(outcome, Again):
+        await _start(work, outcome.note or note)
     elif isinstance(outcome, Deferred):
         await drive.write(calls.DeferCall(drive.stream, step.call, outcome.question))
     elif isinstance(outcome, OutcomeUnknown):
@@ -181,6 +184,14 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     await _report(drive, step.call, ended)
 
 
+async def sweep(drive: Drive) -> None:
+    """Removes what earlier processes kept for calls that are over; before any step begins."""
+    run = drive.state.run
+    spools = [state.note.get("spool") for state in run.open_calls()] if run else []
+    prefix = f"{drive.stream.partition('/')[2]}."
+    await drive.runtime.sweep(prefix, frozenset(spool for spool in spools if spool))
+
+
 async def _start(work: Work, note: Note) -> None:
     start = calls.StartCall(work.drive.stream, work.id, _encode(note))
     try:
@@ -196,6 +207,8 @@ async def _run(work: Work, note: Note) -> None:
     work.drive.context.world.point("call-started")
     try:
         outcome = await work.tool.run(work.args, work.kit, note)
+    except OutcomeUnknownError as error:
+        outcome = Observation("unknown", str(error))
     except ToolError as error:
         outcome = Observation("error", str(error))
     except Exception as error:
@@ -204,7 +217,8 @@ async def _run(work: Work, note: Note) -> None:
         await work.drive.write(calls.DeferCall(work.drive.stream, work.id, outcome.question))
         return
     await work.finish(outcome)
-    await work.discard(note)
+    if outcome.status != "unknown":
+        await work.discard(note)
 
 
 def _open(drive: Drive, call: str) -> CallState | None:
