@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.life import Life, until
+from tests.life import Life, until
 from tuiagent.engine.clock import POINTS
 from tuiagent.kernel.call import CallStarted
 from tuiagent.kernel.session import PromptSubmitted

@@ -33,7 +33,7 @@ def _often_checkpointed() -> Iterator[None]:
 class Life:
     """One journal through many power cuts."""
 
-    def __init__(self, folder: Path, synchronous: str, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *synchronous: str) -> None:
         self.random = Random(seed)
         self.synchronous = synchronous
         self.folder = folder
@@ -49,7 +49,7 @@ class Life:
         pending: tuple[str, list[bytes]] | None = None
         store: SqliteStore | None = None
         try:
-            store = SqliteStore(str(self.root / "journal.db"), vfs.name, self.synchronous)
+            store = SqliteStore(str(self.root / "journal.db"), vfs.name, *self.synchronous)
             while True:
                 pending = self.draw()
                 self.write(store, *pending)
@@ -107,7 +107,7 @@ class Life:
 
 
 def test_a_hundred_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    life = Life(tmp_path, "FULL", 7)
+    life = Life(tmp_path, 7)
     while life.cuts < CUTS:
         life.live()
     assert life.lost == []
@@ -116,7 +116,7 @@ def test_a_hundred_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path)
 
 
 def test_the_same_cuts_lose_much_where_commits_are_not_synced(tmp_path: Path) -> None:
-    life = Life(tmp_path, "NORMAL", 7)
+    life = Life(tmp_path, 7, "NORMAL")
     while life.cuts < CUTS:
         life.live()
     assert len(life.lost) > CUTS // 4
@@ -124,7 +124,7 @@ def test_the_same_cuts_lose_much_where_commits_are_not_synced(tmp_path: Path) ->
 
 def test_a_first_start_may_be_cut_anywhere(tmp_path: Path) -> None:
     for fail_at in range(1, 1000):
-        life = Life(tmp_path / str(fail_at), "FULL", fail_at)
+        life = Life(tmp_path / str(fail_at), fail_at)
         vfs = PowerCut(f"first{fail_at}", fail_at)
         store: SqliteStore | None = None
         try:

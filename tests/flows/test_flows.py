@@ -10,11 +10,13 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
-from tuiagent.kernel.message import Call, Message, Prompt
-from tuiagent.kernel.reply import TextPart
+from tuiagent.kernel.message import Call, Message, Observation, Prompt
+from tuiagent.kernel.policy import Claims
+from tuiagent.kernel.reply import StopPart, TextPart
 from tuiagent.kernel.run import InterruptRun, RunFinished
-from tuiagent.kernel.session import ChangeModel, PromptRebased, SubmitPrompt
-from tuiagent.providers.scripted import ScriptedCall, ScriptedError, Turn
+from tuiagent.kernel.session import ChangeMode, ChangeModel, PromptRebased, SubmitPrompt
+from tuiagent.ports import Again, Note
+from tuiagent.providers.scripted import Scripted, ScriptedCall, ScriptedError, Turn
 from tuiagent.stores.memory import MemoryStore
 
 
@@ -334,6 +336,96 @@ async def test_an_answer_in_mid_stream_is_asked_again_visibly_when_its_process_i
             seen = await until(two.seat(), RunFinished)
     (failed,) = facts(seen, runs.AttemptFailed)
     assert failed.kind == "killed"
+    assert facts(seen, RunFinished)[0].status == "done"
+
+
+async def test_what_changed_while_a_person_looked_is_shown_again(tmp_path: Path) -> None:
+    means = Fakes(tmp_path, [call("edit", path="f.txt", old="one", new="two"), say("done")])
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, mode="ask")
+        path = tmp_path / "work/f.txt"
+        path.write_text("one\n")
+        await prompt(client)
+        asked = facts(await until(client, calls.CallJudged), calls.CallJudged)[0]
+        path.write_text("one and more\n")
+        await client.submit(calls.AnswerApproval(STREAM, "p1.1.1", asked.digest, True))
+        again = facts(await until(client, calls.CallJudged, count=2), calls.CallJudged)[1]
+        assert again.verdict.decision == "ask"
+        assert path.read_text() == "one and more\n", "nobody has allowed this"
+        await client.submit(calls.AnswerApproval(STREAM, "p1.1.1", again.digest, True))
+        await until(client, RunFinished)
+        assert path.read_text() == "two and more\n"
+
+
+async def test_a_call_that_never_began_is_not_begun_under_another_policy(tmp_path: Path) -> None:
+    """Its engine died before the effect; meanwhile somebody forbade it."""
+    store = MemoryStore()
+    ran: list[str] = []
+
+    class Slow:
+        name, effect, description, parameters = "slow", "execute", "", {"type": "object"}
+
+        async def claims(self, args: object, runtime: object) -> Claims:
+            """See ports.Tool."""
+            return Claims("slow", "execute", "slow", folder=str(tmp_path))
+
+        async def note(self, args: object, kit: object) -> Note:
+            """See ports.Tool."""
+            return Note()
+
+        async def run(self, args: object, kit: object, note: Note) -> Observation:
+            """Dies before it does anything, the first time."""
+            ran.append("")
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def settle(self, args: object, kit: object, note: Note) -> Again:
+            """It never happened."""
+            return Again()
+
+    means = Fakes(tmp_path, [call("slow"), say("well")])
+    means.more["slow"] = Slow()  # type: ignore[assignment]
+    async with engine(means, store, "o1") as one:
+        await opened(one.seat(), tmp_path)
+        await prompt(one.seat())
+        await until(one.seat(), calls.CallStarted)
+        store.drop("o1")
+        async with engine(means, store, "o2") as two:
+            await two.seat().submit(ChangeMode(STREAM, "locked"))
+            seen = await until(two.seat(), RunFinished)
+    (finished,) = facts(seen, calls.CallFinished)
+    assert finished.observation.status == "denied"
+    assert len(ran) == 1
+
+
+async def test_an_answer_without_an_end_is_a_failure(tmp_path: Path) -> None:
+    class Cut(Fakes):
+        def provider(self, model: str, opened: object):
+            """Says half of it, the first time."""
+            whole = Scripted(self._turn)
+
+            class Half:
+                async def stream(self, asked: Prompt):
+                    """See ports.Provider."""
+                    async for part in whole.stream(asked):
+                        if not isinstance(part, StopPart) or tries:
+                            yield part
+                    tries.append(1)
+
+                async def close(self) -> None:
+                    """See ports.Provider."""
+
+            return Half()
+
+    tries: list[int] = []
+    async with engine(Cut(tmp_path, [say("all of it")])) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        seen = await until(client, RunFinished)
+    (failed,) = facts(seen, runs.AttemptFailed)
+    assert (failed.kind, failed.partial) == ("cut", "all of it")
     assert facts(seen, RunFinished)[0].status == "done"
 
 

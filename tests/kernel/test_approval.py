@@ -181,3 +181,12 @@ def test_the_outcome_that_nobody_knows_is_told_and_stays_until_a_person_speaks()
         block.text for m in world.prompt.messages for block in m.blocks if hasattr(block, "text")
     ]
     assert any("it did happen" in text or "did happen" in text for text in texts)
+
+
+def test_a_call_has_one_observation() -> None:
+    world = asked(Call("p1.1.2", "read", {"path": "f"}))
+    answer(world)
+    world.do(calls.StartCall(STREAM, CALL))
+    world.do(calls.FinishCall(STREAM, CALL, Observation("ok", "first")))
+    again = calls.FinishCall(STREAM, CALL, Observation("ok", "second"))
+    assert "its observation already" in refused(world, again, world.state.agent, world.fence)

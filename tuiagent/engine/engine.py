@@ -197,16 +197,18 @@ class Engine:
         """Stops driving and following, and waits until everything is durable."""
         await self.worker.close()
         await self.neighbours.close()
-        if self._started is not None:
-            self._started.cancel()
-            await asyncio.gather(self._started, return_exceptions=True)
-        await self._stack.aclose()
-        if self._started is not None and self.last_of_all is not None:
-            await self.last_of_all()
-        if self.journal.writer is not None:
-            self.journal.writer.close()
-            self.journal.writer = None
-        self.journal.store.close()
+        try:
+            if self._started is not None:
+                self._started.cancel()
+                await asyncio.gather(self._started, return_exceptions=True)
+            await self._stack.aclose()
+            if self._started is not None and self.last_of_all is not None:
+                await self.last_of_all()
+        finally:
+            if self.journal.writer is not None:
+                self.journal.writer.close()
+                self.journal.writer = None
+            self.journal.store.close()
 
 
 class Seat:

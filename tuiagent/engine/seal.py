@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
@@ -11,10 +12,11 @@ import msgspec
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request
 from tuiagent.kernel import audit
-from tuiagent.kernel.errors import Conflict, Refused
+from tuiagent.kernel.errors import Conflict, Refused, StoreError
 from tuiagent.kernel.event import Event, kind_of
 from tuiagent.kernel.run import RunFinished
 
+LOG = logging.getLogger("tuiagent.seal")
 INTERVAL = 60.0
 ACTOR = "sealer"
 
@@ -51,7 +53,17 @@ class Sealer:
             await asyncio.gather(task, return_exceptions=True)
 
     async def seal(self) -> int:
-        """Signs every head that changed since the last seal; how many there were."""
+        """Signs every head that changed since the last seal; how many there were.
+
+        What goes wrong is told; the next seal makes up for it.
+        """
+        try:
+            return await self._seal()
+        except (StoreError, OSError) as error:
+            LOG.warning("tuiagent: the journal could not be sealed: %s", error)
+            return 0
+
+    async def _seal(self) -> int:
         store = self._journal.store
         if not self._sealed:
             newest = store.tail(audit.STREAM, 0, 1_000_000)
@@ -99,7 +111,9 @@ class Sealer:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         file = os.open(self._copy, flags, 0o600)
         try:
-            os.write(file, line)
+            end = os.fstat(file).st_size
+            if os.write(file, line) < len(line):  # the disk is full
+                os.ftruncate(file, end)
             os.fsync(file)
         finally:
             os.close(file)

@@ -22,6 +22,7 @@ class EngineThread:
         self._build = build
         self._ready = threading.Event()
         self._error: BaseException | None = None
+        self._late: Exception | None = None
         self._engine: Engine | None = None
         self._end: asyncio.Event | None = None
         self.loop = asyncio.new_event_loop()
@@ -46,11 +47,16 @@ class EngineThread:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
 
     def close(self) -> None:
-        """Ends the engine and its thread; everything that was written is durable then."""
+        """Ends the engine and its thread; everything that was written is durable then.
+
+        Raises what went wrong while the engine was closed.
+        """
         self._ready.wait()
         if self._end is not None and self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
+        if self._late is not None:
+            raise self._late
 
     def _main(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -69,7 +75,10 @@ class EngineThread:
         finally:
             self._ready.set()
         await self._end.wait()
-        await self._engine.close()
+        try:
+            await self._engine.close()
+        except Exception as error:
+            self._late = error
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()

@@ -70,8 +70,12 @@ def _end(spool: Spool) -> None:
 def clear(spool: Spool) -> None:
     """Kills what an execution whose wrapper is dead has left behind; blocks until it is gone.
 
-    Raises ToolError when a process cannot be ended.
+    One that was being ended is ended: then its status is known. Raises ToolError when a process
+    cannot be ended.
     """
+    if spool.condemned:
+        end(spool, "kill")
+        return
     began = time.monotonic()
     known: dict[int, Process] = {}
     while known := members(spool.folder, 0, known):

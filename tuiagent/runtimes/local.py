@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
+from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Stat
 from tuiagent.runtimes import family, files
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
@@ -122,6 +122,7 @@ class LocalRuntime:
         state = found.settle()
         if state == "unknown":
             await in_thread(partial(family.clear, found))
+            return found.settle()
         return state
 
     async def follow(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
@@ -174,13 +175,11 @@ async def _follow(
             await asyncio.wait([ended])
     ended.result()
     tail.read()
-    try:
-        if spool.size() <= HEAD:
-            return spool.result(tail.lost)
-        return await asyncio.to_thread(spool.result, tail.lost)
-    except OutcomeUnknownError:
+    if spool.code() is None:  # the wrapper was killed
         await in_thread(partial(family.clear, spool))
-        raise
+    if spool.size() <= HEAD:
+        return spool.result(tail.lost)
+    return await asyncio.to_thread(spool.result, tail.lost)
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:

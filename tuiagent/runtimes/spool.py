@@ -213,8 +213,13 @@ class Spool:
 
     def condemn(self, reason: str) -> None:
         """Says why the execution is being ended; from now on it cannot succeed any more."""
-        if self.code() is None:
+        if self.code() is None and not self.condemned:
             self._put("killed", reason.encode() + b"\n")
+
+    @property
+    def condemned(self) -> bool:
+        """Whether somebody began to end the execution."""
+        return self._has("killed")
 
     def conclude(self, code: int) -> bool:
         """Records an exit status where the wrapper could not; False while a wrapper lives."""

@@ -1,5 +1,6 @@
 """An Ed25519 key in a private file: signs seals, and checks them."""
 
+import contextlib
 import os
 
 from cryptography.exceptions import InvalidSignature
@@ -35,16 +36,24 @@ def check(public: str, payload: bytes, signature: str) -> bool:
 
 def _load(path: str) -> bytes:
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    if not os.path.lexists(path):
+        _make(path)
+    return _read(path)
+
+
+def _make(path: str) -> None:
+    """Puts a new key there, whole or not at all; another process may be faster."""
+    scratch = f"{path}.{os.getpid()}"
+    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _read(path)
-    key = Ed25519PrivateKey.generate().private_bytes_raw()
-    with os.fdopen(file, "wb") as out:
-        out.write(key)
-        out.flush()
-        os.fsync(out.fileno())
-    return key
+        with os.fdopen(file, "wb") as out:
+            out.write(Ed25519PrivateKey.generate().private_bytes_raw())
+            out.flush()
+            os.fsync(out.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        os.unlink(scratch)
 
 
 def _read(path: str) -> bytes:

@@ -12,12 +12,12 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, Host
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
-from tuiagent.clients.cli.printers import progress, say
+from tuiagent.clients.cli.printers import brief, progress, say
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session
 from tuiagent.kernel.errors import ConfigError, TuiagentError
-from tuiagent.kernel.event import Event, Intent, Seen
+from tuiagent.kernel.event import CaughtUp, Event, Intent, Seen
 from tuiagent.ports import Client, Window
 
 HELP = """\
@@ -38,7 +38,9 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     attached = Attached(client, row["stream"], host)
     await attached.show_past()
     watching = asyncio.create_task(attached.watch())
+    caught_up = asyncio.create_task(attached.caught_up.wait())
     try:
+        await asyncio.wait({watching, caught_up}, return_when=asyncio.FIRST_COMPLETED)
         async for line in _lines():
             if not await attached.typed(line.strip()):
                 break
@@ -47,7 +49,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
                 await watching
     finally:
         watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        caught_up.cancel()
+        await asyncio.gather(watching, caught_up, return_exceptions=True)
     return DONE
 
 
@@ -61,7 +64,11 @@ class Attached:
         self._follow = Follow("")
         self._running = False
         self._printed: dict[str, int] = {}
+        self._asks: dict[str, Event] = {}
+        """What each call last asked of a person."""
         self._position = 0
+        self.caught_up = asyncio.Event()
+        """Set once all history was seen: before, nobody knows what a y would answer."""
 
     async def show_past(self) -> None:
         """The last items of the transcript, and who drives the session."""
@@ -70,7 +77,8 @@ class Attached:
         for item in past.data:
             text = item.get("text") or item.get("output") or ""
             name = f" {item['name']}" if item.get("name") else ""
-            say(clean(f"[{item['kind']}{name} {item.get('status', '')}] {text[:400]}\n"))
+            head = f"[{item['kind']}{name} {item.get('status', '')}]"
+            say(clean(" ".join(filter(None, (head, brief(item.get("args")), text[:400]))) + "\n"))
         self._position = past.position
 
     async def watch(self) -> None:
@@ -84,6 +92,9 @@ class Attached:
                 self._delta(seen)
             elif isinstance(seen, runs.Progress):
                 say(clean(seen.text))
+            elif isinstance(seen, CaughtUp):
+                self._show_open()
+                self.caught_up.set()
             if self._over(seen):
                 return
 
@@ -92,8 +103,17 @@ class Attached:
         ended = isinstance(seen, Event) and isinstance(seen.fact, runs.RunFinished)
         return ended and not sys.stdin.isatty() and seen.position > self._position  # type: ignore
 
+    def _show_open(self) -> None:
+        """What waits for a person since before."""
+        for name, asked in self._asks.items():
+            waits = self._follow.calls[name]["status"] in ("asked", "deferred")
+            if waits and asked.position <= self._position:
+                self._show(asked)
+
     def _note(self, seen: Event) -> bool:
         self._follow.apply(seen)
+        if isinstance(seen.fact, calls.CallJudged | calls.CallDeferred):
+            self._asks[seen.fact.call] = seen
         if isinstance(seen.fact, runs.RunStarted):
             return True
         return self._running and not isinstance(seen.fact, runs.RunFinished)

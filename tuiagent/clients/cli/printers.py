@@ -67,7 +67,7 @@ class TextPrinter:
         for denied in follow.denied:
             print(f"tuiagent: refused: {clean(denied)}", file=sys.stderr)
         for row in follow.waits:
-            what = row.get("question") or f"{row['name']} {_args(row['args'])}"
+            what = row.get("question") or f"{row['name']} {brief(row['args'])}"
             print(f"tuiagent: waits for a person: {clean(what)}", file=sys.stderr)
         if follow.waits:
             print(f"tuiagent: answer with: tuiagent attach {ident}", file=sys.stderr)
@@ -142,7 +142,7 @@ def progress(seen: Event, follow: Follow) -> str:
         return f"✗ {fact.error}{wait}"
     if isinstance(fact, calls.CallStarted):
         row = follow.calls.get(fact.call, {})
-        return f"→ {row.get('name', '')} {_args(row.get('args'))}"
+        return f"→ {row.get('name', '')} {brief(row.get('args'))}"
     if isinstance(fact, calls.CallFinished):
         row = follow.calls.get(fact.call, {})
         mark = "✓" if fact.observation.status == "ok" else "✗"
@@ -151,8 +151,8 @@ def progress(seen: Event, follow: Follow) -> str:
     return ""
 
 
-def _args(args: dict[str, Any] | None) -> str:
-    """The arguments in one short line."""
+def brief(args: dict[str, Any] | None) -> str:
+    """A call's arguments in one short line."""
     if not args:
         return ""
     values = [value if isinstance(value, str) else str(value) for value in args.values()]

@@ -52,8 +52,10 @@ class Life:
         self.work.mkdir(parents=True)
         script = folder / "script.json"
         script.write_bytes(msgspec.json.encode({"turns": turns}))
-        self._script = script
-        self._home = folder / "home"
+        self.model = f"scripted/{script}"
+        self.home = folder / "home"
+        self.environ: dict[str, str] = {}
+        """Set for every process, beside the few names that each gets."""
         self.acknowledged: list[dict[str, Any]] = []
         """Every event that any process has told before its end."""
         self.last: subprocess.CompletedProcess[bytes] | None = None
@@ -64,10 +66,11 @@ class Life:
         """The command line in a process of its own."""
         env = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self._home),
+            "HOME": str(self.home),
             "TUIAGENT_HOME": str(self.root),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "TUIAGENT_CRASH": crash,
+            **self.environ,
         }
         argv = [sys.executable, "-m", "tuiagent", *args]
         piped = subprocess.PIPE
@@ -75,10 +78,9 @@ class Life:
 
     def go(self, crash: str = "") -> subprocess.Popen[bytes]:
         """Begins the run, or goes on with it: with `once`, both are the same command."""
-        model = f"scripted/{self._script}"
         flags = ["--mode", "auto", "--no-sandbox", "--output", "events", "--once", "k"]
         null = subprocess.DEVNULL
-        return self.start("-p", "go", "--model", model, *flags, crash=crash, stdin=null)
+        return self.start("-p", "go", "--model", self.model, *flags, crash=crash, stdin=null)
 
     def ended(self, process: subprocess.Popen[bytes]) -> int:
         """Waits for the end, and keeps what was told; the exit code."""

@@ -1,0 +1,282 @@
+"""Takes each guard away, in a copy of the tree: a test must notice."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Mutant(NamedTuple):
+    """One guard, as it stands in a file, what is put in its place, and the tests that miss it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+JOURNAL = "tuiagent/engine/journal.py"
+CALL = "tuiagent/kernel/call.py"
+CALLS = "tuiagent/engine/steps/calls.py"
+SQLITE = "tuiagent/stores/sqlite.py"
+SPOOL = "tuiagent/runtimes/spool.py"
+STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
+MUTANTS = (
+    Mutant("fence", JOURNAL, "if not request.fence:", "if True:", "tests/seeds -k twitching"),
+    Mutant(
+        "once",
+        JOURNAL,
+        "answer = tx.recall(request.actor, request.once)",
+        "answer = None",
+        "tests/contracts/test_client.py",
+    ),
+    Mutant(
+        "once for something else",
+        JOURNAL,
+        "if answer.intents != mark:",
+        "if False:",
+        "tests/contracts/test_client.py",
+    ),
+    Mutant(
+        "lock of a living owner",
+        SQLITE,
+        "if row and row[0] and self._locks.alive(row[0]):",
+        "if False:",
+        "tests/contracts/test_store_processes.py",
+    ),
+    Mutant(
+        "lock while writing",
+        "tuiagent/stores/locks.py",
+        "return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "return None",
+        "tests/contracts/test_store_processes.py",
+    ),
+    Mutant(
+        "seal: signature",
+        "tuiagent/kernel/audit.py",
+        "if not check(seal.key, payload(seal.heads), seal.signature):",
+        "if False:",
+        "tests/kernel/test_audit.py",
+    ),
+    Mutant(
+        "seal: heads",
+        "tuiagent/kernel/audit.py",
+        'if found != sealed and only in ("", stream):',
+        "if False:",
+        "tests/kernel/test_audit.py",
+    ),
+    Mutant(
+        "seal: copy",
+        "tuiagent/engine/verify.py",
+        "if signature not in signatures:",
+        "if False:",
+        "tests/flows/test_verify.py",
+    ),
+    Mutant(
+        "chain: previous",
+        "tuiagent/kernel/audit.py",
+        "parts = [previous.hex(), stream,",
+        'parts = ["", stream,',
+        "tests/kernel/test_audit.py",
+    ),
+    Mutant(
+        "settle",
+        "tuiagent/tools/shell.py",
+        'if state == "void":',
+        "if True:",
+        "tests/crash/test_kills.py -k spawned",
+    ),
+    Mutant(
+        "settle: a file is compared",
+        "tuiagent/tools/write.py",
+        'if now == note.data["after"]:',
+        "if False:",
+        "tests/contracts/test_tool.py",
+    ),
+    Mutant(
+        "void stays void",
+        SPOOL,
+        'if self._boot() or any(map(self._has, ("void", "started", "exit"))):',
+        "if False:",
+        "tests/crash/test_spool.py",
+    ),
+    Mutant(
+        "void is written",
+        SPOOL,
+        'self._put("void", b"")',
+        "pass",
+        "tests/crash/test_spool.py",
+    ),
+    Mutant(
+        "approval binds to what was shown",
+        CALL,
+        "if intent.digest != state.digest:",
+        "if False:",
+        "tests/kernel/test_approval.py",
+    ),
+    Mutant(
+        "nobody answers their own request",
+        CALL,
+        'agent:\n        raise Refused("nobody answers their own request")',
+        "agent:\n        pass",
+        "tests/kernel/test_approval.py",
+    ),
+    Mutant(
+        "what is run is what was judged",
+        CALLS,
+        "if calls.digest(state.call.name, state.args, claims) != state.digest:",
+        "if False:",
+        "tests/flows",
+    ),
+    Mutant(
+        "the policy of the moment",
+        CALL,
+        "if state.revision != revision:",
+        "if False:",
+        "tests/kernel",
+    ),
+    Mutant(
+        "the policy of the moment, after a crash",
+        CALLS,
+        "if isinstance(outcome, Again) and state.revision != drive.state.revision:",
+        "if False:",
+        "tests/flows",
+    ),
+    Mutant("one observation", CALL, "if not state.open:", "if False:", "tests/kernel"),
+    Mutant(
+        "only the owner starts calls",
+        CALL,
+        'if not at.fence:\n        raise Refused("only the session\'s owner starts calls")',
+        "pass",
+        "tests/kernel",
+    ),
+    Mutant(
+        "deny beats ask",
+        "tuiagent/kernel/policy.py",
+        'for action in ("deny", "ask"):',
+        'for action in ("ask",):',
+        "tests/kernel/test_policy.py",
+    ),
+    Mutant(
+        "secrets",
+        "tuiagent/kernel/policy.py",
+        'return Verdict("deny", "secrets"',
+        'return Verdict("allow", "secrets"',
+        "tests/kernel/test_policy.py",
+    ),
+    Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
+    Mutant(
+        "fsync",
+        SQLITE,
+        'synchronous: str = "FULL"',
+        'synchronous: str = "NORMAL"',
+        "tests/crash/test_power.py",
+    ),
+    Mutant(
+        "reserve",
+        "tuiagent/stores/opening.py",
+        "os.unlink(_reserve(root))",
+        "return False",
+        "tests/contracts/test_store_reserve.py",
+    ),
+    Mutant(
+        "newer journal",
+        "tuiagent/stores/opening.py",
+        "elif version > len(MIGRATIONS):",
+        "elif False:",
+        STORES,
+    ),
+    Mutant(
+        "network drive", "tuiagent/stores/opening.py", "if kind in REMOTE:", "if False:", STORES
+    ),
+    Mutant(
+        "an answer that was cut",
+        "tuiagent/engine/steps/model.py",
+        "if assembly.stop is None:",
+        "if False:",
+        "tests/flows tests/contracts/test_provider.py",
+    ),
+    Mutant(
+        "a file that changed meanwhile",
+        "tuiagent/runtimes/files.py",
+        "if expect is not None and _hash(name, folder) != expect:",
+        "if False:",
+        "tests/contracts",
+    ),
+    Mutant(
+        "escape sequences",
+        "tuiagent/clients/clean.py",
+        'text = ESCAPES.sub("", text.replace("\\r\\n", "\\n"))\n    text = CONTROLS.sub("", text)',
+        "pass",
+        "tests/flows/test_cli.py",
+    ),
+    Mutant(
+        "mode auto is said openly",
+        "tuiagent/clients/cli/headless.py",
+        'if settings.mode == "auto" and not args.no_sandbox:',
+        "if False:",
+        "tests/flows/test_cli.py",
+    ),
+    Mutant(
+        "a key stays out of commands",
+        "tuiagent/config.py",
+        'if n in KEEP or n.startswith("LC_")',
+        "if True",
+        "tests/flows/test_cli.py",
+    ),
+)
+
+
+def noticed(mutant: Mutant) -> str:
+    """red, GREEN, or why there is no answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        skip = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(ROOT, copy, ignore=skip)
+        path = copy / mutant.file
+        text = path.read_text()
+        if text.count(mutant.old) != 1:
+            return f"STALE: its text is there {text.count(mutant.old)} times"
+        path.write_text(text.replace(mutant.old, mutant.new))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider"]
+        env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [*command, *mutant.tests.split()],
+            cwd=copy,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        if done.returncode == 1 and " failed" in done.stdout:
+            return "red"
+        if done.returncode == 0:
+            return "GREEN: no test noticed"
+        return f"BROKEN: {done.stdout[-300:]}{done.stderr[-300:]}"
+
+
+def main() -> int:
+    """Tries the guards that are named, or all; 1 when one was not missed."""
+    wanted = sys.argv[1:]
+    bad = 0
+    for mutant in MUTANTS:
+        if wanted and not any(mutant.name.startswith(name) for name in wanted):
+            continue
+        began = time.monotonic()
+        found = noticed(mutant)
+        bad += found != "red"
+        print(f"{mutant.name:42} {found}  ({time.monotonic() - began:.0f} s)", flush=True)
+    print(f"{bad} guards were not missed" if bad else "every guard was missed")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
