@@ -129,7 +129,7 @@ class House:
             from watchfiles import awatch  # noqa: PLC0415
 
             async for change in awatch(
-                root, debounce=40, step=5, recursive=False, rust_timeout=60_000
+                root, debounce=40, step=20, recursive=False, rust_timeout=60_000
             ):
                 yield change
 

@@ -43,8 +43,8 @@ def _load(path: str) -> bytes:
 
 def _make(path: str) -> None:
     """Puts a new key there, whole or not at all; another process may be faster."""
-    scratch = f"{path}.{os.getpid()}"
-    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    scratch = f"{path}.{os.urandom(6).hex()}"
+    file = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(file, "wb") as out:
             out.write(Ed25519PrivateKey.generate().private_bytes_raw())

@@ -1,0 +1,301 @@
+"""Speed and memory: medians of interleaved runs, and their ratios to what Python itself costs.
+
+No model is involved: a server in this process answers at once, and always the same.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tuiagent.engine.clock import World
+from tuiagent.engine.journal import Journal, Request, ThreadWriter
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.event import Fact
+from tuiagent.kernel.message import Call, Observation, Text
+from tuiagent.kernel.policy import Claims, Verdict
+from tuiagent.kernel.reply import Reply
+from tuiagent.kernel.session import (
+    ChangeMode,
+    OpenSession,
+    PromptRebased,
+    PromptSubmitted,
+    Session,
+    SessionOpened,
+    fold,
+)
+from tuiagent.stores.sqlite import SqliteStore
+
+ROOT = Path(__file__).resolve().parent.parent
+TUIAGENT = ROOT / ".venv/bin/tuiagent"
+PYTHON = ROOT / ".venv/bin/python"
+STEPS = 50
+FLOOR = """
+import asyncio, json, os, subprocess, sys
+async def main(port, steps):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in range(steps + 1):
+        body = json.dumps({"messages": [{"role": "tool"}] * number}).encode()
+        writer.write(b"POST / HTTP/1.1\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+        while b"[DONE]" not in await reader.readuntil(b"\\n\\n"):
+            pass
+        await reader.readuntil(b"0\\r\\n\\r\\n")
+        if number < steps:
+            subprocess.run(["/bin/sh", "-c", "echo step"], capture_output=True)
+asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+class Server:
+    """Answers chat completions: shell calls until there were as many as were asked for."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.seen: list[float] = []
+        """When each request had arrived, on the clock of time.monotonic()."""
+        self.connections = 0
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listens on a free port."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+                body = json.loads(await reader.readexactly(length))
+                self.seen.append(time.monotonic())
+                done = sum(message["role"] == "tool" for message in body["messages"])
+                writer.write(self._answer(done))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _answer(self, done: int) -> bytes:
+        delta: dict[str, Any] = {"content": "done"}
+        if done < self.steps:
+            function = {"name": "shell", "arguments": json.dumps({"command": f"echo {done}"})}
+            delta = {"tool_calls": [{"index": 0, "id": f"c{done}", "function": function}]}
+        stop = "tool_calls" if done < self.steps else "stop"
+        parts = [{"delta": delta}, {"delta": {}, "finish_reason": stop}]
+        lines = [json.dumps({"choices": [{"index": 0, **part}]}) for part in parts]
+        text = "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+        return head + b"\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(text), text)
+
+
+class Ran:
+    """One process: seconds from its start to its end and to its first request, CPU, memory."""
+
+    def __init__(self, began: float, usage: Any, first: float) -> None:
+        self.wall = time.monotonic() - began
+        self.first = first - began
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.memory = usage.ru_maxrss / 1024
+
+
+async def ran(server: Server, *argv: object, steps: int = 0, **env: str) -> Ran:
+    """Runs a program to its end."""
+    server.steps, server.seen = steps, []
+    with tempfile.TemporaryDirectory() as home:
+        environ = {"PATH": os.environ["PATH"], "HOME": home, "TUIAGENT_HOME": f"{home}/s", **env}
+        environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.port}/v1"
+        null = subprocess.DEVNULL
+        began = time.monotonic()
+        process = subprocess.Popen(  # noqa: ASYNC220 - asyncio would reap it, and its usage with it
+            [str(part) for part in argv], env=environ, cwd=home, stdin=null, stdout=null
+        )
+        _, status, usage = await asyncio.to_thread(os.wait4, process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, argv
+        return Ran(began, usage, server.seen[0] if server.seen else began)
+
+
+def told(name: str, values: dict[str, list[float]], unit: str, base: str = "") -> None:
+    """A line for each row: median, smallest and largest, and the ratio to the base."""
+    print(f"\n{name}")
+    floor = statistics.median(values[base]) if base else 0.0
+    for row, found in values.items():
+        middle = statistics.median(found)
+        ratio = f"   {middle / floor:5.2f} x {base}" if floor and row != base else ""
+        print(f"  {row:28} {middle:9.2f} {unit:3} ({min(found):.2f} … {max(found):.2f}){ratio}")
+
+
+# ---------------------------------------------------------------- what is measured
+
+
+async def version(server: Server, count: int) -> None:
+    """`--version` against an interpreter that does nothing."""
+    rows: dict[str, list[float]] = {"python -c pass": [], "tuiagent --version": []}
+    for _ in range(count):
+        rows["python -c pass"].append((await ran(server, PYTHON, "-c", "pass")).wall * 1000)
+        rows["tuiagent --version"].append((await ran(server, TUIAGENT, "--version")).wall * 1000)
+    told("start", rows, "ms", "python -c pass")
+
+
+async def first(server: Server, count: int) -> None:
+    """From the start of the process to its first request, and the whole run."""
+    names = ("asyncio and nothing else", "tuiagent --headless")
+    begun: dict[str, list[float]] = {name: [] for name in names}
+    whole: dict[str, list[float]] = {name: [] for name in names}
+    memory: dict[str, list[float]] = {name: [] for name in names}
+    commands = ([PYTHON, "-c", FLOOR, server.port, 0], [TUIAGENT, "-p", "hello"])
+    for _ in range(count):
+        for name, command in zip(names, commands, strict=True):
+            found = await ran(server, *command)
+            begun[name].append(found.first * 1000)
+            whole[name].append(found.wall * 1000)
+            memory[name].append(found.memory)
+    told("first request", begun, "ms", names[0])
+    told("one-shot, whole", whole, "ms", names[0])
+    told("peak memory", memory, "MB", names[0])
+
+
+async def steps(server: Server, count: int) -> None:
+    """Shell calls one after another, each with its durable commits."""
+    floor = "loop and nothing else"
+    wall: dict[str, list[float]] = {floor: [], "tuiagent": []}
+    cpu: dict[str, list[float]] = {floor: [], "tuiagent": []}
+    for _ in range(count):
+        for name, command in (
+            (floor, [PYTHON, "-c", FLOOR, server.port, STEPS]),
+            ("tuiagent", [TUIAGENT, "-p", "go", "--allow", "shell"]),
+        ):
+            before = server.connections
+            found = await ran(server, *command, steps=STEPS)
+            assert len(server.seen) == STEPS + 1
+            assert server.connections == before + 1, "more than one connection"
+            wall[name].append((server.seen[-1] - server.seen[0]) * 1000 / STEPS)
+            cpu[name].append(found.cpu * 1000 / STEPS)
+    told(f"one of {STEPS} shell calls", wall, "ms", floor)
+    told("CPU of it, the start's share included", cpu, "ms", floor)
+
+
+async def writers(server: Server, count: int) -> None:
+    """Twenty writers at once: how many events share one fsync."""
+    for kinds, streams in (("20 streams", 20), ("one stream", 1)):
+        shared: list[float] = []
+        for _ in range(count):
+            with tempfile.TemporaryDirectory() as folder:
+                shared.append(await _shared(folder, streams))
+        told(f"20 writers on {kinds}", {"events that share an fsync": shared}, "")
+
+
+async def _shared(folder: str, streams: int) -> float:
+    store = SqliteStore(f"{folder}/journal.db")
+    store.hold("o")
+    journal = Journal(store, codec(), "o", World())
+    commits = 0
+    commit = journal.commit
+
+    def counted(works: Any) -> Any:
+        nonlocal commits
+        commits += 1
+        return commit(works)
+
+    journal.commit = counted
+    journal.writer = ThreadWriter(journal)
+    for number in range(streams):
+        opened = SessionOpened(folder, "scripted/x", "ask", {})
+        stream = f"session/{number}"
+        await journal.write(Request(stream, (OpenSession(stream, opened),), "me"))
+    commits = 0
+    before = store.position()
+
+    async def write(number: int) -> None:
+        stream = f"session/{number % streams}"
+        for turn in range(25):
+            mode = ("ask", "plan")[(turn + number) % 2]
+            await journal.write(Request(stream, (ChangeMode(stream, mode),), "me"))
+
+    await asyncio.gather(*map(write, range(20)))
+    shared = (store.position() - before) / commits
+    journal.writer.close()
+    store.close()
+    return shared
+
+
+async def folding(server: Server, count: int) -> None:
+    """A whole session from its facts."""
+    rows: dict[str, list[float]] = {"10,000 events": [], "100,000 events": []}
+    for size, name in ((10_000, "10,000 events"), (100_000, "100,000 events")):
+        facts = history(size)
+        for _ in range(min(count, 5)):
+            began = time.perf_counter()
+            state = Session()
+            for fact in facts:
+                state = fold(state, fact)
+            rows[name].append((time.perf_counter() - began) * 1000)
+    told("fold", rows, "ms", "10,000 events")
+
+
+def history(size: int) -> list[Fact]:
+    """The facts of one long session: prompts, replies, and a call for each."""
+    chance = random.Random(1)
+    facts: list[Fact] = [
+        SessionOpened("/w", "scripted/x", "auto", {}),
+        PromptRebased(1, "first", "scripted/x", "", ()),
+    ]
+    number = 0
+    claims = Claims("shell", "execute", "ls", folder="/w")
+    while len(facts) < size:
+        number += 1
+        prompt = f"p{number}"
+        facts += [PromptSubmitted(prompt, "go"), runs.RunStarted(prompt)]
+        for turn in range(1, 11):
+            attempt, ident = f"{prompt}.{turn}", f"{prompt}.{turn}.1"
+            words = Text("x" * chance.randrange(200))
+            call = Call(ident, "shell", {"command": "ls"})
+            facts += [
+                runs.AttemptStarted(attempt, 1),
+                runs.ReplyReceived(attempt, Reply((words, call), "calls")),
+                calls.CallJudged(ident, Verdict("allow", "mode", ""), claims, "d", 0),
+                calls.CallStarted(ident, 1),
+                calls.CallFinished(ident, Observation("ok", "y" * chance.randrange(500))),
+            ]
+        facts += [
+            runs.AttemptStarted(f"{prompt}.11", 1),
+            runs.ReplyReceived(f"{prompt}.11", Reply((Text("done"),), "end")),
+            runs.RunFinished(prompt, "done"),
+        ]
+    return facts[:size]
+
+
+MEASURES: dict[str, Callable[[Server, int], Any]] = {
+    "version": version,
+    "first": first,
+    "steps": steps,
+    "writers": writers,
+    "fold": folding,
+}
+
+
+async def main() -> None:
+    """Measures what is named, or everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*MEASURES, []], help="what to measure")
+    parser.add_argument("--runs", type=int, default=11)
+    args = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    server = Server()
+    await server.start()
+    for name in args.names or MEASURES:
+        await MEASURES[name](server, args.runs)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
