@@ -1,7 +1,7 @@
 """One session that this process drives: its state, its prompt, and what it is doing now."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -85,6 +85,10 @@ class Drive:
         if self._runtime is None:
             self._runtime = self.context.means.runtime(self.opened)
         return self._runtime
+
+    def begin(self, step: Step, work: Coroutine[Any, Any, None]) -> None:
+        """Performs a step beside the others."""
+        self.running[step] = asyncio.create_task(work)
 
     async def write(self, *intents: Intent, blobs: Mapping[str, bytes] | None = None) -> Written:
         """Reports as the session's agent, under this drive's fence."""

@@ -122,8 +122,7 @@ class Worker:
             if isinstance(step, loop.Wait):
                 until = step.until
             elif step not in drive.running:
-                task = asyncio.create_task(self._perform(drive, step))
-                drive.running[step] = task
+                drive.begin(step, self._perform(drive, step))
         news = asyncio.create_task(drive.news.wait())
         waits: set[asyncio.Task[Any]] = {news, *drive.running.values()}
         if until is not None:

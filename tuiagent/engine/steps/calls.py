@@ -5,12 +5,15 @@ import hashlib
 import logging
 from difflib import get_close_matches
 
+from msgspec import Struct
+
 from tuiagent.engine.drive import Drive
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
-from tuiagent.kernel.message import Observation
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.message import Observation, Reply
 from tuiagent.kernel.run import Progress, StartAttempt
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
 
@@ -74,33 +77,73 @@ class Work:
                 LOG.warning("%s is kept: %s", spool, error)
 
 
-async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
-    """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
-    state = _open(drive, step.call)
-    if state is None:
-        return
+class Prepared(Struct):
+    """What the next write can say of a call: its verdict and, when it has its turn, its start."""
+
+    intents: tuple[Intent, ...] = ()
+    work: Work | None = None
+    note: Note | None = None
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        """What has to be written along."""
+        return self.work.blobs.take() if self.work else {}
+
+    async def go_on(self, done: bool) -> None:
+        """Runs the call that was started, or gives back what was prepared for it."""
+        if self.work is None or self.note is None:
+            return
+        if not done:
+            await self.work.discard(self.note)
+            return
+        try:
+            await _run(self.work, self.note)
+        except Refused as refusal:
+            LOG.info("%s: %s", self.work.id, refusal)  # it was stopped meanwhile
+
+
+async def prepare_first(drive: Drive, reply: Reply) -> Prepared:
+    """The first call of a reply that is about to be written, so that one write does it all."""
+    if not reply.calls:
+        return Prepared()
+    call = reply.calls[0]
+    try:
+        return await _prepare(drive, CallState(call, args=call.args), first=True)
+    except Exception:
+        LOG.exception("%s: %s", drive.stream, call.name)
+        return Prepared()  # judging it alone will say so where it belongs
+
+
+async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
+    ident = state.call.id
     found = _tool(drive, state)
     if isinstance(found, Observation):
-        await _report(drive, step.call, found)
-        return
+        return Prepared((calls.FinishCall(drive.stream, ident, found),))
     work = Work(drive, state, found)
     try:
         claims = await found.claims(work.args, drive.runtime)
-        judge = calls.JudgeCall(drive.stream, step.call, claims)
-        if not _has_turn(drive, state, claims):
-            await drive.write(judge)
-            return
+        judge = calls.JudgeCall(drive.stream, ident, claims)
+        verdict = policy.judge(claims, drive.state.rules, drive.state.mode)
+        has_turn = first or claims.effect not in ("write", "execute")
+        if verdict.decision != "allow" or not has_turn:
+            return Prepared((judge,))
         note = await found.note(work.args, work.kit)
     except ToolError as error:
-        await _report(drive, step.call, Observation("error", str(error)))
-        return
+        observation = Observation("error", str(error))
+        return Prepared((calls.FinishCall(drive.stream, ident, observation),))
     drive.context.world.point("call-noted")
-    start = calls.StartCall(drive.stream, step.call, _encode(note))
-    written = await drive.write(judge, start, blobs=work.blobs.take())
-    if written.done < 2:
-        await work.discard(note)
+    start = calls.StartCall(drive.stream, ident, _encode(note))
+    return Prepared((judge, start), work, note)
+
+
+async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
+    """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
+    state = _open(drive, step.call)
+    if state is None or drive.state.run is None:
         return
-    await _run(work, note)
+    prepared = await _prepare(drive, state, drive.state.run.open_calls()[0] is state)
+    written = await drive.write(*prepared.intents, blobs=prepared.blobs)
+    await prepared.go_on(written.done == len(prepared.intents))
 
 
 async def run_call(drive: Drive, step: loop.RunCall) -> None:
@@ -242,15 +285,6 @@ def _tool(drive: Drive, state: CallState) -> Tool | Observation:
             "error", "the arguments are not a JSON object (or were cut off); the call was not run"
         )
     return tool
-
-
-def _has_turn(drive: Drive, state: CallState, claims: policy.Claims) -> bool:
-    """Whether the call may be started by the write that judges it."""
-    verdict = policy.judge(claims, drive.state.rules, drive.state.mode)
-    if verdict.decision != "allow" or drive.state.run is None:
-        return False
-    first = drive.state.run.open_calls()[0] is state
-    return first or claims.effect not in ("write", "execute")
 
 
 def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:

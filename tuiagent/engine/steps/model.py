@@ -4,10 +4,11 @@ import asyncio
 
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
+from tuiagent.engine.steps import calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import ProviderError, Refused
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.loop import CallModel
+from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
 
@@ -36,8 +37,14 @@ async def call_model(drive: Drive, step: CallModel) -> None:
             return
         raise
     drive.context.world.point("reply-arrived")
-    await drive.write(runs.ReceiveReply(drive.stream, attempt.id, assembly.reply()))
+    reply = assembly.reply()
+    prepared = await calls.prepare_first(drive, reply)
+    receive = runs.ReceiveReply(drive.stream, attempt.id, reply)
+    written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
+    if prepared.work is not None:
+        going = prepared.go_on(written.done > len(prepared.intents))
+        drive.begin(RunCall(prepared.work.id), going)
 
 
 def opening(drive: Drive) -> list[Intent]:
