@@ -213,8 +213,8 @@ MUTANTS = (
     Mutant(
         "escape sequences",
         "tuiagent/clients/clean.py",
-        'text = ESCAPES.sub("", text.replace("\\r\\n", "\\n"))\n    text = CONTROLS.sub("", text)',
-        "pass",
+        're.sub(ESCAPES, "", text.replace("\\r\\n", "\\n"))\n    text = re.sub(CONTROLS, "", text)',
+        "text",
         "tests/flows/test_cli.py",
     ),
     Mutant(

@@ -1,10 +1,11 @@
 """tuiagent: a terminal coding assistant whose work outlives its window."""
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # typing's own would cost `tuiagent --version` as much as all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from tuiagent.kernel.errors import TuiagentError
     from tuiagent.kernel.event import Event, Intent
     from tuiagent.ports import Client
@@ -20,7 +21,7 @@ _PLACES = {
 __all__ = ["Client", "Event", "Intent", "TuiagentError", "__version__", "open_engine"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Loads a public name when it is first used, so that importing the package costs nothing."""
     if name not in _PLACES:
         raise AttributeError(f"module 'tuiagent' has no attribute {name!r}")

@@ -6,6 +6,12 @@ import sys
 
 from tuiagent import __version__
 
+SPARED = {"asyncio": "ssl", "msgspec": "typing_extensions"}
+"""What these packages load, each 2 to 8 ms of a start, and can do without.
+
+providers.tls gives asyncio its TLS back once a server asks for it.
+"""
+
 
 def main() -> int:
     """The console script; returns the exit code."""
@@ -24,6 +30,11 @@ def main() -> int:
 
 
 def _run(argv: list[str]) -> int:
+    for package, spared in SPARED.items():
+        if package not in sys.modules and spared not in sys.modules:
+            sys.modules[spared] = None  # type: ignore[assignment] - as if it were not installed
+            __import__(package)
+            del sys.modules[spared]
     from tuiagent.wiring import command  # noqa: PLC0415
 
     return command(argv)

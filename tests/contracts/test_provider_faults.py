@@ -1,8 +1,10 @@
 """What Chat Completions makes of bad servers, and how it uses connections."""
 
 import asyncio
+import os
 import socket
 import ssl
+import sys
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -190,6 +192,22 @@ async def test_tls_is_checked(
                 await collect(provider)
             assert (caught.value.kind, server.requests) == ("tls", [])
         await provider.close()
+
+
+async def test_tls_works_although_the_command_line_starts_without_it(tmp_path: Path) -> None:
+    public, context = certificate(tmp_path, 1, "127.0.0.1")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SSL_CERT_FILE": str(public)}
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    async with Server(tls=context) as server:
+        environ["OPENAI_BASE_URL"] = server.url
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tuiagent", "-p", "go"),
+            env=environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+    assert (process.returncode, out.decode().strip()) == (0, GOOD.text)
 
 
 async def test_tls_to_a_server_without_it() -> None:

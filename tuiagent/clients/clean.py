@@ -2,14 +2,14 @@
 
 import re
 
-ESCAPES = re.compile(
+ESCAPES = (
     r"\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$|(?=\x1b))"  # OSC, DCS, SOS, PM, APC
     r"|[\x90\x98\x9d-\x9f][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$|(?=\x1b))"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$|(?=[^ -~]))"  # CSI
     r"|\x1b[ -/]*(?:[0-~]|$|(?=[^ -~]))"  # the rest
 )
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-HIDDEN = re.compile(
+CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+HIDDEN = (
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
@@ -20,9 +20,9 @@ def clean(text: str) -> str:
 
     Line feeds and tabs stay. Directional marks, zero-width and tag characters become \\u escapes.
     """
-    text = ESCAPES.sub("", text.replace("\r\n", "\n"))
-    text = CONTROLS.sub("", text)
-    return HIDDEN.sub(lambda match: _escape(match[0]), text)
+    text = re.sub(ESCAPES, "", text.replace("\r\n", "\n"))
+    text = re.sub(CONTROLS, "", text)
+    return re.sub(HIDDEN, lambda match: _escape(match[0]), text)
 
 
 def _escape(char: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 import time
 
@@ -37,7 +36,7 @@ class World:
 
     def random(self) -> float:
         """A number from 0 up to 1."""
-        return random.random()
+        return int.from_bytes(os.urandom(6)) / (1 << 48)
 
     def new_id(self) -> str:
         """A new id: 9 characters of time, so that ids sort, and 6 of chance."""

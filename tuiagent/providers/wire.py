@@ -6,16 +6,20 @@ are not followed, because the key belongs to one host.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING
 
 from httptools import HttpParserInvalidURLError, parse_url
 
 from tuiagent.kernel.errors import ProviderError
+from tuiagent.providers import tls
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
 from tuiagent.providers.response import Response
 from tuiagent.providers.sse import EventStream
+
+if TYPE_CHECKING:
+    import ssl
 
 SIZE = 1 << 18
 """Bytes that are read at a time."""
@@ -218,8 +222,7 @@ class Wire:
         try:
             async with asyncio.timeout(self._limits.connect):
                 if self._secure and self._tls is None:
-                    # reading the system's certificates takes 20 ms
-                    self._tls = await asyncio.to_thread(ssl.create_default_context)
+                    self._tls = await asyncio.to_thread(tls.context)
                 reader, writer = await asyncio.open_connection(
                     self.host,
                     self._port,
@@ -230,10 +233,9 @@ class Wire:
         except TimeoutError as error:
             what = f"could not be reached within {self._limits.connect:g} s"
             raise faults.error("network", what) from error
-        except ssl.SSLError as error:
-            reason = getattr(error, "verify_message", "") or error.reason or str(error)
-            raise faults.error("tls", f"offers no safe connection: {reason}") from error
         except (OSError, UnicodeError) as error:
+            if reason := tls.failure(error):
+                raise faults.error("tls", f"offers no safe connection: {reason}") from error
             what = f"could not be reached: {_reason(error)}"
             raise faults.error("network", what) from error
         return Connection(reader, writer, self._limits)

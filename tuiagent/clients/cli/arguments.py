@@ -1,6 +1,8 @@
 """What may be said on the command line."""
 
 import argparse
+import os
+import sys
 
 from tuiagent import __version__
 from tuiagent.kernel.policy import MODES
@@ -11,6 +13,18 @@ exit codes: 0 done, 1 error, 2 usage, 3 limit reached, 4 refused, 5 needs a pers
   tuiagent --headless "why does test_x fail?"      one prompt, the answer on standard output
   tuiagent attach                                  watch, type and approve, line by line
 """
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Finds its width without the module that argparse loads for that, 2 ms of each start."""
+
+    def __init__(self, prog: str) -> None:
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdigit():
+            width = int(columns)
+        else:
+            width = os.get_terminal_size().columns if sys.stdout.isatty() else 80
+        super().__init__(prog, width=width - 2)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -37,7 +51,7 @@ def _main() -> argparse.ArgumentParser:
         usage="tuiagent [--headless PROMPT | -p PROMPT] [options]\n"
         "       tuiagent attach|sessions|verify|doctor [-h]",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", "-V", action="version", version=f"tuiagent {__version__}")
     parser.add_argument(

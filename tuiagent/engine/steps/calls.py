@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from difflib import get_close_matches
 
 from msgspec import Struct
 
@@ -277,6 +276,8 @@ def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     tool = drive.context.means.tool(call.name)
     if tool is None:
         names = [spec.name for spec in drive.prompt.tools]
+        from difflib import get_close_matches  # noqa: PLC0415 - models rarely err
+
         near = get_close_matches(call.name.lower(), names, 1, 0.5)
         hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"
         return Observation("error", f"there is no tool {call.name!r}{hint}")
