@@ -131,7 +131,7 @@ def _by_mode(claims: Claims, mode: str) -> Verdict:
             return Verdict("allow", "mode", f"mode {mode} allows edits in the session's folder")
     if mode == "auto":
         return Verdict("allow", "mode", "mode auto allows it")
-    return Verdict("ask", "mode", f"mode {mode} asks before {_verb(claims.effect)}")
+    return Verdict("ask", "mode", f"mode {mode} wants a yes for {_verb(claims.effect)}")
 
 
 def _verb(effect: str) -> str:
@@ -149,7 +149,7 @@ def _closed(claims: Claims, mode: str, verdict: Verdict) -> Verdict:
     if mode not in ("locked", "auto"):
         return Verdict("ask", verdict.gate, verdict.reason, verdict.rule, proposal)
     reason = (
-        f"{verdict.reason}; mode {mode} refuses instead of asking "
+        f"{verdict.reason}; nobody is asked in mode {mode} "
         f"(allow it with --allow {_quoted(proposal)}, or use --mode ask)"
     )
     return Verdict("deny", verdict.gate, reason, verdict.rule, proposal)
