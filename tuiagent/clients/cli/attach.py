@@ -20,6 +20,8 @@ from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Seen
 from tuiagent.ports import Client, Window
 
+SHOWN = 20
+"""Lines of each argument that are shown for an approval."""
 HELP = """\
 type to speak · y or n answers an approval · /approve [CALL] · /deny [CALL] [REASON] · /always
 /answer TEXT · /resume (go on here) · /interrupt · /mode MODE · /quit (the run goes on elsewhere)
@@ -149,6 +151,10 @@ class Attached:
         row = self._follow.calls.get(fact.call, {})
         verdict = fact.verdict
         say(clean(f"? may it? {row.get('name')} [{fact.call}]: {fact.claims.subject}\n"))
+        for name, value in (row.get("args") or {}).items():
+            lines = str(value).strip("\n").split("\n")
+            hidden = f"    … {len(lines) - SHOWN} more lines\n" if len(lines) > SHOWN else ""
+            say(clean("".join(f"    {name}: {line}\n" for line in lines[:SHOWN])) + hidden)
         say(clean(f"  asked because {verdict.reason}; y, n, or /always for {verdict.offer}\n"))
 
     async def typed(self, line: str) -> bool:
