@@ -160,7 +160,7 @@ def health(engine: Engine, root: str) -> dict[str, object]:
         "sqlite": engine.journal.store.engine,
         "events": engine.journal.store.position(),
         "driving": engine.worker.driving,
-        "failed": dict(engine.worker.failed),
+        "halted": dict(engine.worker.halted),
     }
 
 

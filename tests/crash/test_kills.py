@@ -65,6 +65,7 @@ def test_the_death_of_a_wrapper_is_told_truly(
     assert "".join(life.ran()) == ran
 
 
+@pytest.mark.timeout(60 + 3 * KILLS)
 @pytest.mark.parametrize("number", range(LIVES))
 def test_random_kills(tmp_path: Path, number: int) -> None:
     """Each life is killed at random until it is over; a new one begins, until enough died."""

@@ -1,14 +1,17 @@
 """Whole flows through ports.Client: a prompt, an approval, an interruption, a takeover."""
 
 import asyncio
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
+from tests.house import LIMIT, STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.message import Call, Message, Observation, Prompt
 from tuiagent.kernel.policy import Claims
@@ -427,6 +430,47 @@ async def test_an_answer_without_an_end_is_a_failure(tmp_path: Path) -> None:
     (failed,) = facts(seen, runs.AttemptFailed)
     assert (failed.kind, failed.partial) == ("cut", "all of it")
     assert facts(seen, RunFinished)[0].status == "done"
+
+
+class FullStore(MemoryStore):
+    """A store whose disk is full from time to time."""
+
+    full = False
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[Any]:
+        """See ports.Store."""
+        with super().transaction() as tx:
+            yield tx
+            if self.full:
+                raise StoreError("the disk is full; nothing was lost: make room and go on")
+
+
+async def test_a_full_disk_halts_a_session_until_there_is_room(tmp_path: Path) -> None:
+    store = FullStore()
+    command = "echo x >> ran; until [ -e go ]; do sleep 0.02; done; echo done"
+    means = Fakes(tmp_path, [call("shell", command=command), say("well")])
+    async with engine(means, store) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        await until(client, calls.CallStarted)
+        store.full = True
+        (tmp_path / "work/go").touch()
+        async with asyncio.timeout(LIMIT):
+            async for seen in client.watch(STREAM):
+                if isinstance(seen, runs.Halted):
+                    break
+        assert "disk is full" in seen.why
+        with pytest.raises(StoreError):
+            await client.submit(ChangeMode(STREAM, "plan"))
+        store.full = False
+        seen = await until(client, RunFinished)
+        assert (await client.read("sessions")).data[0]["status"] == "done"
+        assert not made.worker.halted
+    (finished,) = facts(seen, calls.CallFinished)
+    assert (finished.observation.text, finished.settled) == ("done", True)
+    assert (tmp_path / "work/ran").read_text() == "x\n"
 
 
 async def test_a_tool_with_a_defect_ends_its_call_not_the_session(tmp_path: Path) -> None:

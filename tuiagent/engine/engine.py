@@ -18,6 +18,7 @@ from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
+from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.ports import Snapshot, Window
 from tuiagent.views.inbox import InboxView
@@ -119,6 +120,9 @@ class Engine:
             yield CaughtUp(position)
             for delta in self.hub.open_text(select):
                 yield delta
+            for stream, why in self.worker.halted.items():
+                if selects(select, stream):
+                    yield Halted(stream, why)
             async for seen in self._live(subscription, position):
                 yield seen
         finally:

@@ -89,6 +89,15 @@ class Journal:
         """Takes the right to drive a stream; None while a living process has it."""
         return await self._run(lambda tx: tx.claim(stream, self.owner))
 
+    async def reclaim(self, stream: str) -> Claim | None:
+        """Claims a stream anew, so that what this process has begun before counts as abandoned."""
+
+        def claim(tx: Transaction) -> Claim | None:
+            tx.release(stream, self.owner)
+            return tx.claim(stream, self.owner)
+
+        return await self._run(claim)
+
     async def release(self, stream: str) -> None:
         """Gives the right to drive a stream back."""
         await self._run(lambda tx: tx.release(stream, self.owner))

@@ -12,8 +12,10 @@ from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, Refused, StoreError
 from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.run import EndRun, FailAttempt, InterruptReply
+from tuiagent.kernel.run import EndRun, FailAttempt, Halted, InterruptReply
 
+PATIENCE = 2.0
+"""Seconds between two looks whether the journal can be written again."""
 NEW = 3
 """Events of a session in which no process can have done anything yet."""
 LOG = logging.getLogger("tuiagent.worker")
@@ -63,8 +65,8 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._drives: dict[str, asyncio.Task[None]] = {}
-        self.failed: dict[str, str] = {}
-        """Why a session is not driven any more, such as a full disk."""
+        self.halted: dict[str, str] = {}
+        """Why a session does not go on at the moment, such as a full disk."""
 
     @property
     def driving(self) -> list[str]:
@@ -92,6 +94,30 @@ class Worker:
 
     async def _drive(self, drive: Drive) -> None:
         """Follows one session until another owner has it or this process ends."""
+        stream = drive.stream
+        try:
+            while not await self._live(drive):
+                drive = Drive(stream, await self._reclaim(stream), self._context)
+        except Fenced:
+            LOG.info("%s is driven by another process now", stream)
+        finally:
+            self._drives.pop(stream, None)
+
+    async def _reclaim(self, stream: str) -> int:
+        """Waits until the journal can be written again; the fence under which it goes on."""
+        while True:
+            await self._context.world.sleep(PATIENCE)
+            try:
+                claim = await self._context.journal.reclaim(stream)
+            except StoreError:
+                continue
+            self.halted.pop(stream, None)
+            if claim is None:
+                raise Fenced(f"another owner drives {stream} now")
+            return claim.fence
+
+    async def _live(self, drive: Drive) -> bool:
+        """Goes on until it cannot; False when that is because the journal cannot be written."""
         hub = self._context.hub
         hub.listen(drive.stream, drive.seen)
         try:
@@ -101,14 +127,12 @@ class Worker:
                 await calls.sweep(drive)
             while True:
                 await self._turn(drive)
-        except Fenced:
-            LOG.info("%s is driven by another process now", drive.stream)
         except StoreError as error:
-            self.failed[drive.stream] = str(error)
-            LOG.error("%s stopped: %s", drive.stream, error)
+            self.halted[drive.stream] = str(error)
+            hub.signal(Halted(drive.stream, str(error)))
+            return False
         finally:
             hub.listen(drive.stream, None)
-            self._drives.pop(drive.stream, None)
             for task in drive.running.values():
                 task.cancel()
             await asyncio.gather(*drive.running.values(), return_exceptions=True)

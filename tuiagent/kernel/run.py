@@ -91,6 +91,12 @@ class Progress(Signal, frozen=True):
     text: str
 
 
+class Halted(Signal, frozen=True):
+    """Nothing goes on, as the journal cannot be written; nothing was lost."""
+
+    why: str
+
+
 # ---------------------------------------------------------------- intents
 
 

@@ -33,6 +33,7 @@ LAG = 1 << 20
 WRAPPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrapper.sh")
 """What runs a command and records how it ended."""
 
+BLANK = b" " * 8
 _CRASH = os.environ.get("TUIAGENT_CRASH", "")
 
 
@@ -92,6 +93,8 @@ class Spool:
     ) -> subprocess.Popen[bytes]:
         with open(self._path("command"), "wb", opener=_private) as file:
             file.write(text + b"\n")
+        with open(self._path("exit"), "wb", opener=_private) as file:
+            file.write(BLANK)  # so that the status finds a place on a full disk
         os.close(_private(self._path(f"launched.{boot()}"), os.O_WRONLY | os.O_CREAT))
         self._sync()
         with open(self._path("output"), "ab", opener=_private) as out:
@@ -138,8 +141,8 @@ class Spool:
 
     def code(self) -> int | None:
         """The exit status, None while there is none."""
-        text = self._get("exit")
-        return int(text) if text.endswith(b"\n") else None
+        text, whole, _ = self._get("exit").partition(b"\n")
+        return int(text) if whole else None
 
     def wrapper(self) -> int:
         """The wrapper's process id, 0 before it began; holds only while the lock is held."""

@@ -25,7 +25,7 @@
 
     crash spool:ran
     if [ "$status" = 0 ] && [ -e "$spool/killed" ]; then status=143; fi
-    echo "$status" >"$spool/exit"
+    echo "$status" 1<>"$spool/exit"
     crash spool:exited
     exit 0
 }

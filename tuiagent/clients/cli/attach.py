@@ -94,6 +94,8 @@ class Attached:
                 self._delta(seen)
             elif isinstance(seen, runs.Progress):
                 say(clean(seen.text))
+            elif isinstance(seen, runs.Halted):
+                say(clean(f"! {seen.why}; it goes on here once that is done\n"))
             elif isinstance(seen, CaughtUp):
                 self._show_open()
                 self.caught_up.set()

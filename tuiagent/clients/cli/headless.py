@@ -10,9 +10,9 @@ from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, USAGE, Host
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
-from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
-from tuiagent.kernel.run import TURNS, InterruptRun
+from tuiagent.kernel.run import TURNS, Halted, InterruptRun
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
 from tuiagent.ports import Client
 
@@ -104,6 +104,8 @@ async def _watch(client: Client, stream: str, after: int, prompt: str, out: Prin
         out.seen(seen, follow)
         if isinstance(seen, Event):
             follow = _apply(follow, seen, prompt)
+        elif isinstance(seen, Halted):
+            raise StoreError(f"{seen.why}; then: tuiagent --resume {stream.partition('/')[2]}")
         elif isinstance(seen, CaughtUp):
             live = True
             out.live()

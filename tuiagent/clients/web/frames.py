@@ -13,11 +13,11 @@ from msgspec import Struct
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen, Signal
-from tuiagent.kernel.run import Delta, Progress
+from tuiagent.kernel.run import Delta, Halted, Progress
 from tuiagent.ports import Snapshot, Window
 
 LARGEST = 64 * 1024 * 1024
-SIGNALS: dict[str, type[Signal]] = {"Delta": Delta, "Progress": Progress}
+SIGNALS: dict[str, type[Signal]] = {kind.__name__: kind for kind in (Delta, Progress, Halted)}
 ERRORS: dict[str, type[TuiagentError]] = {
     kind.__name__: kind for kind in (Refused, Conflict, Fenced, StoreError)
 }
