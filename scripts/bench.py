@@ -21,9 +21,10 @@ from tuiagent.engine.journal import Journal, Request, ThreadWriter
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.event import Fact
 from tuiagent.kernel.message import Call, Observation, Text
-from tuiagent.kernel.policy import Claims, Verdict
+from tuiagent.kernel.policy import Verdict
 from tuiagent.kernel.reply import Reply
 from tuiagent.kernel.session import (
     ChangeMode,

@@ -27,6 +27,7 @@ CALL = "tuiagent/kernel/call.py"
 CALLS = "tuiagent/engine/steps/calls.py"
 SQLITE = "tuiagent/stores/sqlite.py"
 SPOOL = "tuiagent/runtimes/spool.py"
+POLICY = "tests/contracts/test_shell_policy.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 MUTANTS = (
     Mutant("fence", JOURNAL, "if not request.fence:", "if True:", "tests/seeds -k twitching"),
@@ -170,6 +171,64 @@ MUTANTS = (
         'return Verdict("deny", "secrets"',
         'return Verdict("allow", "secrets"',
         "tests/kernel/test_policy.py",
+    ),
+    Mutant(
+        "rules match more than a prefix",
+        "tuiagent/kernel/rules.py",
+        "and not (escape and wild(r))",
+        "",
+        POLICY,
+    ),
+    Mutant(
+        "options that are not known",
+        "tuiagent/kernel/programs.py",
+        '            if option is None or (option.endswith("=") and not left):\n'
+        "                return None\n"
+        '            options.add(option.rstrip("="))',
+        '            option = option or ""\n            options.add(option.rstrip("="))',
+        POLICY,
+    ),
+    Mutant(
+        "words that the shell computes",
+        "tuiagent/tools/bash.py",
+        'raise NotPlain(f"it holds {_name(node)} that the shell computes")',
+        "pass",
+        POLICY,
+    ),
+    Mutant(
+        "characters that cannot be seen",
+        "tuiagent/tools/bash.py",
+        'strange = next((c for c in command if not c.isprintable() and c not in "\\t\\n"), "")',
+        'strange = ""',
+        POLICY,
+    ),
+    Mutant(
+        "two readers agree",
+        "tuiagent/tools/bash.py",
+        "if _agrees(command, commands):",
+        "if True:",
+        POLICY,
+    ),
+    Mutant(
+        "names that read as options",
+        "tuiagent/tools/commands.py",
+        "        if odd:\n",
+        "        if False:\n",
+        POLICY,
+    ),
+    Mutant(
+        "commands within commands",
+        "tuiagent/kernel/rules.py",
+        "for argv in (*claims.commands, *claims.inside)",
+        "for argv in claims.commands",
+        POLICY,
+    ),
+    Mutant(
+        "the folder of what is read",
+        "tuiagent/kernel/policy.py",
+        "if claims.commands and not unknown and not away:",
+        "if claims.commands and not unknown:",
+        POLICY,
     ),
     Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(

@@ -1,14 +1,18 @@
-"""Settings: defaults < user's file < environment < flags."""
+"""Settings: defaults < user's file < project's file < environment < flags."""
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.policy import MODES, Rule, parse_rule
+from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
+
+if TYPE_CHECKING:
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable
 
 KEEP = frozenset(
     (
@@ -32,8 +36,17 @@ ENVIRONMENT = {
 """Every name that is read, and what it sets."""
 
 
+class Example(Struct, frozen=True):
+    """What a rule must cover, or must not."""
+
+    rule: Rule
+    subject: str
+    covered: bool
+    file: str
+
+
 class Settings(Struct, frozen=True):
-    """What holds for this process."""
+    """What holds for this process, in one folder."""
 
     root: str
     """The state root."""
@@ -43,71 +56,165 @@ class Settings(Struct, frozen=True):
     model: str = ""
     """PROVIDER/MODEL; "" when none is known."""
     rules: tuple[Rule, ...] = ()
+    examples: tuple[Example, ...] = ()
+    """To be checked before the rules count."""
+    turns: int = 0
+    """Model replies in one run; 0 for the usual number."""
+    providers: "dict[str, ProviderTable]" = {}
+    ignored: tuple[str, ...] = ()
+    """What the project's file says and may not say."""
 
 
-def load(
-    environ: Mapping[str, str],
-    model: str = "",
-    mode: str = "",
-    allow: Sequence[str] = (),
-    deny: Sequence[str] = (),
-    unset: str = "ask",
-) -> Settings:
-    """The settings from the user's file, this environment and these flags. Raises ConfigError.
+class Flags(Struct, frozen=True):
+    """What the command line says."""
 
-    `unset` is the mode when nothing says another.
-    """
-    user = environ.get("HOME") or os.path.expanduser("~")
-    root = environ.get("TUIAGENT_HOME") or _below(environ, "XDG_STATE_HOME", user, ".local/state")
-    home = _below(environ, "XDG_CONFIG_HOME", user, ".config")
-    table = _read(os.path.join(home, "config.toml"))
-    model = model or environ.get("TUIAGENT_MODEL") or table.get("model", "")
-    if not model and (environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL")):
-        model = "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
+    folder: str = "."
+    model: str = ""
+    mode: str = ""
+    allow: Sequence[str] = ()
+    deny: Sequence[str] = ()
+    unset: str = "ask"
+    """The mode when nothing says another."""
+
+
+def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
+    """The settings from the files, this environment and these flags. Raises ConfigError."""
+    home = home_of(environ)
+    user_file, project_file = paths(environ, flags.folder)
+    user, project = _read(user_file), _read(project_file)
+    root = _root(environ, user)
+    providers = user.providers if user else {}
+    model = flags.model or environ.get("TUIAGENT_MODEL") or _model(environ, user)
     if model and not all(model.partition("/")):
         raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
-    mode = mode or environ.get("TUIAGENT_MODE") or table.get("mode") or unset
+    mode = flags.mode or environ.get("TUIAGENT_MODE") or (user and user.mode) or flags.unset
     if mode not in MODES:
         raise ConfigError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
-    rules = [parse_rule(text, "allow", "user") for text in table.get("allow", ())]
-    rules += [parse_rule(text, "deny", "user") for text in table.get("deny", ())]
-    rules += [parse_rule(text, "allow", "flag") for text in allow]
-    rules += [parse_rule(text, "deny", "flag") for text in deny]
-    return Settings(os.path.abspath(root), home, mode, model, tuple(rules))
+    rules = [Rule("deny", "*", f"{exactly(own)}/**", "house") for own in (root, home)]
+    examples: list[Example] = []
+    for file, source, table in ((user_file, "user", user), (project_file, "project", project)):
+        if table is not None:
+            rules += _rules(file, source, table, examples)
+    rules += [parse_rule(text, "allow", "flag") for text in flags.allow]
+    rules += [parse_rule(text, "deny", "flag") for text in flags.deny]
+    return Settings(
+        root,
+        home,
+        mode,
+        model,
+        tuple(rules),
+        tuple(examples),
+        user.max_iterations if user else 0,
+        providers,
+        _ignored(project),
+    )
+
+
+def home_of(environ: Mapping[str, str]) -> str:
+    """The folder of the user's own files."""
+    return _below(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
+    """Where the user's and the project's config.toml lie, whether or not they exist."""
+    user = os.path.join(home_of(environ), "config.toml")
+    return user, os.path.join(os.path.realpath(folder), ".tuiagent", "config.toml")
 
 
 def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> SessionOpened:
     """How a session in this folder is opened: everything that its commands and models need."""
+    credentials = {"openai": "env:OPENAI_API_KEY"} if environ.get("OPENAI_API_KEY") else {}
+    endpoints = {"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {}
+    for name, table in settings.providers.items():
+        if table.env_var and environ.get(table.env_var):
+            credentials[name] = f"env:{table.env_var}"
+        elif table.api_key:
+            credentials[name] = f"config:{name}"
+        if table.api_base and name not in endpoints:
+            endpoints[name] = table.api_base
     return SessionOpened(
         folder=os.path.realpath(folder),
         model=settings.model,
         mode=settings.mode,
         environment={n: v for n, v in environ.items() if n in KEEP or n.startswith("LC_")},
-        credentials={"openai": "env:OPENAI_API_KEY"} if environ.get("OPENAI_API_KEY") else {},
-        endpoints={"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {},
+        credentials=credentials,
+        endpoints=endpoints,
         rules=settings.rules,
     )
 
 
-def _below(environ: Mapping[str, str], name: str, user: str, usual: str) -> str:
+def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
+    given = environ.get("TUIAGENT_HOME") or (user and user.data_dir)
+    root = os.path.expanduser(given) if given else _below(environ, "XDG_STATE_HOME", ".local/state")
+    return os.path.abspath(root)
+
+
+def _model(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
+    """The model of the user's file, else the one that the environment hints at."""
+    if user and user.model:
+        return user.model
+    if user and user.default_provider:
+        table = user.providers.get(user.default_provider)
+        if table is None:
+            name = user.default_provider
+            raise ConfigError(f"default_provider is {name!r}, but there is no [providers.{name}]")
+        if table.default_model:
+            return f"{user.default_provider}/{table.default_model}"
+    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL"):
+        return "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
+    return ""
+
+
+def _rules(file: str, source: str, table: "ConfigFile", examples: list[Example]) -> list[Rule]:
+    """The rules of one file; a project's never allow. Raises ConfigError."""
+    lists = (("allow", table.allow), ("ask", table.ask), ("deny", table.deny))
+    found = [
+        parse_rule(text, action, source)
+        for action, texts in lists
+        for text in texts
+        if source == "user" or action != "allow"
+    ]
+    if not table.allow_shell and source == "user":
+        found.append(Rule("deny", "shell", "", source))
+    for row in table.rules:
+        rule = _rule(file, source, row)
+        if source == "user" or rule.action != "allow":
+            found.append(rule)
+            examples += [Example(rule, text, True, file) for text in row.admits]
+            examples += [Example(rule, text, False, file) for text in row.refuses]
+    return found
+
+
+def _rule(file: str, source: str, row: "RuleTable") -> Rule:
+    text = f"{row.tool}({row.pattern})" if row.pattern else row.tool
+    try:
+        return parse_rule(text, row.action, source)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def _ignored(project: "ConfigFile | None") -> tuple[str, ...]:
+    """The keys of a project's file that do not count, as a repository may only tighten."""
+    if project is None:
+        return ()
+    from tuiagent.config_file import PROJECT, ConfigFile  # noqa: PLC0415
+
+    usual = ConfigFile()
+    names = [name for name in project.__struct_fields__ if name not in PROJECT]
+    found = [name for name in names if getattr(project, name) != getattr(usual, name)]
+    allows = any(row.action == "allow" for row in project.rules)
+    return (*found, *(("rules that allow",) if allows else ()))
+
+
+def _below(environ: Mapping[str, str], name: str, usual: str) -> str:
+    user = environ.get("HOME") or os.path.expanduser("~")
     return os.path.join(environ.get(name) or os.path.join(user, usual), "tuiagent")
 
 
-def _read(path: str) -> dict[str, Any]:
-    """The user's file, if there is one; the module that reads it is loaded only then."""
+def _read(path: str) -> "ConfigFile | None":
+    """The file, if there is one; the module that reads it is loaded only then."""
     if not os.path.exists(path):
-        return {}
-    import tomllib  # noqa: PLC0415
+        return None
+    from tuiagent.config_file import read  # noqa: PLC0415
 
-    known = {"model": str, "mode": str, "allow": list, "deny": list}
-    try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"{path}: unknown key {key!r}; there are: {', '.join(known)}")
-        if not isinstance(value, known[key]):
-            raise ConfigError(f"{path}: {key} must be a {known[key].__name__}")
-    return table
+    return read(path)

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.codec import Draft, Record
 from tuiagent.kernel.event import Intent, Seen
 from tuiagent.kernel.message import Observation, Prompt, Question
-from tuiagent.kernel.policy import Claims
 from tuiagent.kernel.reply import Part
 
 # ---------------------------------------------------------------- up
@@ -261,6 +261,10 @@ class Runtime(Protocol):
 
     async def list(self, path: str) -> list[Stat]:
         """What a folder holds, sorted by name, links not followed."""
+        ...
+
+    def find(self, program: str) -> str:
+        """The absolute path of a program on the recorded PATH, links resolved; "" for none."""
         ...
 
     async def prepare(self, call: str) -> str:

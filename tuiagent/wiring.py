@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tuiagent import clients, config, library, providers, runtimes, stores, tools, vaults
 from tuiagent.clients.cli import COMMANDS, ERROR, USAGE
-from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.config import OPENAI_URL, Flags, Settings
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine
@@ -169,8 +169,8 @@ def command(argv: list[str]) -> int:
     args = load("tuiagent.clients.cli.arguments:parse")(argv)
     try:
         unset = "locked" if args.command == "headless" else "ask"
-        flags = (args.model, args.mode, args.allow, args.deny, unset)
-        settings = config.load(os.environ, *flags)
+        flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, unset)
+        settings = config.load(os.environ, flags)
         house = House(settings, os.environ)
         try:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))

@@ -16,7 +16,6 @@ from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
 from tuiagent.registry import load
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools.edit import Edit
-from tuiagent.tools.shell import plain
 
 NAMES = sorted(tools.TABLE)
 GOOD: dict[str, dict[str, Any]] = {
@@ -264,54 +263,3 @@ async def test_shell_whose_wrapper_was_killed_is_unknown(kit: Kit, work: Path) -
     assert isinstance(settled, OutcomeUnknown)
     assert "look at what it did" in settled.why
     assert "log" not in tree(work)
-
-
-@pytest.mark.parametrize(
-    ("command", "lists"),
-    [
-        ("ls -la", (("ls", "-la"),)),
-        ('echo "a;b && c"', (("echo", "a;b && c"),)),
-        ("ls && pwd", (("ls",), ("pwd",))),
-        ("head -5 f | wc -l", (("head", "-5", "f"), ("wc", "-l"))),
-        ("find . -name '*.py'", (("find", ".", "-name", "*.py"),)),
-        ("a || b; c", (("a",), ("b",), ("c",))),
-        *(
-            (text, ())
-            for text in (
-                "",
-                "echo $(touch c)",
-                "echo `touch c`",
-                "echo hi & touch c",
-                "echo hi > f",
-                "cat < f",
-                "cat <(touch c)",
-                "A=b ls",
-                "{touch,c}",
-                "cat${IFS}f",
-                "$'\\x74ouch' c",
-                "echo a\ntouch c",
-                "echo a\rtouch c",
-                "echo a\u2028touch c",
-                "echo \u202e",
-                "ls *",
-                "ls ~",
-                "ls [a]",
-                "echo 'unclosed",
-                'echo "$x"',
-                'echo "a\\"; touch c; \\""',
-                "echo 'a'\\''b'",
-                "(ls)",
-                "! ls",
-                "ls #x",
-                "ls \\;x",
-                "ls;;ls",
-                "ls |& tee",
-                "a=(b)",
-            )
-        ),
-    ],
-)
-def test_only_what_is_plain_for_certain_is_plain(
-    command: str, lists: tuple[tuple[str, ...], ...]
-) -> None:
-    assert plain(command) == lists

@@ -11,10 +11,10 @@ import pytest
 from tests.house import LIMIT, STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.message import Call, Message, Observation, Prompt
-from tuiagent.kernel.policy import Claims
 from tuiagent.kernel.reply import StopPart, TextPart
 from tuiagent.kernel.run import InterruptRun, RunFinished
 from tuiagent.kernel.session import ChangeMode, ChangeModel, PromptRebased, SubmitPrompt

@@ -6,10 +6,10 @@ from tests.kernel.world import STREAM, World
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, session
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.message import Call, Observation, Question, Reply
-from tuiagent.kernel.policy import Claims
 
 CALL = "p1.1.1"
 
@@ -20,9 +20,9 @@ def asked(*more: Call, claims: Claims | None = None) -> World:
     world.do(session.SubmitPrompt(STREAM, "p1", "go"), person=True)
     world.do(session.RebasePrompt(STREAM, "first", "scripted/x", "", ()))
     world.do(runs.StartAttempt(STREAM))
-    reply = Reply((Call(CALL, "shell", {"command": "ls"}), *more), "calls")
+    reply = Reply((Call(CALL, "shell", {"command": "go"}), *more), "calls")
     world.do(runs.ReceiveReply(STREAM, "p1.1", reply))
-    world.do(calls.JudgeCall(STREAM, CALL, claims or shell("ls")))
+    world.do(calls.JudgeCall(STREAM, CALL, claims or shell("go")))
     return world
 
 
@@ -75,9 +75,9 @@ def test_a_refusal_is_the_observation_and_carries_its_reason() -> None:
 
 def test_amended_arguments_are_judged_again_and_told_to_the_model() -> None:
     world = asked()
-    answer(world, args={"command": "ls -l"})
+    answer(world, args={"command": "go -l"})
     assert loop.next_steps(world.state, 1, 0.0) == [loop.JudgeCall(CALL, 0)]
-    world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    world.do(calls.JudgeCall(STREAM, CALL, shell("go -l")))
     assert world.state.call(CALL).phase == "allowed"
     world.do(calls.StartCall(STREAM, CALL))
     facts = world.do(calls.FinishCall(STREAM, CALL, Observation("ok", "x")))
@@ -96,11 +96,11 @@ def test_deny_stays_deny_after_an_amendment() -> None:
 
 def test_an_amendment_covers_one_judgement_not_another_call() -> None:
     world = asked()
-    answer(world, args={"command": "ls -l"})
-    world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    answer(world, args={"command": "go -l"})
+    world.do(calls.JudgeCall(STREAM, CALL, shell("go -l")))
     world.do(session.ChangeMode(STREAM, "plan"), person=True)
     assert loop.next_steps(world.state, 1, 0.0) == [loop.JudgeCall(CALL, 1)]
-    facts = world.do(calls.JudgeCall(STREAM, CALL, shell("ls -l")))
+    facts = world.do(calls.JudgeCall(STREAM, CALL, shell("go -l")))
     assert isinstance(facts[0], calls.CallJudged)
     assert facts[0].verdict.decision == "deny"
 
@@ -110,25 +110,25 @@ def test_a_change_of_the_policy_before_the_start_forces_a_new_judgement() -> Non
     answer(world)
     world.do(session.ChangeMode(STREAM, "accept-edits"), person=True)
     assert "policy has changed" in refused(world, calls.StartCall(STREAM, CALL), "agent", 1)
-    world.do(calls.JudgeCall(STREAM, CALL, shell("ls")))
+    world.do(calls.JudgeCall(STREAM, CALL, shell("go")))
     assert world.state.call(CALL).phase == "allowed", "the person allowed exactly this before"
 
 
 def test_what_changed_since_it_was_allowed_is_asked_again() -> None:
     world = asked()
     answer(world)
-    world.do(calls.JudgeCall(STREAM, CALL, shell("ls other")))
+    world.do(calls.JudgeCall(STREAM, CALL, shell("go other")))
     assert world.state.call(CALL).phase == "asked"
 
 
 def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
-    world = asked(Call("p1.1.2", "shell", {"command": "ls -a"}))
-    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls -a")))
+    world = asked(Call("p1.1.2", "shell", {"command": "go -a"}))
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("go -a")))
     assert world.state.call("p1.1.2").phase == "asked"
-    answer(world, grant="shell(ls *)")
-    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls -a")))
+    answer(world, grant="shell(go *)")
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("go -a")))
     assert world.state.call("p1.1.2").phase == "allowed"
-    world.do(calls.RevokeRule(STREAM, "shell(ls *)"), person=True)
+    world.do(calls.RevokeRule(STREAM, "shell(go *)"), person=True)
     assert not world.state.rules
 
 
@@ -155,11 +155,11 @@ def test_an_agent_changes_no_mode_and_answers_no_question() -> None:
 
 
 def test_what_changes_something_runs_alone_and_in_order() -> None:
-    world = asked(Call("p1.1.2", "shell", {"command": "ls"}), Call("p1.1.3", "read", {"path": "f"}))
+    world = asked(Call("p1.1.2", "shell", {"command": "go"}), Call("p1.1.3", "read", {"path": "f"}))
     read = Claims("read", "read", "f", reads=("/work/f",), folder="/work")
     world.do(session.ChangeMode(STREAM, "auto"), person=True)
-    world.do(calls.JudgeCall(STREAM, CALL, shell("ls")))
-    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("ls")))
+    world.do(calls.JudgeCall(STREAM, CALL, shell("go")))
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("go")))
     world.do(calls.JudgeCall(STREAM, "p1.1.3", read))
     steps = loop.next_steps(world.state, 1, 0.0)
     assert steps == [loop.RunCall(CALL), loop.RunCall("p1.1.3")]

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.policy import MODES, Claims, Rule, judge, parse_rule
+from tuiagent.kernel.policy import MODES, judge
+from tuiagent.kernel.rules import Rule, parse_rule
 
 
 def shell(command: str, *more: str) -> Claims:
-    lists = tuple(tuple(part.split()) for part in (command, *more))
+    lists = tuple(tuple(part.split()) for part in (command, *more) if part.split())
     return Claims("shell", "execute", "; ".join((command, *more)), commands=lists, folder="/w")
 
 
@@ -45,11 +47,11 @@ def rules(*texts: str) -> tuple[Rule, ...]:
         (path("write", "/w/.GIT/config"), "accept-edits", "ask"),
         (path("write", "/w/sub/.mcp.json"), "auto", "deny"),
         (path("write", "/out/a"), "accept-edits", "ask"),
-        (shell("ls"), "ask", "ask"),
-        (shell("ls"), "accept-edits", "ask"),
-        (shell("ls"), "plan", "deny"),
-        (shell("ls"), "locked", "deny"),
-        (shell("ls"), "auto", "allow"),
+        (shell("go"), "ask", "ask"),
+        (shell("go"), "accept-edits", "ask"),
+        (shell("go"), "plan", "deny"),
+        (shell("go"), "locked", "deny"),
+        (shell("go"), "auto", "allow"),
         (Claims("ask", "ask", "which?"), "ask", "allow"),
         (Claims("ask", "ask", "which?"), "locked", "deny"),
         (Claims("fetch", "network", "x"), "accept-edits", "ask"),
@@ -71,7 +73,7 @@ def test_modes(claims: Claims, mode: str, expected: str) -> None:
         (("allow shell(echo *)",), shell("echo hi", "touch c"), "deny"),
         (("allow shell(echo *)", "allow shell(touch *)"), shell("echo hi", "touch c"), "allow"),
         (("allow shell", "deny shell(curl *)"), shell("true", "curl http://x"), "deny"),
-        (("allow shell(ls)", "ask shell"), shell("ls"), "deny"),
+        (("allow shell(go)", "ask shell"), shell("go"), "deny"),
         (("allow edit(src/**)",), path("edit", "/w/src/a/b.py"), "allow"),
         (("allow edit(src/*)",), path("edit", "/w/src/a/b.py"), "deny"),
         (("allow edit(src/*)",), path("edit", "/w/src/b.py"), "allow"),
@@ -89,7 +91,8 @@ def test_rules_in_the_mode_that_never_asks(
 
 
 def test_a_command_that_is_not_plain_is_allowed_only_by_its_exact_text() -> None:
-    unparsed = Claims("shell", "execute", "echo $(touch c)", folder="/w")
+    parts = (("echo", "$(touch c)"), ("touch", "c"))
+    unparsed = Claims("shell", "execute", "echo $(touch c)", inside=parts, folder="/w")
     assert judge(unparsed, rules("allow shell(echo *)"), "locked").decision == "deny"
     exact = rules("allow shell(echo $(touch c))")
     assert judge(unparsed, exact, "locked").decision == "allow"
@@ -97,10 +100,10 @@ def test_a_command_that_is_not_plain_is_allowed_only_by_its_exact_text() -> None
 
 
 def test_a_projects_rules_never_allow() -> None:
-    project = (Rule("allow", "shell", "ls", "project"),)
-    assert judge(shell("ls"), project, "locked").decision == "deny"
-    forbids = (Rule("deny", "shell", "ls", "project"),)
-    assert judge(shell("ls"), forbids, "auto").decision == "deny"
+    project = (Rule("allow", "shell", "go", "project"),)
+    assert judge(shell("go"), project, "locked").decision == "deny"
+    forbids = (Rule("deny", "shell", "go", "project"),)
+    assert judge(shell("go"), forbids, "auto").decision == "deny"
 
 
 words = st.text("abc/.*-_ ", min_size=1, max_size=12)
@@ -129,8 +132,8 @@ def test_no_rule_and_no_path_can_break_the_judge(text: str, action: str, subject
 
 @given(st.lists(st.sampled_from(["allow", "ask", "deny"]), max_size=5))
 def test_deny_beats_ask_beats_allow(actions: list[str]) -> None:
-    given_rules = tuple(Rule(action, "shell", "ls", "user") for action in actions)
-    verdict = judge(shell("ls"), given_rules, "ask")
+    given_rules = tuple(Rule(action, "shell", "go", "user") for action in actions)
+    verdict = judge(shell("go"), given_rules, "ask")
     if "deny" in actions:
         assert verdict.decision == "deny"
     elif "ask" in actions:

@@ -6,10 +6,12 @@ from random import Random
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, session
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Event, Fact, Intent
 from tuiagent.kernel.message import Call, Observation, Question, Reply, Text
-from tuiagent.kernel.policy import MODES, Claims, parse_rule
+from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.session import Session, decide, fold
 from tuiagent.views.prompt import PromptView
 
@@ -115,7 +117,7 @@ class World:
             self.new_prompt,
             lambda: self.new_prompt(steer=True),
             lambda: calls.AnswerApproval(STREAM, call, digest, self.random.random() < 0.7),
-            lambda: calls.AnswerApproval(STREAM, call, digest, True, grant="shell(ls *)"),
+            lambda: calls.AnswerApproval(STREAM, call, digest, True, grant="shell(go *)"),
             lambda: calls.AnswerApproval(STREAM, call, digest, True, args={"path": "other"}),
             lambda: calls.AnswerQuestion(STREAM, call, "blue"),
             lambda: runs.InterruptRun(STREAM, self.random.random() < 0.3),
@@ -123,7 +125,7 @@ class World:
             lambda: session.ChangeModel(STREAM, choose(["scripted/x", "scripted/y"])),
             lambda: session.WithdrawPrompt(STREAM, f"p{self.random.randint(1, 9)}"),
             lambda: calls.ResolveOutcome(STREAM, call, choose(["verified", "redo", "rollback"])),
-            lambda: calls.RevokeRule(STREAM, "shell(ls *)"),
+            lambda: calls.RevokeRule(STREAM, "shell(go *)"),
         ]
         self.tried(choose(options)(), person=True)
 
@@ -195,10 +197,10 @@ class World:
         claims = Claims(
             state.call.name,
             effect,
-            "ls f" if effect == "execute" else "f",
+            "go f" if effect == "execute" else "f",
             reads=paths if effect == "read" else (),
             writes=paths if effect == "write" else (),
-            commands=(("ls", "f"),) if effect == "execute" else (),
+            commands=(("go", "f"),) if effect == "execute" else (),
             folder="/work",
         )
         self.do(calls.JudgeCall(STREAM, step.call, claims))
@@ -247,4 +249,4 @@ PERFORM = {
     loop.StopAttempt: _stop_attempt,
     loop.EndRun: lambda world, step: world.do(runs.EndRun(STREAM)),
 }
-RULE = parse_rule("shell(ls *)", source="session")
+RULE = parse_rule("shell(go *)", source="session")

@@ -5,9 +5,9 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Question
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Runtime
 
 

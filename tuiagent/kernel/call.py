@@ -7,10 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import policy
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.message import Call, Observation, Question
-from tuiagent.kernel.policy import Claims, Rule, Verdict
+from tuiagent.kernel.policy import Verdict
+from tuiagent.kernel.rules import Rule, parse_rule
 
 # ---------------------------------------------------------------- facts
 
@@ -108,6 +110,10 @@ class AnswerApproval(Intent, frozen=True):
     reason: str = ""
     grant: str = ""
     """A rule such as `shell(git status)` that holds for the rest of the session."""
+    until: float = 0.0
+    """When that rule ends; 0 for never."""
+    uses: int = 0
+    """How many calls it may let through; 0 for any number."""
     args: dict[str, Any] | None = None
 
 
@@ -165,6 +171,8 @@ class CallState(Struct):
     """proposed, asked, allowed, started, deferred or done."""
     args: dict[str, Any] | None = None
     effect: str = ""
+    rule: str = ""
+    """The rule that lets it through."""
     digest: str = ""
     covered: str = ""
     """The digest that a person allowed; `*` after an amendment, until it is judged again."""
@@ -221,7 +229,10 @@ def decide_answer(state: CallState, intent: AnswerApproval, at: At, agent: str) 
     if intent.args is not None and intent.args != state.args:
         facts.append(CallAmended(intent.call, intent.args))
     if intent.grant:
-        facts.append(RuleGranted(policy.parse_rule(intent.grant, source="session")))
+        rule = parse_rule(intent.grant, source="session")
+        facts.append(
+            RuleGranted(msgspec.structs.replace(rule, until=intent.until, uses=intent.uses))
+        )
     return facts
 
 
@@ -290,6 +301,7 @@ def fold(state: CallState, fact: Fact) -> None:
         state.digest = fact.digest
         state.revision = fact.revision
         state.effect = fact.claims.effect
+        state.rule = fact.verdict.rule
         if state.covered == "*":
             state.covered = fact.digest
     elif isinstance(fact, ApprovalAnswered):

@@ -1,66 +1,41 @@
-"""Allow, ask or deny: modes, rules, what a call claims, and the reason why."""
+"""Allow, ask or deny: which gate decides about a call, and what would have decided otherwise."""
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.rules import Rule, exactly, fired, nearest, outside, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
-ACTIONS = ("allow", "ask", "deny")
 
-SECRETS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"/\.(ssh|aws|gnupg|kube|docker|azure)(/|$)",
-        r"/\.config/(gh|gcloud|op)(/|$)",
-        r"/\.(netrc|npmrc|pypirc|pgpass|git-credentials)$",
-        r"/id_(rsa|dsa|ecdsa|ed25519)$",
-        r"^/etc/(shadow|gshadow|passwd|sudoers|ssl/private)(/|$)",
-        r"^/proc/(self|\d+)/(environ|mem|root|fd|cwd|maps)(/|$)",
-        r"\.(pem|p12|pfx|keystore)$",
-    )
-)
-PROTECTED = re.compile(
-    r"/(\.git|\.hg|\.tuiagent|\.vscode|\.idea|\.husky)(/|$)"
-    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.profile|\.bash_profile|\.gitmodules)$",
+SECRETS = re.compile(
+    r"/\.(ssh|aws|gnupg|azure)(/|$)|/\.docker/config\.json$|/\.kube/config$"
+    r"|/\.config/(gh|gcloud|op)(/|$)"
+    r"|^/etc/(shadow|gshadow|passwd|sudoers|ssl/private)(-|/|$)"
+    r"|^/proc/([^/]+|\d+/task/[^/]+)/(environ|mem|root|fd|cwd|maps)(/|$)",
     re.IGNORECASE,
 )
-
-
-class Claims(Struct, frozen=True, omit_defaults=True):
-    """What a call would touch, as found by its tool without any effect."""
-
-    tool: str
-    effect: str
-    """read, write, execute, network or ask."""
-    subject: str
-    """What rules are matched against and people are shown: a command, or the first path."""
-    reads: tuple[str, ...] = ()
-    """Absolute paths, links resolved."""
-    writes: tuple[str, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    """Plain argument lists; empty when the command is not made of plain words only."""
-    folder: str = ""
-    """The session's folder, links resolved."""
-    state: tuple[str, ...] = ()
-    """What was there when it was judged, such as the hash of the file to be changed."""
-
-
-class Rule(Struct, frozen=True, omit_defaults=True):
-    """Whether calls of one tool, perhaps only with some subjects, may run."""
-
-    action: str
-    """allow, ask or deny."""
-    tool: str
-    pattern: str = ""
-    """Empty for every subject; `*` stands for anything, in paths `*` stops at a slash."""
-    source: str = "session"
-    """user, project, flag or session; a project's rules may only deny or ask."""
-
-    def __str__(self) -> str:
-        return f"{self.tool}({self.pattern})" if self.pattern else self.tool
+"""Key material and system secrets: refused unless a rule names them."""
+KEYS = re.compile(
+    r"/\.(netrc|npmrc|pypirc|pgpass|git-credentials|env(\.[^/]+)?)$"
+    r"|/(id_(rsa|dsa|ecdsa|ed25519)|kubeconfig|credentials)$"
+    r"|\.(pem|p12|pfx|key|keystore|jks|kdbx)$",
+    re.IGNORECASE,
+)
+"""Files that often hold keys: asked about inside the session's folder, refused outside of it."""
+HARMLESS = re.compile(r"\.env\.(example|sample|template|dist)$", re.IGNORECASE)
+OWN = re.compile(r"/\.tuiagent(/|$)", re.IGNORECASE)
+"""Our own settings in a project: what is written there would change the policy."""
+PROTECTED = re.compile(
+    r"/(\.git|\.hg|\.vscode|\.idea|\.husky)(/|$)"
+    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.zshenv|\.profile|\.bash_profile|\.gitmodules"
+    r"|\.gitconfig|\.gitattributes)$",
+    re.IGNORECASE,
+)
+"""Files by which other programs are made to run things."""
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):
@@ -69,161 +44,185 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     decision: str
     """allow, ask or deny."""
     gate: str
-    """secrets, rule, mode, folder or approval."""
+    """secrets, own, rule, folder, mode, words or approval."""
     reason: str
     rule: str = ""
     """The rule that fired."""
     offer: str = ""
-    """A rule that would let this very call through."""
+    """A rule that lets this very call through."""
+    neighbour: str = ""
+    """Something close by that the offered rule does not let through."""
+    nearest: str = ""
+    """The rule that comes closest, and where the call differs from it."""
+    risk: str = ""
+    """low, medium, high or unknown."""
 
 
-def parse_rule(text: str, action: str = "allow", source: str = "flag") -> Rule:
-    """The rule written as `TOOL` or `TOOL(PATTERN)`; raises ConfigError."""
-    match = re.fullmatch(r"\s*([a-z_][a-z0-9_]*)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
-    if match is None or action not in ACTIONS:
-        raise ConfigError(
-            f"the rule {text!r} cannot be read; write TOOL or TOOL(PATTERN), "
-            "for example 'shell(git status)' or 'edit(src/**)'"
-        )
-    return Rule(action, match[1], match[2] or "", source)
-
-
-def judge(claims: Claims, rules: tuple[Rule, ...], mode: str) -> Verdict:
+def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     """Whether the call may run: secrets, then rules (deny beats ask beats allow), then the mode."""
-    allowed = _fired(claims, rules, "allow")
-    named = any(rule.pattern and rule.source in ("user", "flag") for rule in allowed)
-    touched = (*claims.reads, *claims.writes)
-    secret = next((p for p in touched if any(s.search(p) for s in SECRETS)), None)
-    if secret is not None and not named:
+    verdict = _gates(claims, rules, mode)
+    found = risk(claims)
+    if verdict.decision == "allow":
+        return msgspec.structs.replace(verdict, risk=found)
+    offer, neighbour = _offer(claims, rules, mode)
+    text = verdict.reason
+    if verdict.decision == "ask" and mode in ("locked", "auto"):
+        way = (
+            f"allow it with --allow {_quoted(offer)}, or use --mode ask"
+            if offer
+            else "use --mode ask"
+        )
+        text = f"{text}; nobody is asked in mode {mode} ({way})"
+        verdict = msgspec.structs.replace(verdict, decision="deny", reason=text)
+    return msgspec.structs.replace(
+        verdict, risk=found, offer=offer, neighbour=neighbour, nearest=nearest(claims, rules)
+    )
+
+
+def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
+    """The first gate that says something."""
+    allowed = fired(claims, rules, "allow")
+    secret = _secret(claims)
+    if secret and not any(_names(rule) for rule in allowed):
+        inside = KEYS.search(secret) and not SECRETS.search(secret) and _inside(secret, claims)
+        if inside and not fired(claims, rules, "deny"):
+            return Verdict("ask", "secrets", f"{secret} may hold keys")
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
+    own = next((path for path in claims.writes if OWN.search(path)), "")
+    if own and not any(_names(rule) for rule in allowed):
+        return Verdict("deny", "own", f"{own} holds settings of this program")
     for action in ("deny", "ask"):
-        fired = _fired(claims, rules, action)
-        if fired:
-            return _closed(
-                claims, mode, Verdict(action, "rule", f"a rule says {action}", str(fired[0]))
-            )
+        hits = fired(claims, rules, action)
+        if hits:
+            text = f"a rule says {action}: {hits[0]}"
+            return Verdict(action, "rule", text, str(hits[0]))
     if allowed:
         return Verdict("allow", "rule", "a rule allows it", str(allowed[0]))
-    return _closed(claims, mode, _by_mode(claims, mode))
+    return _command(claims, mode) if claims.effect == "execute" else _by_mode(claims, mode)
 
 
-def offer(claims: Claims) -> str:
-    """The narrowest rule that admits this call."""
-    return str(Rule("allow", claims.tool, claims.subject))
+def _secret(claims: Claims) -> str:
+    """The first path that is key material, or may hold some."""
+    touched = (*claims.reads, *claims.writes, *claims.mentions)
+    found = (p for p in touched if SECRETS.search(p) or (KEYS.search(p) and not HARMLESS.search(p)))
+    return next(found, "")
+
+
+def _names(rule: Rule) -> bool:
+    """Whether a person's rule means secrets or our settings, and not only happens to cover them."""
+    if rule.source not in ("user", "flag", "session") or not rule.pattern:
+        return False
+    gates = (SECRETS, KEYS, OWN)
+    return not wild(rule) or any(gate.search("/" + rule.pattern) for gate in gates)
+
+
+def _command(claims: Claims, mode: str) -> Verdict:
+    """What is said of a command that no rule names."""
+    from tuiagent.kernel import programs  # noqa: PLC0415 - known only once a command is judged
+
+    unknown = next((argv for argv in claims.commands if programs.reads(argv) is None), ())
+    away = outside(claims)
+    if claims.commands and not unknown and not away:
+        return Verdict("allow", "words", "it only reads inside the session's folder")
+    if mode == "plan":
+        return Verdict("deny", "mode", "plan mode only reads")
+    if mode == "auto":
+        return Verdict("allow", "mode", "mode auto allows it")
+    if not claims.commands:
+        return Verdict("ask", "words", claims.why or "its words are not known")
+    if unknown:
+        name = unknown[0]
+        known = name in programs.PROGRAMS or name in ("find", "sed", "test")
+        text = "with these words may do more than read" if known else "is not known to only read"
+        return Verdict("ask", "words", f"`{' '.join(unknown)[:200]}` {text}")
+    return Verdict("ask", "folder", f"{away[0]} lies outside the session's folder")
 
 
 def _by_mode(claims: Claims, mode: str) -> Verdict:
     """What the mode says of a call that no rule names."""
-    outside = [p for p in (*claims.reads, *claims.writes) if not _inside(p, claims.folder)]
-    if outside:
-        return Verdict("ask", "folder", f"{outside[0]} lies outside the session's folder")
+    away = outside(claims)
+    if away:
+        return Verdict("ask", "folder", f"{away[0]} lies outside the session's folder")
+    if claims.effect == "ask" and mode == "locked":
+        return Verdict("deny", "mode", "mode locked has nobody to ask; use --mode ask")
     if claims.effect == "ask":
         return Verdict("allow", "mode", "asking a person needs no permission")
     if claims.effect == "read":
         return Verdict("allow", "mode", "reading inside the session's folder")
     if mode == "plan":
         return Verdict("deny", "mode", "plan mode only reads")
-    if claims.effect == "write":
-        guarded = [p for p in claims.writes if PROTECTED.search(p)]
-        if guarded:
-            return Verdict("ask", "folder", f"{guarded[0]} can make other programs run things")
-        if mode in ("accept-edits", "auto"):
-            return Verdict("allow", "mode", f"mode {mode} allows edits in the session's folder")
+    guarded = [path for path in claims.writes if PROTECTED.search(path)]
+    if guarded:
+        return Verdict("ask", "folder", f"{guarded[0]} can make other programs run things")
+    if claims.effect == "write" and mode in ("accept-edits", "auto"):
+        return Verdict("allow", "mode", f"mode {mode} allows edits in the session's folder")
     if mode == "auto":
         return Verdict("allow", "mode", "mode auto allows it")
-    return Verdict("ask", "mode", f"mode {mode} wants a yes for {_verb(claims.effect)}")
+    names = {"write": "changing files", "network": "the network"}
+    verb = names.get(claims.effect, claims.effect)
+    return Verdict("ask", "mode", f"mode {mode} wants a yes for {verb}")
 
 
-def _verb(effect: str) -> str:
-    names = {"write": "changing files", "execute": "running commands", "network": "the network"}
-    return names.get(effect, effect)
+def risk(claims: Claims) -> str:
+    """How much harm the call could do: low, medium, high or unknown."""
+    away = outside(claims)
+    if _secret(claims):
+        return "high"
+    if claims.effect == "execute":
+        from tuiagent.kernel import programs  # noqa: PLC0415
+
+        found = [w for argv in (*claims.commands, *claims.inside) for w in programs.inside(argv)]
+        if any(words[0].rpartition("/")[2] in programs.DANGEROUS for words in found):
+            return "high"
+        if not claims.commands:
+            return "unknown"
+        known = all(programs.reads(argv) is not None for argv in claims.commands)
+        return "low" if known and not away else "medium"
+    if claims.effect == "write":
+        guarded = any(PROTECTED.search(path) or OWN.search(path) for path in claims.writes)
+        return "high" if away or guarded else "medium"
+    return "medium" if away or claims.effect == "network" else "low"
 
 
-def _closed(claims: Claims, mode: str, verdict: Verdict) -> Verdict:
-    """In modes that never ask, asking becomes refusing, and says what would have allowed it."""
-    if claims.effect == "ask" and mode == "locked" and verdict.decision == "allow":
-        return Verdict("deny", "mode", "mode locked has nobody to ask; use --mode ask")
-    if verdict.decision != "ask":
-        return verdict
-    proposal = offer(claims)
-    if mode not in ("locked", "auto"):
-        return Verdict("ask", verdict.gate, verdict.reason, verdict.rule, proposal)
-    reason = (
-        f"{verdict.reason}; nobody is asked in mode {mode} "
-        f"(allow it with --allow {_quoted(proposal)}, or use --mode ask)"
-    )
-    return Verdict("deny", verdict.gate, reason, verdict.rule, proposal)
+def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
+    """A rule that is proved to let this call through, and a neighbour that it is proved not to."""
+    if not claims.subject or claims.effect == "ask":
+        return "", ""
+    rule = Rule("allow", claims.tool, exactly(claims.subject), "user")
+    more = (*rules, rule)
+    if _gates(claims, more, mode).decision != "allow":
+        return "", ""
+    for near in _neighbours(claims):
+        if _gates(near, more, mode).decision != "allow":
+            return str(rule), near.subject
+    return str(rule), ""
+
+
+def _neighbours(claims: Claims) -> list[Claims]:
+    """Calls that are much like this one."""
+    if claims.effect == "execute":
+        found: list[Claims] = []
+        for more in (" --force", " && rm -rf ."):
+            lists = tuple((*argv, *more.split()) for argv in claims.commands)
+            subject = claims.subject + more
+            found.append(msgspec.structs.replace(claims, subject=subject, commands=lists))
+        return found
+    head, _, name = claims.subject.rpartition("/")
+    other = f"{head}/other-{name}"
+    swap = {claims.subject: other}
+    return [
+        msgspec.structs.replace(
+            claims,
+            subject=other,
+            reads=tuple(swap.get(path, path) for path in claims.reads),
+            writes=tuple(swap.get(path, path) for path in claims.writes),
+        )
+    ]
+
+
+def _inside(path: str, claims: Claims) -> bool:
+    return path.startswith(claims.folder.rstrip("/") + "/")
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _fired(claims: Claims, rules: tuple[Rule, ...], action: str) -> list[Rule]:
-    """The rules of one action that cover the call; an exact one first."""
-    own = [
-        rule
-        for rule in rules
-        if rule.action == action
-        and rule.tool == claims.tool
-        and not (action == "allow" and rule.source == "project")
-    ]
-    own.sort(key=lambda rule: (not rule.pattern, "*" in rule.pattern))
-    exact = [r for r in own if not r.pattern or r.pattern == claims.subject]
-    if exact:
-        return exact
-    if claims.effect == "execute":
-        return _fired_commands(claims, own, action)
-    paths = (*claims.reads, *claims.writes)
-    hits = [r for r in own if paths and _covers(r, claims, paths, action == "allow")]
-    return hits
-
-
-def _fired_commands(claims: Claims, rules: list[Rule], action: str) -> list[Rule]:
-    """Allowing needs a rule for every part of the command; refusing needs one for any part."""
-    if not claims.commands:
-        words = set(re.findall(r"[\w./-]+", claims.subject))
-        return [r for r in rules if action != "allow" and r.pattern.split(" ")[0] in words]
-    hits: list[Rule] = []
-    for argv in claims.commands:
-        line = " ".join(argv)
-        found = [r for r in rules if _glob(r.pattern, False).fullmatch(line)]
-        if action == "allow" and not found:
-            return []
-        hits += found[:1]
-    return hits
-
-
-def _covers(rule: Rule, claims: Claims, paths: tuple[str, ...], every: bool) -> bool:
-    pattern = rule.pattern
-    if not pattern.startswith("/"):
-        pattern = claims.folder.rstrip("/") + "/" + pattern
-    hits = [_glob(pattern, True).fullmatch(path) is not None for path in paths]
-    return all(hits) if every else any(hits)
-
-
-@lru_cache(maxsize=512)
-def _glob(pattern: str, path: bool) -> re.Pattern[str]:
-    """The pattern as a regular expression; a trailing ` *` also matches no arguments at all."""
-    tail = ""
-    if not path and pattern.endswith(" *"):
-        pattern, tail = pattern[:-2], r"(?: .*)?"
-    any_ = "[^/]*" if path else ".*"
-    parts = re.split(r"(\*\*/?|\*)", pattern)
-    out = [
-        (
-            r"(?:.*/)?"
-            if part == "**/"
-            else ".*"
-            if part == "**"
-            else any_
-            if part == "*"
-            else re.escape(part)
-        )
-        for part in parts
-    ]
-    return re.compile("".join(out) + tail, re.DOTALL)

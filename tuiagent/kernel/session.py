@@ -11,7 +11,8 @@ from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.message import ToolSpec
-from tuiagent.kernel.policy import MODES, Rule, parse_rule
+from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.rules import Rule, parse_rule
 from tuiagent.kernel.run import TURNS, Run
 
 # ---------------------------------------------------------------- facts
@@ -130,6 +131,8 @@ class Session(Struct):
     rules: tuple[Rule, ...] = ()
     revision: int = 0
     """Of the policy: rises with every change of mode or rules."""
+    uses: dict[str, int] = {}
+    """How many calls each rule that is limited has let through."""
     epoch: int = 0
     epoch_model: str = ""
     run: Run | None = None
@@ -151,6 +154,10 @@ class Session(Struct):
         if self.run is None:
             raise Refused("no run is going on in this session")
         return self.run
+
+    def holding(self, now: float) -> tuple[Rule, ...]:
+        """The rules that count now: neither ended nor used up."""
+        return tuple(rule for rule in self.rules if rule.holds(now, self.uses.get(str(rule), 0)))
 
     def call(self, call: str) -> CallState:
         """The call of the newest reply with this id. Raises Refused."""
@@ -239,16 +246,17 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
 
 
 def _revoke(state: Session, intent: calls.RevokeRule, at: At) -> list[Fact]:
-    rule = parse_rule(intent.rule, source="session")
-    if rule not in state.rules:
+    wanted = str(parse_rule(intent.rule))
+    found = [r for r in state.rules if str(r) == wanted and r.source == "session"]
+    if not found:
         raise Refused(f"no rule {intent.rule} was granted in this session")
-    return [calls.RuleRevoked(rule)]
+    return [calls.RuleRevoked(rule) for rule in found]
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     found = state.call(intent.call)
     _not_stopping(state)
-    return calls.decide_judge(found, intent, state.rules, state.mode, state.revision)
+    return calls.decide_judge(found, intent, state.holding(at.now), state.mode, state.revision)
 
 
 def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
@@ -364,10 +372,20 @@ def _fold_call(state: Session, fact: Any) -> None:
     found = state.run.calls.get(fact.call) if state.run else None
     if found:
         calls.fold(found, fact)
+        if isinstance(fact, calls.CallStarted) and found.rule:
+            _count_use(state, found.rule)
     if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
         state.unresolved.add(fact.call)
     elif isinstance(fact, calls.OutcomeResolved):
         state.unresolved.discard(fact.call)
+
+
+def _count_use(state: Session, name: str) -> None:
+    """Counts for a limited rule; once it is used up, what it had let through is judged anew."""
+    limited = [rule for rule in state.rules if str(rule) == name and rule.uses]
+    if limited:
+        state.uses[name] = state.uses.get(name, 0) + 1
+        state.revision += any(not rule.holds(0.0, state.uses[name]) for rule in limited)
 
 
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {

@@ -23,6 +23,13 @@ SMALL = 1 << 20
 """Bytes up to which a file is read without a thread of its own."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHELLS = (
+    "/bin/bash",
+    "/usr/bin/bash",
+    "/usr/local/bin/bash",
+    "/opt/homebrew/bin/bash",
+    "/run/current-system/sw/bin/bash",
+)
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
 
 
@@ -36,7 +43,7 @@ class LocalRuntime:
         self.folder = os.path.realpath(folder)
         self._env = env
         self._spools = os.path.realpath(spools)
-        self._shell = shell(env)
+        self._shell = shell()
         self._remote = remote_mounts()
 
     # ------------------------------------------------------------ files
@@ -88,6 +95,14 @@ class LocalRuntime:
         return await asyncio.to_thread(work)
 
     # ------------------------------------------------------------ commands
+
+    def find(self, program: str) -> str:
+        """The absolute path of a program on the recorded PATH, links resolved; "" for none."""
+        for folder in self._env.get("PATH", "").split(":"):
+            path = os.path.join(self.folder, folder, program)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return os.path.realpath(path)
+        return ""
 
     async def prepare(self, call: str) -> str:
         """Makes the private spool folder of a call; a call that is begun anew gets a new one."""
@@ -218,13 +233,9 @@ def private(folder: str) -> None:
         os.chmod(folder, 0o700)
 
 
-def shell(env: dict[str, str]) -> str:
-    """The bash found first on the absolute parts of PATH, else /bin/sh."""
-    for folder in (*env.get("PATH", "").split(":"), "/bin", "/usr/bin"):
-        path = os.path.join(folder, "bash")
-        if folder.startswith("/") and os.access(path, os.X_OK):
-            return path
-    return "/bin/sh"
+def shell() -> str:
+    """The system's bash, else /bin/sh; never one that PATH or SHELL leads to."""
+    return next((path for path in _SHELLS if os.access(path, os.X_OK)), "/bin/sh")
 
 
 def remote_mounts() -> tuple[str, ...]:

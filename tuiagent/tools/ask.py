@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.message import Question
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Deferred, Kit, Note, Runtime
 from tuiagent.tools.arguments import check, schema
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Again, Kit, Note, Runtime
 from tuiagent.tools.arguments import check, schema
 

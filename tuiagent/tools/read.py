@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Again, Kit, Note, Runtime
 from tuiagent.tools.arguments import check, schema
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from fnmatch import translate
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Again, Kit, Note, Runtime, Stat
 from tuiagent.tools.arguments import check, schema
 

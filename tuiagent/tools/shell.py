@@ -1,20 +1,16 @@
 """Runs a command, which goes on when the engine that started it dies."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.kernel.policy import Claims
 from tuiagent.ports import Again, Execution, Exit, Kit, Note, OutcomeUnknown, Runtime
 from tuiagent.tools.arguments import check, schema
 
 SECONDS, LONGEST = 120, 3600
 SHOWN = 30_000
-WORD = r"(?:[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*|'[^'\r\n\0]*'|\"[^\"$`\\!\r\n\0]*\")"
-PLAIN = re.compile(rf" *{WORD}(?: +{WORD})* *")
-JOINED = re.compile(r"&&|\|\||;|\|")
 
 
 class Shell:
@@ -39,9 +35,10 @@ class Shell:
         command = args["command"]
         if not command.strip():
             raise ToolError("the command is empty")
-        return Claims(
-            self.name, self.effect, command, commands=plain(command), folder=runtime.folder
-        )
+        # the grammar is loaded once a command is judged, not when a session starts
+        from tuiagent.tools.commands import claimed  # noqa: PLC0415
+
+        return await claimed(self.name, command, runtime)
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """Where the execution is recorded."""
@@ -81,34 +78,6 @@ class Shell:
             text += f"\n[exit {ended.code}]"
         block = Command(args["command"], ended.code, round(ended.seconds, 3), ended.dropped)
         return Observation("error" if ended.code else "ok", text.strip("\n"), (block,))
-
-
-def plain(command: str) -> tuple[tuple[str, ...], ...]:
-    """The argument lists of a command of plain words joined by && || ; |, else nothing.
-
-    Conservative: whatever this does not know for certain is not plain.
-    """
-    lists: list[tuple[str, ...]] = []
-    place = 0
-    while True:
-        match = PLAIN.match(command, place)
-        if match is None:
-            return ()
-        words = [_unquote(word) for word in re.findall(WORD, match[0])]
-        if "=" in words[0]:
-            return ()
-        lists.append(tuple(words))
-        place = match.end()
-        if place == len(command):
-            return tuple(lists)
-        joined = JOINED.match(command, place)
-        if joined is None:
-            return ()
-        place = joined.end()
-
-
-def _unquote(word: str) -> str:
-    return word[1:-1] if word[0] in "'\"" else word
 
 
 def _timeout(args: dict[str, Any]) -> float:

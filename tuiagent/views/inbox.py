@@ -6,9 +6,10 @@ from msgspec import Struct
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.message import Question
-from tuiagent.kernel.policy import Claims, Verdict
+from tuiagent.kernel.policy import Verdict
 
 
 class Waiting(Struct, frozen=True):

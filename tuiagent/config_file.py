@@ -1,0 +1,144 @@
+"""What may stand in config.toml: every key with its meaning; its JSON Schema is made from this."""
+
+import os
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tuiagent.kernel.errors import ConfigError
+
+
+LARGEST = 1 << 20
+
+
+def _means(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class RuleTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A permission rule with examples, which are checked when the file is read."""
+
+    action: Annotated[str, _means("allow, ask or deny; a project's rules may only ask or deny")]
+    tool: Annotated[str, _means("the tool's name, such as shell or edit; * for all")]
+    pattern: Annotated[str, _means("a command or path; * stands for anything")] = ""
+    admits: Annotated[tuple[str, ...], _means("commands or paths that the rule must cover")] = ()
+    refuses: Annotated[tuple[str, ...], _means("commands or paths that it must not cover")] = ()
+
+
+class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A server of models."""
+
+    kind: Annotated[str, _means("openai, openai_compatible, anthropic or gemini")] = ""
+    api_base: Annotated[str, _means("the base URL")] = ""
+    default_model: Annotated[str, _means("its model when none is named")] = ""
+    models: Annotated[tuple[str, ...], _means("the only models that may be used")] = ()
+    env_var: Annotated[str, _means("the name of the environment variable that holds its key")] = ""
+    api_key: Annotated[str, _means("the key itself; better kept in the environment")] = ""
+    timeout_secs: Annotated[float, _means("longest silence while it answers")] = 120.0
+    max_tokens: Annotated[int, _means("longest answer")] = 0
+    context_window: Annotated[int, _means("tokens that fit into one request")] = 0
+    thinking: Annotated[str, _means("how much it thinks: off, adaptive, low, medium, high")] = ""
+
+
+class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Model Context Protocol server."""
+
+    command: Annotated[str, _means("the program that is started")] = ""
+    args: Annotated[tuple[str, ...], _means("its arguments")] = ()
+    env: Annotated[dict[str, str], _means("its environment")] = {}
+    url: Annotated[str, _means("its address, in place of a program")] = ""
+    headers: Annotated[dict[str, str], _means("sent with every request to it")] = {}
+
+
+class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the screen looks."""
+
+    theme: Annotated[str, _means("the name of a theme")] = ""
+    theme_color: Annotated[str, _means("an accent colour by name")] = ""
+
+
+class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered across sessions."""
+
+    embedding_provider: str = ""
+    embedding_model: str = ""
+    db_path: str = ""
+    top_k: int = 5
+
+
+class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """tuiagent's config.toml: the user's, or a project's in .tuiagent/."""
+
+    model: Annotated[str, _means("the model, as PROVIDER/MODEL")] = ""
+    mode: Annotated[str, _means("ask, accept-edits, plan, auto or locked")] = ""
+    allow: Annotated[tuple[str, ...], _means("rules such as shell(pytest *) that allow")] = ()
+    ask: Annotated[tuple[str, ...], _means("rules that ask a person")] = ()
+    deny: Annotated[tuple[str, ...], _means("rules that refuse")] = ()
+    rules: Annotated[tuple[RuleTable, ...], _means("rules with examples")] = ()
+    max_iterations: Annotated[int, _means("model replies in one run")] = 0
+    max_cost: Annotated[float, _means("US dollars that one run may cost")] = 0.0
+    max_time: Annotated[float, _means("seconds that one run may take")] = 0.0
+    retention_days: Annotated[int, _means("days that a deleted session can be brought back")] = 30
+    default_provider: Annotated[str, _means("the provider of the model when none is named")] = ""
+    default_skills: Annotated[tuple[str, ...], _means("skills of every session")] = ()
+    work_dir: Annotated[str, _means("the folder that sessions work in")] = ""
+    data_dir: Annotated[str, _means("the state root, where the journal is")] = ""
+    allow_shell: Annotated[bool, _means("false refuses every command")] = True
+    providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}
+    mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
+    tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
+    memory: Annotated[MemoryTable, _means("what is remembered")] = MemoryTable()
+
+
+PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
+"""The keys that count in a project's file: a repository may only tighten."""
+
+
+def read(path: str) -> ConfigFile:
+    """The file as it says, defaults where it is silent. Raises ConfigError naming what is wrong."""
+    import tomllib  # noqa: PLC0415 - only where there is a file
+
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > LARGEST:
+            raise ConfigError(f"it is not a regular file of at most {LARGEST} bytes")
+        with open(path, "rb") as file:
+            return convert(tomllib.load(file))
+    except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def convert(table: dict[str, Any]) -> ConfigFile:
+    """The table with its types checked. Raises ConfigError, for an unknown key with the nearest."""
+    try:
+        return msgspec.convert(table, ConfigFile)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        if "unknown field" not in text:
+            raise ConfigError(text.replace("$.", "").replace("`", "'")) from error
+        unknown = text.split("`")[1]
+        place = text.partition(" - at `$.")[2].rstrip("`")
+        raise ConfigError(_unknown(unknown, place)) from error
+
+
+def _unknown(name: str, place: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+    tables = {
+        "rules": RuleTable,
+        "providers": ProviderTable,
+        "mcp_servers": ServerTable,
+        "tui": ScreenTable,
+        "memory": MemoryTable,
+    }
+    table = tables.get(place.partition(".")[0].partition("[")[0], ConfigFile)
+    known = [field.name for field in msgspec.structs.fields(table)]
+    near = get_close_matches(name, known, 1)
+    where = f" in {place}" if place else ""
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    return f"there is no key {name!r}{where}; {hint}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the file."""
+    return msgspec.json.schema(ConfigFile)

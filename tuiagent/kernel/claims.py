@@ -1,0 +1,30 @@
+"""What a call would touch, as its tool found out without any effect."""
+
+from msgspec import Struct
+
+
+class Claims(Struct, frozen=True, omit_defaults=True):
+    """What a call would touch; recorded with its verdict, which can be replayed from it."""
+
+    tool: str
+    effect: str
+    """read, write, execute, network or ask."""
+    subject: str
+    """What rules are matched against and people are shown: a command, or the first path."""
+    reads: tuple[str, ...] = ()
+    """Absolute paths, links resolved."""
+    writes: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
+    """Absolute paths among the words of a command whose meaning is not known: only refusals
+    look at them."""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """The argument lists of a command of plain words joined by && || ; |, names of files
+    expanded; empty for every other command."""
+    inside: tuple[tuple[str, ...], ...] = ()
+    """Commands within other commands, as far as their words are known: only refusals look."""
+    why: str = ""
+    """Why a command is not made of plain words only."""
+    folder: str = ""
+    """The session's folder, links resolved."""
+    state: tuple[str, ...] = ()
+    """What was there when it was judged, such as the hash of the file to be changed."""

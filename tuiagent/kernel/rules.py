@@ -1,0 +1,189 @@
+"""Rules of the permission policy: how they are written, and which calls they cover."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.errors import ConfigError
+
+ACTIONS = ("allow", "ask", "deny")
+ANY = "*"
+"""The tool of a rule that is about all of them."""
+
+
+class Rule(Struct, frozen=True, omit_defaults=True):
+    """Whether calls of one tool, perhaps only with some subjects, may run."""
+
+    action: str
+    """allow, ask or deny."""
+    tool: str
+    pattern: str = ""
+    """Empty for every subject; `*` stands for anything, in paths `*` stops at a slash; `[*]` is a
+    star itself."""
+    source: str = "session"
+    """house, user, project, flag or session; a project's rules may only deny or ask."""
+    until: float = 0.0
+    """When it ends, in seconds since 1970; 0 for never."""
+    uses: int = 0
+    """How many calls it may let through; 0 for any number."""
+
+    def __str__(self) -> str:
+        return f"{self.tool}({self.pattern})" if self.pattern else self.tool
+
+    def holds(self, now: float, used: int) -> bool:
+        """Whether it still counts, after so many calls that it let through."""
+        return (not self.until or now < self.until) and (not self.uses or used < self.uses)
+
+
+def parse_rule(text: str, action: str = "allow", source: str = "flag") -> Rule:
+    """The rule written as `TOOL` or `TOOL(PATTERN)`; raises ConfigError."""
+    match = re.fullmatch(r"\s*([a-z_][a-z0-9_]*|\*)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    if match is None or action not in ACTIONS:
+        raise ConfigError(
+            f"the rule {text!r} cannot be read; write TOOL or TOOL(PATTERN), "
+            "for example 'shell(git status)' or 'edit(src/**)'"
+        )
+    return Rule(action, match[1], match[2] or "", source)
+
+
+def exactly(subject: str) -> str:
+    """The pattern that covers this subject and nothing else."""
+    return subject.replace("*", "[*]")
+
+
+def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
+    """The rules of one action that together cover the call; an exact one first.
+
+    Allowing a command needs a rule (or knowledge of a harmless program) for every part of it;
+    refusing needs one for any part, wherever it stands.
+    """
+    own = [
+        rule
+        for rule in rules
+        if rule.action == action
+        and rule.tool in (claims.tool, ANY)
+        and not (action == "allow" and rule.source == "project")
+    ]
+    if not own:
+        return []
+    own.sort(key=lambda rule: (not rule.pattern, wild(rule)))
+    exact = [r for r in own if r.pattern in ("", claims.subject, exactly(claims.subject))]
+    if exact:
+        return exact
+    if action == "allow":
+        return _allowing(claims, own)
+    return [rule for rule in own if _refuses(rule, claims)]
+
+
+def wild(rule: Rule) -> bool:
+    """Whether the rule covers more than one subject."""
+    return not rule.pattern or "*" in rule.pattern.replace("[*]", "")
+
+
+def nearest(claims: Claims, rules: Sequence[Rule]) -> str:
+    """The rule that comes closest, and where the call differs from it; "" for none."""
+    best, found = 0, ""
+    for rule in rules:
+        if rule.tool != claims.tool or not rule.pattern:
+            continue
+        wanted, given = re.split(r"([ /])", rule.pattern), re.split(r"([ /])", claims.subject)
+        same = next(
+            (n for n, pair in enumerate(zip(wanted, given, strict=False)) if pair[0] != pair[1]),
+            min(len(wanted), len(given)),
+        )
+        if same > best:
+            best = same
+            where = given[same] if same < len(given) else "the end"
+            found = f"{rule.action} {rule}, which differs at {where!r}"
+    return found
+
+
+def _allowing(claims: Claims, rules: list[Rule]) -> list[Rule]:
+    if claims.effect == "execute":
+        return _allowing_commands(claims, rules)
+    paths = (*claims.reads, *claims.writes)
+    covering = [_covering(path, claims.folder, rules) for path in paths]
+    hits = [rule for rule in covering if rule is not None]
+    return hits if paths and len(hits) == len(paths) else []
+
+
+def _allowing_commands(claims: Claims, rules: list[Rule]) -> list[Rule]:
+    from tuiagent.kernel import programs  # noqa: PLC0415 - known only once a command is judged
+
+    hits: list[Rule] = []
+    for argv in claims.commands:
+        lines = {" ".join(words) for words in (argv, programs.unwrapped(argv)) if words}
+        escape = programs.loophole(argv)
+        rule = next(
+            (
+                r
+                for r in rules
+                if any(glob(r.pattern, False).fullmatch(line) for line in lines)
+                and not (escape and wild(r))
+            ),
+            None,
+        )
+        if rule is not None:
+            hits.append(rule)
+        elif programs.reads(argv) is None or outside(claims):
+            return []
+    return hits
+
+
+def outside(claims: Claims) -> list[str]:
+    """The paths that lie outside the session's folder."""
+    top = claims.folder.rstrip("/") + "/"
+    paths = (*claims.reads, *claims.writes)
+    return [path for path in paths if path != claims.folder and not path.startswith(top)]
+
+
+def _refuses(rule: Rule, claims: Claims) -> bool:
+    paths = (*claims.reads, *claims.writes, *claims.mentions)
+    if any(_covering(path, claims.folder, [rule]) for path in paths):
+        return True
+    if claims.effect != "execute":
+        return False
+    from tuiagent.kernel import programs  # noqa: PLC0415
+
+    found = (
+        words for argv in (*claims.commands, *claims.inside) for words in programs.inside(argv)
+    )
+    pattern = glob(rule.pattern, False)
+    for words in found:
+        plain = (words[0].rpartition("/")[2], *words[1:])
+        if pattern.fullmatch(" ".join(words)) or pattern.fullmatch(" ".join(plain)):
+            return True
+    return False
+
+
+def _covering(path: str, folder: str, rules: list[Rule]) -> Rule | None:
+    for rule in rules:
+        pattern = rule.pattern
+        if not pattern.startswith("/"):
+            pattern = folder.rstrip("/") + "/" + pattern
+        if glob(pattern, True).fullmatch(path):
+            return rule
+    return None
+
+
+@lru_cache(maxsize=512)
+def glob(pattern: str, path: bool) -> re.Pattern[str]:
+    """The pattern as a regular expression; a trailing ` *` also matches no arguments at all."""
+    tail = ""
+    if not path and pattern.endswith(" *"):
+        pattern, tail = pattern[:-2], r"(?: .*)?"
+    if path and pattern.endswith("/**"):
+        pattern, tail = pattern[:-3], r"(?:/.*)?"
+    signs = {
+        "[*]": r"\*",
+        "**/": r"(?:.*/)?",
+        "**": r".*",
+        "*": r"[^/]*" if path else r".*",
+    }
+    parts = re.split(r"(\[\*\]|\*\*/?|\*)", pattern)
+    return re.compile(
+        "".join(signs.get(part) or re.escape(part) for part in parts) + tail, re.DOTALL
+    )
