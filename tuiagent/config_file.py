@@ -8,7 +8,6 @@ from msgspec import Meta, Struct
 
 from tuiagent.kernel.errors import ConfigError
 
-
 LARGEST = 1 << 20
 
 

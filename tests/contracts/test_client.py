@@ -13,7 +13,7 @@ from tuiagent.clients.web.socket import serving
 from tuiagent.engine.thread import EngineThread
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import Conflict, Refused
-from tuiagent.kernel.event import CaughtUp, Event, Lagged
+from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen
 from tuiagent.kernel.run import Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeMode, ModeChanged, SubmitPrompt
 from tuiagent.ports import Client, Window
@@ -88,9 +88,13 @@ async def test_watch_gives_history_one_mark_and_then_what_happens(
     client: Client, tmp_path: Path
 ) -> None:
     await opened(client, tmp_path)
-    watching = asyncio.create_task(until(client, RunFinished))
+    watching = client.watch(STREAM)
+    seen: list[Seen] = []
+    while not any(isinstance(item, CaughtUp) for item in seen):
+        seen.append(await anext(watching))
     await prompt(client)
-    seen = await watching
+    while not facts(seen[-1:], RunFinished):
+        seen.append(await anext(watching))
     events = [item for item in seen if isinstance(item, Event)]
     assert sum(isinstance(item, CaughtUp) for item in seen) == 1
     assert [event.version for event in events] == list(range(1, len(events) + 1))

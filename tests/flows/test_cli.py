@@ -12,7 +12,7 @@ import pytest
 from tests.life import LIMIT, Life, until
 from tuiagent import __version__
 
-SHELL = {"text": "I call it.", "calls": [{"tool": "shell", "args": {"command": "echo hello"}}]}
+SHELL = {"text": "I call it.", "calls": [{"tool": "shell", "args": {"command": "mkdir -pv hello"}}]}
 SAY = {"text": "It is \x1b]0;title\x07blue."}
 FOREVER = {"calls": [{"tool": "shell", "args": {"command": "touch began; sleep 600"}}]}
 PROMPT = ("-p", "go")
@@ -43,7 +43,7 @@ class Cli(Life):
 
 def test_standard_output_carries_the_answer_alone(tmp_path: Path) -> None:
     cli = Cli(tmp_path, SHELL, {"text": "The answer\nhas two lines."})
-    done = cli.run(*PROMPT, "--allow", "shell(echo *)")
+    done = cli.run(*PROMPT, "--allow", "shell(mkdir *)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "The answer\nhas two lines.\n", "")
 
 
@@ -110,7 +110,7 @@ def test_who_needs_a_person_says_so_and_a_person_can_answer_later(tmp_path: Path
     asked = cli.run(*PROMPT, "--mode", "ask")
     ident = cli.session()
     assert (asked.returncode, asked.stdout) == (5, "")
-    assert "waits for a person: shell echo hello" in asked.stderr
+    assert "waits for a person: shell mkdir -pv hello" in asked.stderr
     assert f"tuiagent attach {ident}" in asked.stderr
     still = cli.run("--resume", ident[:12])
     assert still.returncode == 5
@@ -213,7 +213,7 @@ def test_a_reader_that_has_gone_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_escape_sequences_never_reach_a_terminal(tmp_path: Path) -> None:
-    calls = [{"tool": "shell", "args": {"command": "printf '\\033[31mred\\033[0m'"}}]
+    calls = [{"tool": "shell", "args": {"command": "touch f; printf '\\033[31mred\\033[0m'"}}]
     cli = Cli(tmp_path, {"calls": calls}, {"text": SAY["text"], "expect": "red"})
     assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
     shown = [cli.run("attach", input="y\n")]

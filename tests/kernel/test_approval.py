@@ -4,7 +4,7 @@ import pytest
 
 from tests.kernel.world import STREAM, World
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import loop, session
+from tuiagent.kernel import grants, loop, session
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
@@ -128,8 +128,8 @@ def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
     answer(world, grant="shell(go *)")
     world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("go -a")))
     assert world.state.call("p1.1.2").phase == "allowed"
-    world.do(calls.RevokeRule(STREAM, "shell(go *)"), person=True)
-    assert not world.state.rules
+    world.do(grants.RevokeRule(STREAM, "shell(go *)"), person=True)
+    assert not world.state.rulebook.granted
 
 
 def test_a_mode_change_does_not_touch_a_running_call() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import loop, session
+from tuiagent.kernel import grants, loop, session
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
@@ -125,7 +125,7 @@ class World:
             lambda: session.ChangeModel(STREAM, choose(["scripted/x", "scripted/y"])),
             lambda: session.WithdrawPrompt(STREAM, f"p{self.random.randint(1, 9)}"),
             lambda: calls.ResolveOutcome(STREAM, call, choose(["verified", "redo", "rollback"])),
-            lambda: calls.RevokeRule(STREAM, "shell(go *)"),
+            lambda: grants.RevokeRule(STREAM, "shell(go *)"),
         ]
         self.tried(choose(options)(), person=True)
 

@@ -10,6 +10,7 @@ from tuiagent.kernel import policy
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.grants import RuleGranted
 from tuiagent.kernel.message import Call, Observation, Question
 from tuiagent.kernel.policy import Verdict
 from tuiagent.kernel.rules import Rule, parse_rule
@@ -36,18 +37,6 @@ class ApprovalAnswered(Fact, frozen=True):
     digest: str
     allow: bool
     reason: str = ""
-
-
-class RuleGranted(Fact, frozen=True):
-    """A rule holds in this session from now on."""
-
-    rule: Rule
-
-
-class RuleRevoked(Fact, frozen=True):
-    """A rule of this session holds no more."""
-
-    rule: Rule
 
 
 class CallAmended(Fact, frozen=True):
@@ -115,12 +104,6 @@ class AnswerApproval(Intent, frozen=True):
     uses: int = 0
     """How many calls it may let through; 0 for any number."""
     args: dict[str, Any] | None = None
-
-
-class RevokeRule(Intent, frozen=True):
-    """Take a granted rule back."""
-
-    rule: str
 
 
 class StartCall(Intent, frozen=True):

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
+from tuiagent.kernel import grants
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
+from tuiagent.kernel.grants import Rulebook
 from tuiagent.kernel.message import ToolSpec
 from tuiagent.kernel.policy import MODES
-from tuiagent.kernel.rules import Rule, parse_rule
+from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.run import TURNS, Run
 
 # ---------------------------------------------------------------- facts
@@ -128,11 +131,9 @@ class Session(Struct):
     opened: SessionOpened | None = None
     model: str = ""
     mode: str = ""
-    rules: tuple[Rule, ...] = ()
+    rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
     revision: int = 0
     """Of the policy: rises with every change of mode or rules."""
-    uses: dict[str, int] = {}
-    """How many calls each rule that is limited has let through."""
     epoch: int = 0
     epoch_model: str = ""
     run: Run | None = None
@@ -154,10 +155,6 @@ class Session(Struct):
         if self.run is None:
             raise Refused("no run is going on in this session")
         return self.run
-
-    def holding(self, now: float) -> tuple[Rule, ...]:
-        """The rules that count now: neither ended nor used up."""
-        return tuple(rule for rule in self.rules if rule.holds(now, self.uses.get(str(rule), 0)))
 
     def call(self, call: str) -> CallState:
         """The call of the newest reply with this id. Raises Refused."""
@@ -245,18 +242,11 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
     return [ModelChanged(intent.model)] if intent.model != state.model else []
 
 
-def _revoke(state: Session, intent: calls.RevokeRule, at: At) -> list[Fact]:
-    wanted = str(parse_rule(intent.rule))
-    found = [r for r in state.rules if str(r) == wanted and r.source == "session"]
-    if not found:
-        raise Refused(f"no rule {intent.rule} was granted in this session")
-    return [calls.RuleRevoked(rule) for rule in found]
-
-
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     found = state.call(intent.call)
     _not_stopping(state)
-    return calls.decide_judge(found, intent, state.holding(at.now), state.mode, state.revision)
+    rules = state.rulebook.holding(at.now)
+    return calls.decide_judge(found, intent, rules, state.mode, state.revision)
 
 
 def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
@@ -292,7 +282,8 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     runs.EndRun: lambda s, i, at: runs.decide_end(s.running()),
     calls.JudgeCall: _judge,
     calls.AnswerApproval: lambda s, i, at: calls.decide_answer(s.call(i.call), i, at, s.agent),
-    calls.RevokeRule: _revoke,
+    grants.ConfigureRules: lambda s, i, at: grants.decide_configure(s.rulebook, i, at, s.agent),
+    grants.RevokeRule: lambda s, i, at: grants.decide_revoke(s.rulebook, i),
     calls.StartCall: _start_call,
     calls.DeferCall: lambda s, i, at: calls.decide_defer(s.call(i.call), i),
     calls.FinishCall: lambda s, i, at: calls.decide_finish(s.call(i.call), i, at),
@@ -313,7 +304,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
-    state.model, state.mode, state.rules = fact.model, fact.mode, fact.rules
+    state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -353,13 +344,8 @@ def _fold_model(state: Session, fact: ModelChanged) -> None:
     state.model = fact.model
 
 
-def _fold_granted(state: Session, fact: calls.RuleGranted) -> None:
-    state.rules = (*state.rules, fact.rule)
-    state.revision += 1
-
-
-def _fold_revoked(state: Session, fact: calls.RuleRevoked) -> None:
-    state.rules = tuple(rule for rule in state.rules if rule != fact.rule)
+def _fold_rules(state: Session, fact: Fact) -> None:
+    grants.fold(state.rulebook, fact)
     state.revision += 1
 
 
@@ -373,19 +359,12 @@ def _fold_call(state: Session, fact: Any) -> None:
     if found:
         calls.fold(found, fact)
         if isinstance(fact, calls.CallStarted) and found.rule:
-            _count_use(state, found.rule)
+            # what else a rule had let through is judged anew once it is used up
+            state.revision += state.rulebook.use(found.rule)
     if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
         state.unresolved.add(fact.call)
     elif isinstance(fact, calls.OutcomeResolved):
         state.unresolved.discard(fact.call)
-
-
-def _count_use(state: Session, name: str) -> None:
-    """Counts for a limited rule; once it is used up, what it had let through is judged anew."""
-    limited = [rule for rule in state.rules if str(rule) == name and rule.uses]
-    if limited:
-        state.uses[name] = state.uses.get(name, 0) + 1
-        state.revision += any(not rule.holds(0.0, state.uses[name]) for rule in limited)
 
 
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
@@ -399,8 +378,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     runs.RunFinished: _fold_run_finished,
     **dict.fromkeys(runs.FOLDED, _fold_run),
     **dict.fromkeys(calls.FOLDED, _fold_call),
-    calls.RuleGranted: _fold_granted,
-    calls.RuleRevoked: _fold_revoked,
+    **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
 }
 

@@ -122,7 +122,7 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
     try:
         claims = await found.claims(work.args, drive.runtime)
         judge = calls.JudgeCall(drive.stream, ident, claims)
-        rules = drive.state.holding(drive.context.world.now())
+        rules = drive.state.rulebook.holding(drive.context.world.now())
         verdict = policy.judge(claims, rules, drive.state.mode)
         has_turn = first or claims.effect not in ("write", "execute")
         if verdict.decision != "allow" or not has_turn:

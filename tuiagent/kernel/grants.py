@@ -1,0 +1,96 @@
+"""The rules that hold in a session: configured ones, and those that a person granted in it."""
+
+from msgspec import Struct
+
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.rules import Rule, parse_rule
+
+# ---------------------------------------------------------------- facts
+
+
+class RulesConfigured(Fact, frozen=True):
+    """Other rules hold than when the session was opened; what was granted stays."""
+
+    rules: tuple[Rule, ...]
+
+
+class RuleGranted(Fact, frozen=True):
+    """A rule holds in this session from now on."""
+
+    rule: Rule
+
+
+class RuleRevoked(Fact, frozen=True):
+    """A rule of this session holds no more."""
+
+    rule: Rule
+
+
+# ---------------------------------------------------------------- intents
+
+
+class ConfigureRules(Intent, frozen=True):
+    """Let these rules hold in place of the ones that were configured before."""
+
+    rules: tuple[Rule, ...]
+
+
+class RevokeRule(Intent, frozen=True):
+    """Take a granted rule back."""
+
+    rule: str
+
+
+# ---------------------------------------------------------------- state
+
+
+class Rulebook(Struct):
+    """The rules of a session, and how often the limited ones were used."""
+
+    configured: tuple[Rule, ...] = ()
+    granted: tuple[Rule, ...] = ()
+    uses: dict[str, int] = {}
+
+    def holding(self, now: float) -> tuple[Rule, ...]:
+        """The rules that count now: neither ended nor used up."""
+        every = (*self.configured, *self.granted)
+        return tuple(rule for rule in every if rule.holds(now, self.uses.get(str(rule), 0)))
+
+    def use(self, name: str) -> bool:
+        """Counts a call that the rule let through; whether this used the rule up."""
+        limited = [rule for rule in self.granted if str(rule) == name and rule.uses]
+        if not limited:
+            return False
+        self.uses[name] = self.uses.get(name, 0) + 1
+        return any(not rule.holds(0.0, self.uses[name]) for rule in limited)
+
+
+def decide_configure(book: Rulebook, intent: ConfigureRules, at: At, agent: str) -> list[Fact]:
+    """The new rules, unless they are the old ones."""
+    if at.fence or at.actor == agent:
+        raise Refused("an agent does not change its own rules")
+    return [RulesConfigured(intent.rules)] if intent.rules != book.configured else []
+
+
+def decide_revoke(book: Rulebook, intent: RevokeRule) -> list[Fact]:
+    """Every grant that is written so ends."""
+    wanted = str(parse_rule(intent.rule))
+    found = [rule for rule in book.granted if str(rule) == wanted]
+    if not found:
+        raise Refused(f"no rule {intent.rule} was granted in this session")
+    return [RuleRevoked(rule) for rule in found]
+
+
+FOLDED: tuple[type[Fact], ...] = (RulesConfigured, RuleGranted, RuleRevoked)
+
+
+def fold(book: Rulebook, fact: Fact) -> None:
+    """Applies one of this module's facts."""
+    if isinstance(fact, RulesConfigured):
+        book.configured = fact.rules
+    elif isinstance(fact, RuleGranted):
+        book.granted = (*book.granted, fact.rule)
+        book.uses.pop(str(fact.rule), None)
+    elif isinstance(fact, RuleRevoked):
+        book.granted = tuple(rule for rule in book.granted if rule != fact.rule)
