@@ -1,14 +1,29 @@
 """The only module that names concrete classes: puts an engine together for one process."""
 
 import asyncio
+import functools
+import hashlib
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from tuiagent import clients, config, library, providers, runtimes, stores, tools, vaults
-from tuiagent.clients.cli import COMMANDS, ERROR, USAGE
+import msgspec
+
+from tuiagent import (
+    __version__,
+    clients,
+    config,
+    library,
+    providers,
+    runtimes,
+    stores,
+    tools,
+    vaults,
+)
+from tuiagent.clients.cli import COMMANDS, ERROR, OFFLINE, USAGE
 from tuiagent.config import OPENAI_URL, Flags, Settings
+from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine
@@ -21,7 +36,7 @@ from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, ProviderError, TuiagentError
 from tuiagent.kernel.message import ToolSpec
-from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.ports import Client, Provider, Runtime, Tool
 from tuiagent.registry import load
 
@@ -111,6 +126,18 @@ class House:
         """Ends the engine; what was written is durable."""
         self._thread.close()
 
+    async def _prove(self, means: LocalMeans) -> None:
+        """Checks the rules' examples, once for each change of them. Raises ConfigError."""
+        examples = self.settings.examples
+        if not examples:
+            return
+        mark = hashlib.sha256(msgspec.json.encode([__version__, examples])).hexdigest()
+        stamp = os.path.join(self.settings.root, "cache", f"rules-{mark[:32]}")
+        if not os.path.exists(stamp):
+            await examples_hold(means, self.opening("."), examples)
+            os.makedirs(os.path.dirname(stamp), 0o700, exist_ok=True)
+            open(stamp, "w").close()
+
     async def _build(self) -> Engine:
         root = self.settings.root
         owner = self._world.new_id()
@@ -120,6 +147,7 @@ class House:
         journal.writer = ThreadWriter(journal)
         hub = Hub()
         means = LocalMeans(self.settings, self._environ)
+        await self._prove(means)
 
         async def dial(other: str) -> Client:
             path = os.path.join(root, "owners", f"{other}.sock")
@@ -148,6 +176,22 @@ class House:
 
         engine.services += [listening, sealer.running]
         engine.last_of_all = sealer.seal
+
+        async def checked(key: str) -> object:
+            asked = msgspec.json.decode(key, type=dict[str, str])
+            folder, mode = asked.get("folder") or ".", asked.get("mode", "")
+            settings = config.load(self._environ, Flags(folder, mode=mode))
+            opened, rules = config.opening(settings, folder, self._environ), settings.rules
+            if asked.get("session"):
+                facts = (event.fact for event in journal.events(asked["session"]))
+                state = functools.reduce(fold, facts, Session())
+                assert state.opened is not None
+                mode = mode or state.mode
+                opened = msgspec.structs.replace(state.opened, mode=mode)
+                rules = state.rulebook.holding(self._world.now())
+            return await check(means, opened, rules, asked["tool"], asked["subject"])
+
+        engine.reports["check"] = checked
         engine.reports["verify"] = verified
         engine.reports["health"] = lambda key: health(engine, root)
         return engine
@@ -168,6 +212,8 @@ def command(argv: list[str]) -> int:
     """Runs one command to its end; the exit code."""
     args = load("tuiagent.clients.cli.arguments:parse")(argv)
     try:
+        if args.command in OFFLINE:
+            return load(OFFLINE[args.command])(args)
         unset = "locked" if args.command == "headless" else "ask"
         flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, unset)
         settings = config.load(os.environ, flags)

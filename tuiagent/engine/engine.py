@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.ports import Snapshot, Window
+from tuiagent.views.grants import GrantsView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
@@ -49,7 +51,7 @@ class Standing(Struct):
 
 
 Report = Callable[[str], Any]
-"""A view that is made anew each time it is read, from its key."""
+"""A view that is made anew each time it is read, from its key; it may be a coroutine."""
 Service = Callable[[], AbstractAsyncContextManager[object]]
 """Something that goes on beside the driving: the socket, the seal."""
 SERVICES_AFTER = 0.05
@@ -72,6 +74,7 @@ class Engine:
         self._started: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
         self._standing: dict[str, Standing] = {
+            "grants": Standing(GrantsView()),
             "inbox": Standing(InboxView()),
             "sessions": Standing(SessionsView()),
         }
@@ -159,7 +162,9 @@ class Engine:
         position = self.journal.store.position()
         report = self.reports.get(view)
         if report is not None:
-            return Snapshot(view, key, position, msgspec.to_builtins(report(key)), 1)
+            found = report(key)
+            data = await found if inspect.isawaitable(found) else found
+            return Snapshot(view, key, position, msgspec.to_builtins(data), 1)
         standing = self._standing.get(view)
         if standing is not None:
             self._catch_up(standing)

@@ -11,7 +11,13 @@ COMMANDS = {
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
+    "policy": "tuiagent.clients.cli.policy:run",
 }
+OFFLINE = {
+    "config": "tuiagent.clients.cli.settings:run",
+    "init": "tuiagent.clients.cli.settings:init",
+}
+"""Commands that need no engine, and work when the settings are what is wrong."""
 
 DONE, ERROR, USAGE, LIMIT, REFUSED, NEEDS_PERSON, CANCELLED = 0, 1, 2, 3, 4, 5, 130
 """Exit codes."""

@@ -30,7 +30,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
     if argv and argv[0] in SUBPARSERS:
-        args = SUBPARSERS[argv[0]]().parse_args(argv[1:])
+        args = SUBPARSERS[argv[0]]().parse_intermixed_args(argv[1:])
         args.command = argv[0]
         return _completed(args)
     return _completed(_main().parse_args(argv))
@@ -49,7 +49,7 @@ def _main() -> argparse.ArgumentParser:
         prog="tuiagent",
         description="A terminal coding assistant whose work outlives its window.",
         usage="tuiagent [--headless PROMPT | -p PROMPT] [options]\n"
-        "       tuiagent attach|sessions|verify|doctor [-h]",
+        "       tuiagent attach|sessions|verify|doctor|policy|config|init [-h]",
         epilog=EPILOG,
         formatter_class=Help,
     )
@@ -118,7 +118,38 @@ def _doctor() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog="tuiagent doctor", description="Look for what is wrong.")
 
 
+def _policy() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent policy", description="What may be done, and what was granted."
+    )
+    parser.add_argument("what", choices=("check", "list", "revoke"))
+    parser.add_argument("words", nargs="*", help="check: a command or path; revoke: a rule")
+    parser.add_argument("--tool", default="shell", help="the tool that is checked")
+    parser.add_argument("--session", default="", help="with the rules of this session")
+    parser.add_argument("--mode", default="", choices=MODES)
+    parser.add_argument("--cwd", default=".", metavar="DIR")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _config() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tuiagent config", description="The user's config.toml.")
+    parser.add_argument("what", choices=("get", "set", "path", "schema"))
+    parser.add_argument("key", nargs="?", default="", help="such as model or tui.theme")
+    parser.add_argument("value", nargs="?", help="as in TOML; a bare word is taken as text")
+    return parser
+
+
+def _init() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="tuiagent init", description="Write a config.toml that explains every key."
+    )
+
+
 SUBPARSERS = {
+    "policy": _policy,
+    "config": _config,
+    "init": _init,
     "attach": _attach,
     "sessions": _sessions,
     "verify": _verify,

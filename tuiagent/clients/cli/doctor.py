@@ -26,6 +26,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         value = os.environ.get(name)
         shown = "not set" if not value else masked(name, value)
         say(f"  {name} = {shown}   {meaning}\n")
+    for key in host.settings.ignored:
+        say(f"the project's config.toml sets {key}, which only your own may: it has no effect\n")
     waiting = (await client.read("inbox", "", ALL)).data
     for item in waiting:
         say(f"waits for you: {item['kind']} in {item['stream'].partition('/')[2]}\n")

@@ -12,6 +12,8 @@ from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
+from tuiagent.kernel.grants import ConfigureRules
+from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.run import TURNS, Halted, InterruptRun
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
 from tuiagent.ports import Client
@@ -44,10 +46,10 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         folder = os.path.realpath(args.cwd)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream, after = row["stream"], 0
-        await _change(client, stream, args)
+        await _change(client, stream, args, settings.rules)
     prompt = _ident(args.once, host)
     if text:
-        turns = args.max_turns or TURNS
+        turns = args.max_turns or settings.turns or TURNS
         await client.submit(SubmitPrompt(stream, prompt, text, turns=turns), args.once)
     if (args.once or not text) and not await host.adopt(stream):
         print("tuiagent: another process drives this session: following it", file=sys.stderr)
@@ -73,8 +75,11 @@ async def _open(client: Client, intent: OpenSession, once: str) -> int:
         return 0
 
 
-async def _change(client: Client, stream: str, args: argparse.Namespace) -> None:
-    """Lets the flags that were given hold for the session that is resumed."""
+async def _change(
+    client: Client, stream: str, args: argparse.Namespace, rules: tuple[Rule, ...]
+) -> None:
+    """Lets the flags and rules of now hold for the session that is resumed."""
+    await client.submit(ConfigureRules(stream, rules))
     if args.mode:
         await client.submit(ChangeMode(stream, args.mode))
     if args.model:

@@ -1,0 +1,165 @@
+"""config.toml: what it may say, in which layer, and what is said of a mistake."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tuiagent import config, config_file
+from tuiagent.clients.cli import settings as commands
+from tuiagent.clients.cli.arguments import parse
+from tuiagent.config import Flags, load, opening
+from tuiagent.kernel.errors import ConfigError
+
+OPENHEIM = """
+default_provider = "openai"
+max_iterations = 10
+default_skills = ["review"]
+work_dir = "/tmp"
+allow_shell = true
+
+[tui]
+theme_color = "gray"
+
+[providers.openai]
+env_var = "OPENAI_API_KEY"
+api_base = "https://api.openai.com/v1"
+default_model = "gpt-4"
+models = ["gpt-4", "gpt-4o"]
+timeout_secs = 120
+
+[providers.ollama]
+api_base = "http://localhost:11434/v1"
+default_model = "llama2"
+api_key = ""
+max_tokens = 4096
+
+[mcp_servers.files]
+command = "npx"
+args = ["-y", "server"]
+env = { A = "b" }
+
+[mcp_servers.far]
+url = "https://example.test/mcp"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path)}
+
+
+def user(home: dict[str, str], text: str) -> None:
+    path = Path(config.paths(home, ".")[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def project(folder: Path, text: str) -> Flags:
+    (folder / ".tuiagent").mkdir(parents=True)
+    (folder / ".tuiagent/config.toml").write_text(text)
+    return Flags(str(folder))
+
+
+def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
+    user(home, OPENHEIM)
+    found = load({**home, "OPENAI_API_KEY": "k"})
+    assert (found.model, found.turns) == ("openai/gpt-4", 10)
+    opened = opening(found, ".", {**home, "OPENAI_API_KEY": "k"})
+    assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
+    assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
+
+
+def test_a_key_in_the_file_is_never_recorded(home: dict[str, str]) -> None:
+    user(home, '[providers.x]\napi_base = "http://h/v1"\napi_key = "canary"\n')
+    opened = opening(load(home), ".", home)
+    assert opened.credentials == {"x": "config:x"}
+    assert b"canary" not in msgspec.json.encode(opened)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('modle = "x"', "did you mean 'mode'"),
+        ('[providers.openai]\napi_bas = "x"', "did you mean 'api_base'"),
+        ('[[rules]]\naction = "allow"\ntool = "x"\npatern = "y"', "did you mean 'pattern'"),
+        ("model = 3", "Expected 'str'"),
+        ('model = "x', "config.toml cannot be read"),
+        ('default_provider = "x"', r"no \[providers.x\]"),
+        ('allow = ["shell("]', "cannot be read"),
+        ('mode = "yolo"', "unknown mode"),
+    ],
+)
+def test_mistakes_are_named(home: dict[str, str], text: str, words: str) -> None:
+    user(home, text)
+    with pytest.raises(ConfigError, match=words):
+        load(home)
+
+
+def test_flags_beat_the_environment_beats_the_file(home: dict[str, str]) -> None:
+    user(home, 'model = "a/file"\nmode = "plan"')
+    assert (load(home).model, load(home).mode) == ("a/file", "plan")
+    environ = {**home, "TUIAGENT_MODEL": "a/env", "TUIAGENT_MODE": "ask"}
+    assert (load(environ).model, load(environ).mode) == ("a/env", "ask")
+    flags = Flags(model="a/flag", mode="locked")
+    assert (load(environ, flags).model, load(environ, flags).mode) == ("a/flag", "locked")
+
+
+def test_a_project_may_only_tighten(home: dict[str, str], tmp_path: Path) -> None:
+    text = (
+        'model = "evil/x"\nmode = "auto"\nallow = ["shell"]\ndeny = ["shell(rm *)"]\n'
+        '[[rules]]\naction = "allow"\ntool = "shell"\n[providers.openai]\napi_base = "http://evil"'
+    )
+    flags = project(tmp_path / "repo", text)
+    found = load(home, flags)
+    assert (found.model, found.mode, found.providers) == ("", "ask", {})
+    assert [str(rule) for rule in found.rules if rule.source == "project"] == ["shell(rm *)"]
+    assert all(rule.action != "allow" for rule in found.rules)
+    assert set(found.ignored) >= {"model", "mode", "allow", "providers", "rules that allow"}
+
+
+def test_a_projects_file_that_is_no_file_is_not_waited_for(
+    home: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "repo/.tuiagent").mkdir(parents=True)
+    os.mkfifo(tmp_path / "repo/.tuiagent/config.toml")
+    with pytest.raises(ConfigError, match="regular file"):
+        load(home, Flags(str(tmp_path / "repo")))
+
+
+def test_our_own_folders_are_refused_to_every_tool(home: dict[str, str]) -> None:
+    found = load(home)
+    house = [str(rule) for rule in found.rules if rule.source == "house"]
+    assert house == [f"*({found.root}/**)", f"*({found.home}/**)"]
+
+
+def test_set_keeps_comments_and_refuses_what_is_wrong(
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", home["HOME"])
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert commands.init(parse(["init"])) == 0
+    assert commands.init(parse(["init"])) == 1
+    path = Path(config.paths(home, ".")[0])
+    before = path.read_text()
+    assert tomllib.loads(before) == {}
+    with pytest.raises(ConfigError):
+        commands.run(parse(["config", "set", "modle", "x"]))
+    assert path.read_text() == before
+    for key, value in (("model", "a/b"), ("providers.local.api_base", "http://h/v1")):
+        commands.run(parse(["config", "set", key, value]))
+    assert path.read_text().startswith(before.splitlines()[0])
+    assert path.stat().st_mode & 0o077 == 0
+    capsys.readouterr()
+    commands.run(parse(["config", "get", "providers.local.api_base"]))
+    assert capsys.readouterr().out == "http://h/v1\n"
+    commands.run(parse(["config", "schema"]))
+    assert msgspec.json.decode(capsys.readouterr().out)["$defs"]["ConfigFile"]
+
+
+def test_every_key_of_the_schema_has_its_meaning() -> None:
+    for name in ("ConfigFile", "ProviderTable", "RuleTable", "ServerTable", "ScreenTable"):
+        for key, part in config_file.schema()["$defs"][name]["properties"].items():
+            assert part.get("description"), (name, key)

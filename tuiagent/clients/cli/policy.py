@@ -1,0 +1,89 @@
+"""What may be done: ask the policy about a call, list what was granted, take it back."""
+
+import argparse
+import time
+from typing import Any
+
+import msgspec
+
+from tuiagent.clients.clean import clean
+from tuiagent.clients.cli import DONE, NEEDS_PERSON, REFUSED, Host
+from tuiagent.clients.cli.find import ALL, named
+from tuiagent.clients.cli.printers import say
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.grants import RevokeRule
+from tuiagent.ports import Client
+
+CODES = {"allow": DONE, "ask": NEEDS_PERSON, "deny": REFUSED}
+
+
+async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
+    """`policy check -- COMMAND…`, `policy list`, `policy revoke RULE`."""
+    stream = (await named(client, args.session))["stream"] if args.session else ""
+    if args.what == "check":
+        return await _check(client, args, stream)
+    rows = (await client.read("grants", stream, ALL)).data
+    if args.what == "revoke":
+        return await _revoke(client, args, rows)
+    if args.output == "json":
+        say(msgspec.json.encode(rows).decode() + "\n")
+        return DONE
+    for row in rows:
+        _show(row)
+    if not rows:
+        say("nothing was granted, and no rule has let anything through yet\n")
+    return DONE
+
+
+async def _check(client: Client, args: argparse.Namespace, stream: str) -> int:
+    """Says what would become of a call; its exit code says it too."""
+    if not args.words:
+        raise ConfigError("say what to check: tuiagent policy check -- COMMAND…")
+    subject = args.words[0] if len(args.words) == 1 else " ".join(args.words)
+    asked = {"tool": args.tool, "subject": subject, "folder": args.cwd, "session": stream}
+    asked["mode"] = args.mode
+    verdict = (await client.read("check", msgspec.json.encode(asked).decode())).data
+    if args.output == "json":
+        say(msgspec.json.encode(verdict).decode() + "\n")
+        return CODES[verdict["decision"]]
+    say(clean(f"{verdict['decision']}: {verdict['reason']}\n"))
+    lines = (
+        ("gate", verdict["gate"]),
+        ("risk", verdict.get("risk")),
+        ("rule", verdict.get("rule")),
+        ("nearest rule", verdict.get("nearest")),
+        ("let through by", verdict.get("offer")),
+        ("but that not", verdict.get("neighbour")),
+    )
+    for name, text in lines:
+        if text:
+            say(clean(f"  {name + ':':<16}{text}\n"))
+    return CODES[verdict["decision"]]
+
+
+async def _revoke(client: Client, args: argparse.Namespace, rows: list[dict[str, Any]]) -> int:
+    rule = " ".join(args.words)
+    found = [
+        row
+        for row in rows
+        if row["rule"] == rule and row["source"] == "session" and not row["revoked"]
+    ]
+    if not found:
+        raise ConfigError(f"no grant {rule!r} holds; see `tuiagent policy list`")
+    for row in found:
+        await client.submit(RevokeRule(row["stream"], rule))
+        say(f"revoked in {row['stream'].partition('/')[2]}: {clean(rule)}\n")
+    return DONE
+
+
+def _show(row: dict[str, Any]) -> None:
+    state = "revoked" if row["revoked"] else f"from {row['source']}"
+    if row["until"]:
+        state += time.strftime(", until %Y-%m-%d %H:%M", time.localtime(row["until"]))
+    if row["uses"]:
+        state += f", {len(row['ran'])} of {row['uses']} uses"
+    ident = row["stream"].partition("/")[2]
+    say(clean(f"{row['action']} {row['rule']}  ({state}, session {ident})\n"))
+    for ran in row["ran"][-10:]:
+        when = time.strftime("%m-%d %H:%M:%S", time.localtime(ran["at"]))
+        say(clean(f"    {when}  {ran['subject'][:120]}\n"))

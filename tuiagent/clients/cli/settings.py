@@ -1,0 +1,122 @@
+"""The user's config.toml: read a setting, change it, make the file, say where it lies."""
+
+import argparse
+import os
+from typing import Any
+
+import msgspec
+
+from tuiagent import config, config_file
+from tuiagent.clients.cli import DONE, ERROR
+from tuiagent.clients.cli.printers import say
+from tuiagent.kernel.errors import ConfigError
+
+
+def run(args: argparse.Namespace) -> int:
+    """`config path`, `config schema`, `config get [KEY]`, `config set KEY VALUE`."""
+    path = config.paths(os.environ, args.cwd)[0]
+    if args.what == "path":
+        say(path + "\n")
+    elif args.what == "schema":
+        say(msgspec.json.format(msgspec.json.encode(config_file.schema())).decode() + "\n")
+    elif args.what == "get":
+        found = config_file.read(path) if os.path.exists(path) else config_file.ConfigFile()
+        value = _pick(msgspec.to_builtins(found), args.key)
+        say((value if isinstance(value, str) else msgspec.json.encode(value).decode()) + "\n")
+    else:
+        if not args.key or args.value is None:
+            raise ConfigError("say what to set: tuiagent config set KEY VALUE")
+        _set(path, args.key, args.value)
+        say(f"{args.key} is set in {path}\n")
+    return DONE
+
+
+def init(args: argparse.Namespace) -> int:
+    """Writes a config.toml in which every key is explained; never over one that is there."""
+    path = config.paths(os.environ, args.cwd)[0]
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        say(f"{path} is there already; it stays as it is\n")
+        return ERROR
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(template())
+    say(path + "\n")
+    return DONE
+
+
+def template() -> str:
+    """A file in which every key stands behind a #, with its meaning and its usual value."""
+    lines = ["# tuiagent's settings. Every key is optional; `tuiagent config schema` has them all."]
+    tables: list[str] = []
+    for name, part in config_file.schema()["$defs"]["ConfigFile"]["properties"].items():
+        usual = part.get("default")
+        if name in ("providers", "mcp_servers", "tui", "memory", "rules"):
+            tables.append(name)
+            continue
+        lines += ["", f"# {part.get('description', name)}", f"# {name} = {_toml(usual)}"]
+    lines += [
+        "",
+        "# [providers.local]          # a model of it is named local/NAME",
+        '# api_base = "http://127.0.0.1:8080/v1"',
+        "",
+        "# [[rules]]                  # with examples, which are checked when this file is read",
+        '# action = "allow"',
+        '# tool = "shell"',
+        '# pattern = "pytest *"',
+        '# admits = ["pytest -q tests"]',
+        '# refuses = ["pytest; rm x"]',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _pick(table: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key, everything for "". Raises ConfigError."""
+    found: Any = table
+    for name in key.split(".") if key else []:
+        if not isinstance(found, dict) or name not in found:
+            raise ConfigError(f"there is no key {key!r}; `tuiagent config schema` lists them")
+        found = found[name]
+    return found
+
+
+def _set(path: str, key: str, text: str) -> None:
+    """Changes one key; comments and order stay. Raises ConfigError, and then nothing changed."""
+    import tomlkit  # noqa: PLC0415 - only here is a file changed
+    import tomlkit.exceptions  # noqa: PLC0415
+
+    try:
+        document = tomlkit.parse(_body(path))
+    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        value = tomlkit.parse(f"x = {text}")["x"]
+    except tomlkit.exceptions.TOMLKitError:
+        value = text
+    table: Any = document
+    names = key.split(".")
+    for name in names[:-1]:
+        table = table.setdefault(name, tomlkit.table())
+    table[names[-1]] = value
+    config_file.convert(document.unwrap())
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    scratch = f"{path}.new"
+    with open(scratch, "w", encoding="utf-8", opener=_private) as out:
+        out.write(tomlkit.dumps(document))
+    os.replace(scratch, path)
+
+
+def _body(path: str) -> str:
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

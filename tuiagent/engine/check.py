@@ -1,0 +1,48 @@
+"""Asks the policy about a call that nobody made: for people who write rules."""
+
+from collections.abc import Sequence
+
+from tuiagent.config import Example
+from tuiagent.engine.drive import Means
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.policy import Verdict, judge
+from tuiagent.kernel.rules import Rule, fired
+from tuiagent.kernel.session import SessionOpened
+
+
+async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str) -> Claims:
+    """What a call of this tool on this command or path would touch. Raises ConfigError."""
+    found = means.tool(tool)
+    if found is None:
+        names = ", ".join(spec.name for spec in means.tools())
+        raise ConfigError(f"there is no tool {tool!r}; there are: {names}")
+    runtime = means.runtime(opened)
+    if found.effect == "execute":
+        return await found.claims({"command": subject}, runtime)
+    path = runtime.resolve(subject)
+    reads, writes = ((), (path,)) if found.effect == "write" else ((path,), ())
+    return Claims(tool, found.effect, path, reads, writes, folder=runtime.folder)
+
+
+async def check(
+    means: Means, opened: SessionOpened, rules: Sequence[Rule], tool: str, subject: str
+) -> Verdict:
+    """What the policy would say of the call. Raises ConfigError."""
+    return judge(await claims_of(means, opened, tool, subject), rules, opened.mode)
+
+
+async def examples_hold(means: Means, opened: SessionOpened, examples: Sequence[Example]) -> None:
+    """Raises ConfigError for the first rule that does not do what its examples say."""
+    for example in examples:
+        rule = example.rule
+        tool = "shell" if rule.tool == "*" else rule.tool
+        claims = await claims_of(means, opened, tool, example.subject)
+        covered = bool(fired(claims, [rule], rule.action))
+        if covered != example.covered:
+            verb = "covers" if covered else "does not cover"
+            more = f" ({claims.why})" if claims.why else ""
+            raise ConfigError(
+                f"{example.file}: the rule {rule.action} {rule} {verb} its example "
+                f"{example.subject!r}{more}"
+            )
