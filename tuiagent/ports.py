@@ -209,6 +209,8 @@ class Stat(Struct, frozen=True):
     kind: str
     """file, folder, missing or other (device, socket, pipe)."""
     size: int = 0
+    mode: int = 0
+    """Its permission bits."""
 
 
 class Execution(Struct, frozen=True):
@@ -251,12 +253,16 @@ class Runtime(Protocol):
         """At most `limit` bytes of a regular file. Raises ToolError."""
         ...
 
-    async def write(self, path: str, data: bytes, expect: str | None = None) -> None:
+    async def write(self, path: str, data: bytes, expect: str | None = None, mode: int = 0) -> None:
         """Replaces a file atomically and durably, its mode kept, missing folders made.
 
         `expect` is the SHA-256 (hexadecimal) of what must be there now, "" for no file; raises
-        ToolError when something else is.
+        ToolError when something else is. `mode` is for a file that is new; 0 for the usual one.
         """
+        ...
+
+    async def remove(self, path: str, expect: str) -> None:
+        """Removes a regular file that still holds what has this SHA-256. Raises ToolError."""
         ...
 
     async def list(self, path: str) -> list[Stat]:

@@ -1,7 +1,7 @@
 """One contract for every tool in the table; and what each does."""
 
-import asyncio
 import hashlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,32 @@ from hypothesis import strategies as st
 from tuiagent import tools
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Diff, Observation
+from tuiagent.kernel.policy import judge
 from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
 from tuiagent.registry import load
 from tuiagent.runtimes.local import LocalRuntime
-from tuiagent.tools.edit import Edit
+from tuiagent.tools.edit import replaced
+from tuiagent.tools.patch import applied, parse
 
 NAMES = sorted(tools.TABLE)
 GOOD: dict[str, dict[str, Any]] = {
     "read": {"path": "a.txt"},
     "write": {"path": "new/b.txt", "content": "b\n"},
     "edit": {"path": "a.txt", "old": "two", "new": "2"},
+    "patch": {
+        "patch": "*** Begin Patch\n*** Update File: a.txt\n@@\n one\n-two\n+2\n*** End Patch"
+    },
+    "delete": {"path": "a.txt"},
+    "move": {"path": "a.txt", "to": "new/a.txt"},
     "list": {},
+    "glob": {"pattern": "*.txt"},
     "search": {"pattern": "t.o"},
     "shell": {"command": "echo ran >> log; cat log"},
+    "git_status": {},
+    "git_diff": {},
+    "git_log": {},
+    "git_commit": {"message": "new\n\nmore", "paths": ["a.txt"]},
+    "todo": {"items": [{"text": "one", "state": "open"}]},
     "ask": {"question": "which?", "choices": ["a", "b"]},
 }
 
@@ -46,11 +59,24 @@ class Blobs:
         return self.kept.get(key)
 
 
+def git(folder: Path, *words: str) -> str:
+    """What git says, as a person would run it here."""
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
+def work(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "a.txt").write_text("one\ntwo\nthree\n")
+    if "git" in request.node.name:
+        git(folder, "init", "-q", "-b", "main")
+        git(folder, "config", "user.name", "p")
+        git(folder, "config", "user.email", "p@q")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "-m", "first")
+        (folder / "a.txt").write_text("one\ntwo\nthree\n4\n")
     return folder
 
 
@@ -121,13 +147,16 @@ async def test_settled_after_it_ran_nothing_happens_twice(name: str, kit: Kit, w
     assert not isinstance(settled, OutcomeUnknown)
 
 
-@pytest.mark.parametrize("name", ["write", "edit"])
+CHANGING = ["write", "edit", "patch", "delete", "move"]
+
+
+@pytest.mark.parametrize("name", CHANGING)
 async def test_what_somebody_else_changed_is_not_overwritten(
     name: str, kit: Kit, work: Path
 ) -> None:
     args = GOOD[name]
     note = await tool(name).note(args, kit)
-    target = work / args["path"]
+    target = work / args.get("path", "a.txt")
     target.parent.mkdir(exist_ok=True)
     target.write_text("somebody else's")
     with pytest.raises(ToolError):
@@ -139,8 +168,8 @@ async def test_what_somebody_else_changed_is_not_overwritten(
 
 
 async def test_the_state_that_was_judged_is_part_of_the_claims(kit: Kit, work: Path) -> None:
-    for name in ("write", "edit"):
-        args = {**GOOD[name], "path": "a.txt"}
+    for name in CHANGING:
+        args = GOOD[name] if name == "patch" else {**GOOD[name], "path": "a.txt"}
         first = await tool(name).claims(args, kit.runtime)
         (work / "a.txt").write_text(f"two {name}")
         assert (await tool(name).claims(args, kit.runtime)).state != first.state
@@ -204,7 +233,7 @@ def test_an_edit_touches_no_other_byte(
     place = data.draw(st.integers(0, len(words)))
     text = [*words[:place], "<<old>>", *words[place:]]
     body = (b"\xef\xbb\xbf" if bom and not latin else b"") + end.join(text).encode(encoding)
-    after = asyncio.run(Edit().content({"path": "f", "old": "<<old>>", "new": "NEW"}, body))
+    after = replaced({"path": "f", "old": "<<old>>", "new": "NEW"}, body)
     before, _, rest = body.partition(b"<<old>>")
     assert after == before + b"NEW" + rest
 
@@ -212,7 +241,7 @@ def test_an_edit_touches_no_other_byte(
 def test_an_edit_of_several_lines_takes_the_files_own_line_ends() -> None:
     body = b"one\r\ntwo\r\nthree\r\n"
     args = {"path": "f", "old": "one\ntwo", "new": "1\n2"}
-    assert asyncio.run(Edit().content(args, body)) == b"1\r\n2\r\nthree\r\n"
+    assert replaced(args, body) == b"1\r\n2\r\nthree\r\n"
 
 
 async def test_list_and_search(kit: Kit, work: Path) -> None:
@@ -263,3 +292,235 @@ async def test_shell_whose_wrapper_was_killed_is_unknown(kit: Kit, work: Path) -
     assert isinstance(settled, OutcomeUnknown)
     assert "look at what it did" in settled.why
     assert "log" not in tree(work)
+
+
+# ---------------------------------------------------------------- several files at once
+
+
+def patch(*parts: str) -> str:
+    return "\n".join(("*** Begin Patch", *parts, "*** End Patch"))
+
+
+async def test_a_patch_changes_several_files(kit: Kit, work: Path) -> None:
+    (work / "b.py").write_bytes(b"def f():\r\n    return 1\r\n\r\ndef g():\r\n    return 1\r\n")
+    (work / "old.sh").write_text("x\n")
+    (work / "old.sh").chmod(0o755)
+    (work / "gone").write_text("")
+    text = patch(
+        "*** Update File: b.py",
+        "@@ def g():",
+        "-    return 1",
+        "+    return 2",
+        "*** Update File: old.sh",
+        "*** Move to: n/new.sh",
+        "@@",
+        "-x",
+        "+y",
+        "*** Delete File: gone",
+        "*** Add File: made.txt",
+        "+one",
+        "+two",
+    )
+    found = await do("patch", kit, patch=text)
+    assert found.status == "ok"
+    now = {path: body for path, body in tree(work).items() if path != "a.txt"}
+    assert now == {
+        "b.py": b"def f():\r\n    return 1\r\n\r\ndef g():\r\n    return 2\r\n",
+        "n/new.sh": b"y\n",
+        "made.txt": b"one\ntwo\n",
+    }
+    assert (work / "n/new.sh").stat().st_mode & 0o777 == 0o755
+    assert len(found.blocks) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (patch("*** Update File: a.txt", "@@", "-one", "+1", "@@", "-nowhere", "+x"), "hunk 2"),
+        (patch("*** Update File: a.txt", "@@ class X:", "-one", "+1"), "does not occur"),
+        (patch("*** Update File: missing", "@@", "-one", "+1"), "no file missing"),
+        (patch("*** Add File: a.txt", "+one"), "already"),
+        (patch("*** Delete File: missing"), "no file missing"),
+        (patch("*** Update File: a.txt", "@@", "?one"), "begins with none of"),
+        (patch("*** Update File: a.txt", "*** Move to: twice.txt"), "already"),
+        (patch("*** Update File: twice.txt", "@@", "-x", "+y"), "fits in 2 places"),
+        (patch("*** Update File: a.txt"), "changes nothing"),
+        ("", "names no file"),
+    ],
+)
+async def test_a_patch_that_does_not_fit_changes_nothing(
+    text: str, said: str, kit: Kit, work: Path
+) -> None:
+    (work / "twice.txt").write_text("x\nx\n")
+    (work / "other").write_text("x\n")
+    before = tree(work)
+    with pytest.raises(ToolError, match=said):
+        await do("patch", kit, patch=text)
+    assert tree(work) == before
+
+
+async def test_a_unified_diff_is_a_patch_too(kit: Kit, work: Path) -> None:
+    (work / "n.txt").write_text("".join(f"{n % 3}\n" for n in range(30)))
+    diff = (
+        "diff --git a/n.txt b/n.txt\n--- a/n.txt\n+++ b/n.txt\n@@ -16,3 +16,3 @@ def f\n"
+        " 0\n-1\n+x\n 2\n"
+        "--- /dev/null\n+++ b/made\n@@ -0,0 +1 @@\n+new\n"
+        "--- a/a.txt\n+++ /dev/null\n@@ -1,3 +0,0 @@\n-one\n-two\n-three\n"
+    )
+    await do("patch", kit, patch=diff)
+    assert (work / "n.txt").read_text().split("\n")[16] == "x"
+    assert set(tree(work)) == {"n.txt", "made"}
+
+
+@given(st.lists(st.text("ab", max_size=3), min_size=1, max_size=12), st.data())
+def test_what_a_patch_does_not_name_stays(words: list[str], data: st.DataObject) -> None:
+    end = data.draw(st.sampled_from(["\n", "\r\n"]))
+    place = data.draw(st.integers(0, len(words)))
+    text = [*words[:place], "<<old>>", *words[place:]]
+    body = end.join(text).encode() + data.draw(st.sampled_from([b"", end.encode()]))
+    (part,) = parse(patch("*** Update File: f", "@@", "-<<old>>", "+new"))
+    assert applied(part, body) == body.replace(b"<<old>>", b"new")
+
+
+class Halfway(LocalRuntime):
+    """Changes one file, and then no more."""
+
+    left = 1
+
+    async def write(self, *args: Any, **kwargs: Any) -> None:
+        """See LocalRuntime."""
+        self._count()
+        await super().write(*args, **kwargs)
+
+    async def remove(self, *args: Any, **kwargs: Any) -> None:
+        """See LocalRuntime."""
+        self._count()
+        await super().remove(*args, **kwargs)
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt  # as if the process had died here
+
+
+async def test_a_move_that_died_halfway_is_brought_to_its_end(kit: Kit, work: Path) -> None:
+    dying = Halfway(str(work), {}, str(work.parent / "spools"))
+    note = await tool("move").note(GOOD["move"], kit)
+    half = Kit(kit.call, dying, kit.blobs, kit.progress)
+    with pytest.raises(KeyboardInterrupt):
+        await tool("move").run(GOOD["move"], half, note)
+    assert set(tree(work)) == {"a.txt", "new/a.txt"}
+    settled = await tool("move").settle(GOOD["move"], kit, note)
+    assert isinstance(settled, Observation)
+    assert settled.status == "ok"
+    assert set(tree(work)) == {"new/a.txt"}
+
+
+async def test_a_change_that_cannot_be_finished_is_taken_back(kit: Kit, work: Path) -> None:
+    (work / "b.txt").write_text("b\n")
+    text = patch(
+        "*** Update File: a.txt", "@@", "-one", "+1", "*** Update File: b.txt", "@@", "-b", "+c"
+    )
+    note = await tool("patch").note({"patch": text}, kit)
+    (work / "b.txt").write_text("somebody else's\n")
+    before = tree(work)
+    with pytest.raises(ToolError, match="not what it was"):
+        await tool("patch").run({"patch": text}, kit, note)
+    assert tree(work) == before
+
+
+async def test_glob(kit: Kit, work: Path) -> None:
+    for name in ("src/a/test_x.py", "src/test_y.py", "src/z.py", ".git/x.py"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text("")
+    assert (
+        await do("glob", kit, pattern="*.py")
+    ).text == "src/a/test_x.py\nsrc/test_y.py\nsrc/z.py"
+    assert (
+        await do("glob", kit, pattern="src/**/test_*.py")
+    ).text == "src/a/test_x.py\nsrc/test_y.py"
+    assert (await do("glob", kit, pattern="*.rs")).text == "no file fits"
+
+
+# ---------------------------------------------------------------- git
+
+
+async def test_git(kit: Kit, work: Path) -> None:
+    assert (await do("git_status", kit)).text == "## main\n M a.txt"
+    assert "+4" in (await do("git_diff", kit)).text
+    assert (await do("git_diff", kit, staged=True)).text == "(nothing)"
+    (work / "new.py").write_text("x\n")
+    done = await do("git_commit", kit, message="$(touch C) `touch C`", paths=["a.txt", "new.py"])
+    assert done.text.startswith("committed ")
+    assert "2 files changed" in done.text
+    assert git(work, "log", "-1", "--format=%s") == "$(touch C) `touch C`\n"
+    assert "p: $(touch C)" in (await do("git_log", kit, limit=1)).text
+    assert "+4" in (await do("git_diff", kit, ref="HEAD~1")).text
+    assert (await do("git_commit", kit, message="again", paths=["a.txt"])).status == "error"
+    for wrong in ("--output=C", "-O", "x y", "$(x)"):
+        with pytest.raises(ToolError, match="does not name a commit"):
+            await do("git_diff", kit, ref=wrong)
+
+
+async def test_git_runs_nothing_that_the_repository_configures(kit: Kit, work: Path) -> None:
+    canary = work.parent / "canary"
+    evil = work.parent / "evil.sh"
+    evil.write_text(f"#!/bin/sh\ntouch {canary}\ncat\n")
+    evil.chmod(0o755)
+    hooks = work / ".git/hooks"
+    for name in (
+        "pre-commit",
+        "post-commit",
+        "commit-msg",
+        "prepare-commit-msg",
+        "post-index-change",
+    ):
+        hooks.mkdir(exist_ok=True)
+        (hooks / name).write_text(evil.read_text())
+        (hooks / name).chmod(0o755)
+    for key in (
+        "core.fsmonitor core.hooksPath core.pager core.editor core.sshCommand diff.external "
+        "diff.x.command diff.x.textconv filter.x.clean filter.x.smudge filter.x.process "
+        "pager.log pager.diff pager.status gpg.program alias.status credential.helper "
+        "merge.x.driver interactive.diffFilter sequence.editor"
+    ).split():
+        git(work, "config", key, str(evil))
+    git(work, "config", "filter.x.required", "true")
+    git(work, "config", "commit.gpgSign", "true")
+    git(work, "config", "log.showSignature", "true")
+    (work / ".gitattributes").write_text("* filter=x diff=x merge=x\n")
+    (work / "b.txt").write_text("b\n")
+    for name in ("git_status", "git_diff", "git_log"):
+        assert (await do(name, kit)).status == "ok"
+    done = await do("git_commit", kit, message="m", paths=["."])
+    assert done.status == "ok", done.text
+    assert (await do("git_diff", kit, ref="HEAD~1")).status == "ok"
+    assert not canary.exists()
+
+
+async def test_a_git_of_the_repository_itself_is_not_run(kit: Kit, work: Path) -> None:
+    (work / "git").write_text("#!/bin/sh\ntouch canary\n")
+    (work / "git").chmod(0o755)
+    spools = str(work.parent / "spools")
+    runtime = LocalRuntime(str(work), {"PATH": f"{work}:/usr/bin:/bin"}, spools)
+    with pytest.raises(ToolError, match="is not run"):
+        await do("git_status", Kit(kit.call, runtime, kit.blobs, kit.progress))
+    assert not (work / "canary").exists()
+
+
+async def test_keys_that_would_be_committed_are_named_in_the_claims(kit: Kit, work: Path) -> None:
+    (work / "deep/er").mkdir(parents=True)
+    (work / "deep/er/.env").write_text("KEY=1\n")
+    claims = await tool("git_commit").claims({"message": "m", "paths": ["."]}, kit.runtime)
+    assert str(work / "deep/er/.env") in claims.mentions
+    assert judge(claims, (), "auto").decision == "deny"
+    assert judge(claims, (), "ask").gate == "secrets"
+
+
+async def test_todo(kit: Kit) -> None:
+    items = [{"text": "read\nall", "state": "done"}, {"text": "write", "state": "open"}]
+    found = await do("todo", kit, items=items)
+    assert found.text == "[x] read all\n[ ] write"
+    for wrong in ([{"text": "x"}], [{"text": "x", "state": "later"}], ["x"]):
+        with pytest.raises(ToolError, match="item 1 needs"):
+            await do("todo", kit, items=wrong)

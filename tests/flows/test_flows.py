@@ -59,7 +59,7 @@ async def test_an_edit_after_approval(tmp_path: Path) -> None:
         ]
         assert (tmp_path / "work/f.txt").read_text() == "two\n"
         started = facts(seen, calls.CallStarted)[0]
-        before = made.journal.store.blob(started.note["before"])
+        before = made.journal.store.blob(started.note["files"][0]["before"])
         assert before == b"one\n", "the before-image is kept"
         assert (await client.read("inbox")).data == []
         again = calls.AnswerApproval(STREAM, "p1.1.1", asked.digest, True)

@@ -91,7 +91,20 @@ class Question(Struct, frozen=True, tag="question", omit_defaults=True):
     choices: tuple[str, ...] = ()
 
 
-Display = Text | Diff | Command | Question
+class Todo(Struct, frozen=True):
+    """One thing to be done; its state is open, doing, done or dropped."""
+
+    text: str
+    state: str
+
+
+class Todos(Struct, frozen=True, tag="todos"):
+    """The whole list of what is to be done."""
+
+    items: tuple[Todo, ...]
+
+
+Display = Text | Diff | Command | Question | Todos
 
 
 class Observation(Struct, frozen=True, omit_defaults=True):

@@ -61,7 +61,7 @@ def read(path: str, limit: int) -> bytes:
             return body
 
 
-def write(path: str, data: bytes, expect: str | None) -> None:
+def write(path: str, data: bytes, expect: str | None, mode: int = 0) -> None:
     """Replaces a file atomically and durably, or leaves everything as it was."""
     name = os.path.basename(path)
     with _explained("write", path):
@@ -73,7 +73,7 @@ def write(path: str, data: bytes, expect: str | None) -> None:
                 _regular(path, found)
             scratch = f".{name[:200]}.tuiagent-{os.urandom(6).hex()}"
             try:
-                _fill(scratch, folder, data, found)
+                _fill(scratch, folder, data, found, mode)
                 if expect is not None and _hash(name, folder) != expect:
                     raise ToolError(
                         f"Cannot write {path}: it is not what it was when it was last read; "
@@ -85,6 +85,21 @@ def write(path: str, data: bytes, expect: str | None) -> None:
                     os.unlink(scratch, dir_fd=folder)
                 raise
             _sync(folder)
+
+
+def remove(path: str, expect: str) -> None:
+    """Removes a regular file, durably, if it holds what has this SHA-256."""
+    name = os.path.basename(path)
+    with _explained("delete", path), _folder(os.path.dirname(path), make=False) as folder:
+        found = _look(name, folder)
+        if found is None or _hash(name, folder) != expect:
+            raise ToolError(
+                f"Cannot delete {path}: it is not what it was when it was last read; "
+                "nothing was changed. Read it again."
+            )
+        _regular(path, found)
+        os.unlink(name, dir_fd=folder)
+        _sync(folder)
 
 
 def list_of(path: str) -> list[Stat]:
@@ -114,7 +129,7 @@ def dangling(path: str) -> str | None:
     return None
 
 
-def _fill(scratch: str, folder: int, data: bytes, like: os.stat_result | None) -> None:
+def _fill(scratch: str, folder: int, data: bytes, like: os.stat_result | None, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(scratch, flags, 0o666, dir_fd=folder), "wb") as file:
         if like is not None:
@@ -123,6 +138,8 @@ def _fill(scratch: str, folder: int, data: bytes, like: os.stat_result | None) -
                 with contextlib.suppress(PermissionError):  # only root may give files away
                     os.fchown(file.fileno(), like.st_uid, like.st_gid)
             os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
+        elif mode:
+            os.fchmod(file.fileno(), mode & 0o777)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -187,7 +204,7 @@ def _drain(file: int, limit: int) -> bytes:
 
 def _stat(path: str, found: os.stat_result) -> Stat:
     if stat.S_ISREG(found.st_mode):
-        return Stat(path=path, kind="file", size=found.st_size)
+        return Stat(path, "file", found.st_size, stat.S_IMODE(found.st_mode))
     return Stat(path=path, kind="folder" if stat.S_ISDIR(found.st_mode) else "other")
 
 

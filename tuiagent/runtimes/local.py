@@ -63,7 +63,7 @@ class LocalRuntime:
         work = partial(files.read, found, limit)
         return await self._do(found, work, quick=(await self.stat(found)).size <= SMALL)
 
-    async def write(self, path: str, data: bytes, expect: str | None = None) -> None:
+    async def write(self, path: str, data: bytes, expect: str | None = None, mode: int = 0) -> None:
         """Replaces a file atomically and durably; links are kept, those to nowhere refused."""
         lost = files.dangling(self._absolute(path))
         if lost is not None:
@@ -71,7 +71,11 @@ class LocalRuntime:
                 f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, "
                 "which does not exist. Write to that path itself, or remove the link."
             )
-        await asyncio.to_thread(files.write, self.resolve(path), data, expect)
+        await asyncio.to_thread(files.write, self.resolve(path), data, expect, mode)
+
+    async def remove(self, path: str, expect: str) -> None:
+        """Removes a regular file that still holds what has this SHA-256. Raises ToolError."""
+        await asyncio.to_thread(files.remove, self.resolve(path), expect)
 
     async def list(self, path: str) -> list[Stat]:
         """What a folder holds, sorted by name, links not followed (their kind is other)."""

@@ -4,14 +4,15 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
+from tuiagent.ports import Runtime
 from tuiagent.tools.arguments import schema
-from tuiagent.tools.write import Replacing
+from tuiagent.tools.changing import Change, Changing, current
 
 NEAR = 4000
 """Lines that are looked through for something like what was not found."""
 
 
-class Edit(Replacing):
+class Edit(Changing):
     """Replaces text that occurs exactly once, or everywhere; all other bytes stay as they are."""
 
     name = "edit"
@@ -27,29 +28,34 @@ class Edit(Replacing):
         all={"type": "boolean"},
     )
 
-    async def content(self, args: dict[str, Any], before: bytes | None) -> bytes:
-        """The file with the replacement made; works on bytes, so nothing else changes."""
+    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+        """The file with the replacement made."""
+        path = runtime.resolve(args["path"])
+        before = await current(runtime, path)
         if before is None:
             raise ToolError(f"there is no file {args['path']}; write creates one")
-        if not args["old"]:
-            raise ToolError("`old` is empty; write replaces a whole file")
-        old, new = _bytes(args["old"], before), _bytes(args["new"], before)
-        if old == new:
-            raise ToolError("`old` and `new` are the same")
-        count = before.count(old)
-        if not count:
-            raise ToolError(
-                f"`old` does not occur in {args['path']}{_nearest(before, args['old'])}"
-            )
-        if count > 1 and not args.get("all"):
-            raise ToolError(
-                f"`old` occurs {count} times in {args['path']}: give more of its surroundings, "
-                "or all=true"
-            )
-        return before.replace(old, new)
+        return [Change(path, before, replaced(args, before))]
 
 
-def _bytes(text: str, body: bytes) -> bytes:
+def replaced(args: dict[str, Any], before: bytes) -> bytes:
+    """The file with the replacement made; works on bytes, so nothing else changes."""
+    if not args["old"]:
+        raise ToolError("`old` is empty; write replaces a whole file")
+    old, new = encoded(args["old"], before), encoded(args["new"], before)
+    if old == new:
+        raise ToolError("`old` and `new` are the same")
+    count = before.count(old)
+    if not count:
+        raise ToolError(f"`old` does not occur in {args['path']}{nearest(before, args['old'])}")
+    if count > 1 and not args.get("all"):
+        raise ToolError(
+            f"`old` occurs {count} times in {args['path']}: give more of its surroundings, "
+            "or all=true"
+        )
+    return before.replace(old, new)
+
+
+def encoded(text: str, body: bytes) -> bytes:
     """The text in the file's own line ends and encoding."""
     crlf = body.count(b"\r\n")
     if crlf and crlf == body.count(b"\n"):
@@ -64,7 +70,7 @@ def _bytes(text: str, body: bytes) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _nearest(body: bytes, old: str) -> str:
+def nearest(body: bytes, old: str) -> str:
     """The lines that are most like the first line that was looked for."""
     lines = body.decode("utf-8", "replace").splitlines()[:NEAR]
     wanted = next((line.strip() for line in old.splitlines() if line.strip()), "")

@@ -58,7 +58,7 @@ class Search:
         end = time.monotonic() + SECONDS
         lines: list[str] = []
         stopped = ""
-        async for number, file in _walk(kit.runtime, top):
+        async for number, file in walk(kit.runtime, top):
             if number > FILES or time.monotonic() > end:
                 stopped = f"(stopped after {number} files: search a smaller part)"
                 break
@@ -79,7 +79,7 @@ class Search:
         return Again()
 
 
-async def _walk(runtime: Runtime, top: str) -> AsyncIterator[tuple[int, Stat]]:
+async def walk(runtime: Runtime, top: str) -> AsyncIterator[tuple[int, Stat]]:
     """Regular files below a place, in order, numbered."""
     number = 0
     left: list[Stat] = [await runtime.stat(top)]

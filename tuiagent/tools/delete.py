@@ -1,0 +1,24 @@
+"""Deletes a file."""
+
+from typing import Any
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.ports import Runtime
+from tuiagent.tools.arguments import schema
+from tuiagent.tools.changing import Change, Changing, current
+
+
+class Delete(Changing):
+    """Removes one regular file; what it held is kept, so that it can be brought back."""
+
+    name = "delete"
+    description = "Delete one file of at most 16 MiB. It can be undone by the person."
+    parameters = schema(("path",), path={"type": "string"})
+
+    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+        """The file, gone."""
+        path = runtime.resolve(args["path"])
+        before = await current(runtime, path)
+        if before is None:
+            raise ToolError(f"there is no file {args['path']}")
+        return [Change(path, before, None, (await runtime.stat(path)).mode)]

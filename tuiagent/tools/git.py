@@ -1,0 +1,256 @@
+"""Looks at a git repository and commits, without running anything that the repository configures.
+
+What a repository can make git run: hooks, the file system monitor, external diff and text
+conversion, clean and smudge filters, a pager, an editor, aliases, signing programs, credential
+helpers. See git-config(1), gitattributes(5) and githooks(5).
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.message import Command, Observation
+from tuiagent.kernel.policy import KEYS
+from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime
+from tuiagent.tools.arguments import check, schema
+from tuiagent.tools.search import FILES, walk
+
+SECONDS = 60.0
+SHOWN = 30_000
+SHOW = ["show", "--stat", "--format=committed %h %s", "--no-ext-diff", "--no-textconv"]
+ENVIRONMENT = (
+    "GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0 GIT_PAGER=cat "
+    "GIT_EDITOR=true GIT_ATTR_NOSYSTEM=1 LC_ALL=C.UTF-8"
+)
+FIXED = (
+    "core.fsmonitor=",
+    "core.hooksPath=/dev/null",
+    "core.untrackedCache=false",
+    "core.pager=cat",
+    "core.editor=true",
+    "core.sshCommand=false",
+    "core.gitProxy=",
+    "core.askPass=",
+    "credential.helper=",
+    "protocol.allow=never",
+    "safe.bareRepository=explicit",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "log.showSignature=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+    "diff.ignoreSubmodules=all",
+    "color.ui=false",
+)
+RUNS = re.compile(
+    rb"(filter\..*\.(clean|smudge|process|required)|diff\..*\.(command|textconv)|diff\.external"
+    rb"|merge\..*\.driver|gpg\..*program|gpg\.program|pager\..*|interactive\.difffilter)",
+    re.IGNORECASE,
+)
+"""Names of settings that make git run something, beside those above."""
+
+
+class GitTool:
+    """What the git tools share."""
+
+    name = ""
+    effect = "read"
+    description = ""
+    parameters: dict[str, Any] = schema()
+
+    def words(self, args: dict[str, Any]) -> list[str]:
+        """What git is told. Raises ToolError."""
+        raise NotImplementedError
+
+    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
+        """The paths that are looked at."""
+        check(args, self.parameters)
+        paths = tuple(runtime.resolve(path) for path in _paths(args))
+        subject = " ".join(["git", *self.words(args)])
+        reads = paths or (runtime.folder,)
+        return Claims(self.name, self.effect, subject, reads=reads, folder=runtime.folder)
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Where the execution is recorded."""
+        return Note({"spool": await kit.runtime.prepare(kit.call)})
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """What git says."""
+        return await git(kit, note, [self.words(args)])
+
+    async def settle(
+        self, args: dict[str, Any], kit: Kit, note: Note
+    ) -> Observation | Again | OutcomeUnknown:
+        """Looking can be done again."""
+        await kit.runtime.kill(note.data["spool"])
+        return Again(await self.note(args, kit))
+
+
+class Status(GitTool):
+    """Which files are changed, staged or unknown to git."""
+
+    name = "git_status"
+    description = "Show the branch and the changed, staged and untracked files."
+
+    def words(self, args: dict[str, Any]) -> list[str]:
+        """See GitTool."""
+        return ["status", "--short", "--branch", "--untracked-files=normal"]
+
+
+class DiffTool(GitTool):
+    """What changed in files."""
+
+    name = "git_diff"
+    description = (
+        "Show changes: of the working tree, with `staged` of what would be committed, with "
+        "`ref` against a commit or range."
+    )
+    parameters = schema(staged={"type": "boolean"}, ref={"type": "string"}, path={"type": "string"})
+
+    def words(self, args: dict[str, Any]) -> list[str]:
+        """See GitTool."""
+        words = ["diff", "--no-ext-diff", "--no-textconv"]
+        words += ["--cached"] if args.get("staged") else []
+        return [*words, "--end-of-options", *_ref(args), "--", *_paths(args)]
+
+
+class Log(GitTool):
+    """Which commits there are."""
+
+    name = "git_log"
+    description = "Show commits, newest first: `limit` of them (default 20), of a `path` or `ref`."
+    parameters = schema(
+        limit={"type": "integer", "minimum": 1},
+        ref={"type": "string"},
+        path={"type": "string"},
+    )
+
+    def words(self, args: dict[str, Any]) -> list[str]:
+        """See GitTool."""
+        form = "--format=%h %ad %an: %s"
+        limit = f"--max-count={min(200, args.get('limit', 20))}"
+        words = ["log", limit, form, "--date=short", "--no-ext-diff", "--no-textconv"]
+        return [*words, "--end-of-options", *_ref(args), "--", *_paths(args)]
+
+
+class Commit(GitTool):
+    """Commits files; no hook runs, nothing is signed."""
+
+    name = "git_commit"
+    effect = "execute"
+    description = (
+        "Commit `paths` (files or folders, also new and deleted ones), or with none what is "
+        "staged, under `message`. Hooks do not run."
+    )
+    parameters = schema(("message",), message={"type": "string"}, paths={"type": "array"})
+
+    def words(self, args: dict[str, Any]) -> list[str]:
+        """See GitTool."""
+        if not args["message"].strip():
+            raise ToolError("the message is empty")
+        return ["commit", "--no-verify", "--quiet", f"--message={args['message']}"]
+
+    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
+        """The paths that are committed; what is staged when none is named."""
+        check(args, self.parameters)
+        words = ("git", *self.words(args), "--", *_paths(args))
+        paths = tuple(runtime.resolve(path) for path in _paths(args))
+        found = [*paths, *[key for path in paths for key in await _keys(runtime, path)]]
+        return Claims(
+            self.name,
+            self.effect,
+            args["message"].splitlines()[0],
+            mentions=tuple(found),
+            commands=(words,),
+            folder=runtime.folder,
+        )
+
+    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
+        """Which commit is the newest before."""
+        spool = await kit.runtime.prepare(kit.call)
+        head = await git(kit, Note({"spool": spool}), [["rev-parse", "--verify", "HEAD"]])
+        await kit.runtime.discard(spool)
+        before = head.text if head.status == "ok" else ""
+        return Note({"spool": await kit.runtime.prepare(kit.call), "head": before})
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """Commits, and says what was committed."""
+        paths = ["--", *_paths(args)] if _paths(args) else []
+        add = [["add", "--all", *paths]] if paths else []
+        return await git(kit, note, [*add, [*self.words(args), *paths], SHOW])
+
+    async def settle(
+        self, args: dict[str, Any], kit: Kit, note: Note
+    ) -> Observation | Again | OutcomeUnknown:
+        """Whether there is a new commit with this message."""
+        await kit.runtime.kill(note.data["spool"])
+        again = await self.note(args, kit)
+        if again.data["head"] == note.data["head"]:
+            return Again(again)
+        message = await git(kit, again, [["log", "--max-count=1", "--format=%B"]])
+        if message.text.strip() == args["message"].strip():
+            return await git(kit, await self.note(args, kit), [SHOW])
+        return OutcomeUnknown("somebody committed meanwhile; look at git_log")
+
+
+async def git(kit: Kit, note: Note, steps: Sequence[Sequence[str]]) -> Observation:
+    """Runs git commands one after another, until one fails. Raises ToolError."""
+    runtime = kit.runtime
+    program = runtime.find("git")
+    if not program:
+        raise ToolError("there is no git on this machine's PATH")
+    if program.startswith(runtime.folder.rstrip("/") + "/"):
+        raise ToolError(f"{program} lies inside the session's folder and is not run")
+    fixed = [*FIXED, *(f"{name}=" for name in await _running(kit, program))]
+    settings = [word for item in fixed for word in ("-c", item)]
+    base = f"{ENVIRONMENT} {shlex.join([program, '--no-pager', *settings])}"
+    command = " && ".join(f"{base} {shlex.join(words)}" for words in steps)
+    ended = await runtime.exec(Execution(note.data["spool"], command, SECONDS), lambda data: None)
+    text = ended.output.decode("utf-8", "replace").strip("\n")
+    if len(text) > SHOWN:
+        text = text[:SHOWN] + f"\n… ({len(text) - SHOWN} more characters)"
+    shown = " && ".join(shlex.join(["git", *words]) for words in steps)
+    block = Command(shown, ended.code, round(ended.seconds, 3), ended.dropped)
+    return Observation("error" if ended.code else "ok", text or "(nothing)", (block,))
+
+
+async def _running(kit: Kit, program: str) -> list[str]:
+    """The names of the repository's settings that make git run something."""
+    spool = await kit.runtime.prepare(f"{kit.call}.config")
+    command = f"{ENVIRONMENT} {shlex.quote(program)} config --list --name-only --null --includes"
+    try:
+        ended = await kit.runtime.exec(Execution(spool, command, SECONDS), lambda data: None)
+    finally:
+        await kit.runtime.discard(spool)
+    names = {name for name in ended.output.split(b"\0") if RUNS.fullmatch(name)}
+    return sorted(os.fsdecode(name) for name in names)
+
+
+async def _keys(runtime: Runtime, path: str) -> list[str]:
+    """The files of a folder that often hold keys, which nobody wants to commit unseen."""
+    found: list[str] = []
+    async for number, file in walk(runtime, path):
+        if number > FILES:
+            break
+        if KEYS.search(file.path):
+            found.append(file.path)
+    return found
+
+
+def _paths(args: dict[str, Any]) -> list[str]:
+    paths = args.get("paths", [args["path"]] if args.get("path") else [])
+    if not all(isinstance(path, str) and path for path in paths):
+        raise ToolError("the argument 'paths' must be a list of paths")
+    return list(paths)
+
+
+def _ref(args: dict[str, Any]) -> list[str]:
+    ref = args.get("ref", "")
+    if ref and not re.fullmatch(r"(?!-)[\w./@{}~^:+-]+", ref):
+        raise ToolError(f"{ref!r} does not name a commit")
+    return [ref] if ref else []
