@@ -16,7 +16,7 @@ from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.event import Event, Fact, Seen
-from tuiagent.kernel.message import Prompt, ToolSpec
+from tuiagent.kernel.message import Prompt, ToolSpec, Usage
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
 from tuiagent.ports import Client, Provider, Runtime, Store, Tool
 from tuiagent.providers.scripted import Scripted, ScriptedCall, Turn
@@ -70,6 +70,10 @@ class Fakes:
             return self._turns(prompt)
         number = sum(message.role == "assistant" for message in prompt.messages)
         return self._turns[number]
+
+    def price(self, model: str, usage: Usage) -> float | None:
+        """See engine.drive.Means: a hundredth of a dollar for each token."""
+        return (usage.input + usage.output) / 100
 
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.limits import TURNS, Limits
+from tuiagent.kernel.message import Usage
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
@@ -58,8 +60,8 @@ class Settings(Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     examples: tuple[Example, ...] = ()
     """To be checked before the rules count."""
-    turns: int = 0
-    """Model replies in one run; 0 for the usual number."""
+    limits: Limits = Limits()
+    """Of one run."""
     providers: "dict[str, ProviderTable]" = {}
     ignored: tuple[str, ...] = ()
     """What the project's file says and may not say."""
@@ -73,6 +75,9 @@ class Flags(Struct, frozen=True):
     mode: str = ""
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
+    turns: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
 
@@ -104,7 +109,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         model,
         tuple(rules),
         tuple(examples),
-        user.max_iterations if user else 0,
+        _limits(user, flags),
         providers,
         _ignored(project),
     )
@@ -143,10 +148,30 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
     )
 
 
+def price(settings: Settings, model: str, usage: Usage) -> float | None:
+    """US dollars for these tokens; None when the price of PROVIDER/MODEL is not known."""
+    name = model.partition("/")[0]
+    table = settings.providers.get(name)
+    if name == "scripted":
+        return 0.0
+    if table is None or not (table.input_price or table.output_price):
+        return None
+    return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
+
+
 def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
     given = environ.get("TUIAGENT_HOME") or (user and user.data_dir)
     root = os.path.expanduser(given) if given else _below(environ, "XDG_STATE_HOME", ".local/state")
     return os.path.abspath(root)
+
+
+def _limits(user: "ConfigFile | None", flags: Flags) -> Limits:
+    """What one run may use: as the flags say, else the file."""
+    return Limits(
+        flags.turns or (user and user.max_iterations) or TURNS,
+        flags.cost or (user.max_cost if user else 0.0),
+        flags.seconds or (user.max_time if user else 0.0),
+    )
 
 
 def _model(environ: Mapping[str, str], user: "ConfigFile | None") -> str:

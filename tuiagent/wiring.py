@@ -35,7 +35,7 @@ from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, ProviderError, TuiagentError
-from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.message import ToolSpec, Usage
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.ports import Client, Provider, Runtime, Tool
 from tuiagent.registry import load
@@ -73,6 +73,10 @@ class LocalMeans:
             known = load(providers.TABLE["compatible"])(url, key, name)
             self._providers[name, url] = known
         return known
+
+    def price(self, model: str, usage: Usage) -> float | None:
+        """See engine.drive.Means."""
+        return config.price(self._settings, model, usage)
 
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""
@@ -215,7 +219,8 @@ def command(argv: list[str]) -> int:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)
         unset = "locked" if args.command == "headless" else "ask"
-        flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, unset)
+        limits = (args.max_turns, args.max_cost, args.max_time)
+        flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, *limits, unset)
         settings = config.load(os.environ, flags)
         house = House(settings, os.environ)
         try:

@@ -66,7 +66,7 @@ def project(folder: Path, text: str) -> Flags:
 def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     user(home, OPENHEIM)
     found = load({**home, "OPENAI_API_KEY": "k"})
-    assert (found.model, found.turns) == ("openai/gpt-4", 10)
+    assert (found.model, found.limits.turns) == ("openai/gpt-4", 10)
     opened = opening(found, ".", {**home, "OPENAI_API_KEY": "k"})
     assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}

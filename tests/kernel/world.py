@@ -9,6 +9,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Event, Fact, Intent
+from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.message import Call, Observation, Question, Reply, Text
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.rules import parse_rule
@@ -145,8 +146,8 @@ class World:
     def new_prompt(self, steer: bool = False) -> Intent:
         """A prompt that was not submitted yet."""
         self.prompts += 1
-        turns = self.random.choice([2, 5, 200])
-        return session.SubmitPrompt(STREAM, f"p{self.prompts}", f"do {self.prompts}", steer, turns)
+        limits = Limits(self.random.choice([2, 5, 200]))
+        return session.SubmitPrompt(STREAM, f"p{self.prompts}", f"do {self.prompts}", steer, limits)
 
     # ------------------------------------------------------------ performing
 

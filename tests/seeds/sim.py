@@ -166,6 +166,9 @@ class SimMeans:
         """See engine.drive.Means."""
         return SimProvider(self.sim, self.slot)
 
+    def price(self, model: str, usage: Any) -> float | None:
+        return None
+
     def tool(self, name: str) -> Any:
         """See engine.drive.Means."""
         kind = self.sim.tools.get(name)

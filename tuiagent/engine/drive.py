@@ -11,7 +11,7 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.loop import Step
-from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.message import ToolSpec, Usage
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.ports import Provider, Runtime, Tool
 from tuiagent.views.prompt import PromptView
@@ -22,6 +22,10 @@ class Means(Protocol):
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
         """The provider of PROVIDER/MODEL as this session records it. Raises ProviderError."""
+        ...
+
+    def price(self, model: str, usage: Usage) -> float | None:
+        """US dollars; None when the price of PROVIDER/MODEL is not known."""
         ...
 
     def tool(self, name: str) -> Tool | None:

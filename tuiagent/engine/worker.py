@@ -12,7 +12,7 @@ from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, Refused, StoreError
 from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.run import EndRun, FailAttempt, Halted, InterruptReply
+from tuiagent.kernel.run import EndRun, FailAttempt, Halted, InterruptReply, ReachLimit
 
 PATIENCE = 2.0
 """Seconds between two looks whether the journal can be written again."""
@@ -32,6 +32,11 @@ async def stop_attempt(drive: Drive, step: loop.StopAttempt) -> None:
         await drive.write(InterruptReply(drive.stream, run.attempt.id, ""))
 
 
+async def end_time(drive: Drive, step: loop.EndTime) -> None:
+    """Says that the run's time is over; what is going on is then ended as for an interruption."""
+    await drive.write(ReachLimit(drive.stream))
+
+
 async def end_run(drive: Drive, step: loop.EndRun) -> None:
     """Closes a run that was stopped."""
     await drive.write(EndRun(drive.stream))
@@ -45,6 +50,7 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.StopAttempt: stop_attempt,
     loop.StopCall: calls.stop_call,
     loop.EndRun: end_run,
+    loop.EndTime: end_time,
 }
 
 
@@ -144,7 +150,7 @@ class Worker:
         until: float | None = None
         for step in next_steps(drive.state, drive.fence, world.now()):
             if isinstance(step, loop.Wait):
-                until = step.until
+                until = min(step.until, until or step.until)
             elif step not in drive.running:
                 drive.begin(step, self._perform(drive, step))
         news = asyncio.create_task(drive.news.wait())

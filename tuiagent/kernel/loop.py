@@ -57,13 +57,21 @@ class EndRun(Struct, frozen=True):
     run: str
 
 
+class EndTime(Struct, frozen=True):
+    """The run has used up its time: end what is going on."""
+
+    run: str
+
+
 class Wait(Struct, frozen=True):
     """Nothing until then."""
 
     until: float
 
 
-Step = CallModel | JudgeCall | RunCall | SettleCall | StopAttempt | StopCall | EndRun | Wait
+Step = (
+    CallModel | JudgeCall | RunCall | SettleCall | StopAttempt | StopCall | EndRun | EndTime | Wait
+)
 
 
 def next_steps(state: Session, fence: int, now: float) -> list[Step]:
@@ -77,6 +85,13 @@ def next_steps(state: Session, fence: int, now: float) -> list[Step]:
         return []
     if run.stopping:
         return _stopping(run, fence)
+    if run.deadline is not None and now >= run.deadline:
+        return [EndTime(run.id)]
+    steps = _working(state, run, fence, now)
+    return [*steps, Wait(run.deadline)] if run.deadline is not None else steps
+
+
+def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
     if run.attempt is not None and run.attempt.fence == fence:
         return [CallModel(run.attempt.id)]
     if run.attempt is not None:

@@ -5,10 +5,9 @@ from msgspec import Struct
 from tuiagent.kernel.call import CallFinished, CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Signal
+from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, repeated, turn
 from tuiagent.kernel.message import Observation, Reply
 
-TURNS = 200
-"""Model replies in one run, unless told otherwise."""
 STOPS = ("end", "calls")
 """Stop reasons that are no news."""
 
@@ -19,7 +18,9 @@ class RunStarted(Fact, frozen=True):
     """Work on a prompt began; the run has the prompt's id."""
 
     run: str
-    turns: int = TURNS
+    limits: Limits = Limits()
+    deadline: float | None = None
+    """When its time is over, in seconds since 1970."""
 
 
 class AttemptStarted(Fact, frozen=True):
@@ -47,6 +48,8 @@ class ReplyReceived(Fact, frozen=True):
 
     attempt: str
     reply: Reply
+    cost: float | None = None
+    """US dollars; None when the price is not known."""
 
 
 class ReplyInterrupted(Fact, frozen=True):
@@ -55,6 +58,19 @@ class ReplyInterrupted(Fact, frozen=True):
     attempt: str
     partial: str
     why: str
+
+
+class RunNudged(Fact, frozen=True):
+    """The model is told that it goes in circles."""
+
+    text: str
+
+
+class LimitReached(Fact, frozen=True):
+    """The run has used what it may use; what is going on is ended."""
+
+    run: str
+    what: str
 
 
 class InterruptRequested(Fact, frozen=True):
@@ -119,6 +135,7 @@ class ReceiveReply(Intent, frozen=True):
 
     attempt: str
     reply: Reply
+    cost: float | None = None
 
 
 class InterruptReply(Intent, frozen=True):
@@ -132,6 +149,10 @@ class InterruptRun(Intent, frozen=True):
     """Stop what is going on; `cancel` also drops the waiting prompts."""
 
     cancel: bool = False
+
+
+class ReachLimit(Intent, frozen=True):
+    """The run's time is over."""
 
 
 class EndRun(Intent, frozen=True):
@@ -152,8 +173,16 @@ class Run(Struct):
     """The run that is going on."""
 
     id: str
-    limit: int
+    limits: Limits = Limits()
+    deadline: float | None = None
     turns: int = 0
+    cost: float = 0.0
+    recent: list[str] = []
+    """What the last turns were, to notice circles."""
+    said: str = ""
+    """The words of the newest reply."""
+    fresh: bool = False
+    """Whether the newest reply was not yet followed by an attempt."""
     attempts: int = 0
     attempt: Attempt | None = None
     failures: int = 0
@@ -165,7 +194,9 @@ class Run(Struct):
     calls: dict[str, CallState] = {}
     """Those of the newest reply."""
     stopping: str = ""
-    """interrupted or cancelled, once that was asked for."""
+    """interrupted or cancelled, once that was asked for; limit, once one is reached."""
+    limit: str = ""
+    """Which limit that is."""
 
     @property
     def next_attempt(self) -> str:
@@ -175,6 +206,10 @@ class Run(Struct):
     def open_calls(self) -> list[CallState]:
         """Calls that still need an observation, in the order of the reply."""
         return [state for state in self.calls.values() if state.open]
+
+    def last_turn(self) -> str:
+        """What the newest turn was: equal for turns that did the same with the same result."""
+        return turn([(state.call, state.result) for state in self.calls.values()], self.said)
 
     def asking(self, attempt: str) -> Attempt:
         """The open attempt, if it has this id. Raises Refused."""
@@ -200,7 +235,31 @@ def decide_start(run: Run, at: At) -> list[Fact]:
             raise Refused("the model is being asked already")
         gone = "the process that was asking the model is gone; it is asked again"
         facts.append(AttemptFailed(run.attempt.id, "killed", gone, at.now))
+    times, words = repeated([*run.recent, run.last_turn()]) if run.fresh else (0, "")
+    if times >= STOPPED:
+        return [*facts, RunFinished(run.id, "limit", f"the model did {words}")]
+    if times == NUDGED:
+        text = f"(You did {words}. Do something else, or say what keeps you from going on.)"
+        facts.append(RunNudged(text))
     return [*facts, AttemptStarted(run.next_attempt, at.fence)]
+
+
+def started(run: str, limits: Limits, at: At) -> RunStarted:
+    """The beginning of a run, with the time at which it has to end."""
+    return RunStarted(run, limits, at.now + limits.seconds if limits.seconds else None)
+
+
+def decide_limit(run: Run, intent: ReachLimit, at: At) -> list[Fact]:
+    """The end of a run whose time is over; calls that did not start yet end at once."""
+    if not at.fence or run.deadline is None or at.now < run.deadline or run.stopping:
+        raise Refused("the run's time is not over")
+    what = f"the limit of {run.limits.seconds:g} s for one run is reached"
+    ended = Observation("cancelled", f"not run: {what}")
+    waiting = [state for state in run.open_calls() if state.phase != "started"]
+    return [
+        LimitReached(run.id, what),
+        *(CallFinished(state.call.id, ended) for state in waiting),
+    ]
 
 
 def decide_fail(run: Run, intent: FailAttempt) -> list[Fact]:
@@ -220,8 +279,8 @@ def decide_receive(run: Run, intent: ReceiveReply) -> list[Fact]:
     reply = intent.reply
     if run.stopping:
         return [ReplyInterrupted(intent.attempt, reply.text, "it came after the interruption")]
-    received = ReplyReceived(intent.attempt, reply)
-    status, error = _verdict(run, reply)
+    received = ReplyReceived(intent.attempt, reply, intent.cost)
+    status, error = _verdict(run, reply, intent.cost or 0.0)
     if not status:
         return [received]
     dropped = [
@@ -230,14 +289,12 @@ def decide_receive(run: Run, intent: ReceiveReply) -> list[Fact]:
     return [received, *dropped, RunFinished(run.id, status, error)]
 
 
-def _verdict(run: Run, reply: Reply) -> tuple[str, str]:
+def _verdict(run: Run, reply: Reply, cost: float) -> tuple[str, str]:
     """The status with which this reply ends its run, and why; "" when the run goes on."""
     if reply.stop in ("refusal", "filter"):
         return "refused", f"the model's provider stopped the answer ({reply.stop})"
-    if (reply.calls or run.unseen) and run.turns + 1 >= run.limit:
-        return "limit", f"the limit of {run.limit} model replies for one run is reached"
     if reply.calls or run.unseen:
-        return "", ""
+        return _used_up(run, cost)
     if reply.stop == "length":
         return "limit", "the answer was cut off at the model's output limit"
     if reply.stop not in STOPS:
@@ -245,6 +302,17 @@ def _verdict(run: Run, reply: Reply) -> tuple[str, str]:
     if not reply.text.strip():
         return ("", "") if not run.nudges else ("error", "the model gave an empty answer, twice")
     return "done", ""
+
+
+def _used_up(run: Run, cost: float) -> tuple[str, str]:
+    """The status of a run that would go on, but may not."""
+    limits = run.limits
+    if run.turns + 1 >= limits.turns:
+        return "limit", f"the limit of {limits.turns} model replies for one run is reached"
+    if limits.cost and run.cost + cost >= limits.cost:
+        spent = run.cost + cost
+        return "limit", f"the limit of ${limits.cost:g} for one run is reached (${spent:.4f})"
+    return "", ""
 
 
 def decide_interrupt_reply(run: Run, intent: InterruptReply) -> list[Fact]:
@@ -272,7 +340,7 @@ def decide_end(run: Run) -> list[Fact]:
     """The end of a run that was stopped."""
     if not run.stopping or run.attempt is not None or run.open_calls():
         raise Refused("the run is not at its end")
-    return [RunFinished(run.id, run.stopping)]
+    return [RunFinished(run.id, run.stopping, run.limit)]
 
 
 # ---------------------------------------------------------------- fold
@@ -283,6 +351,8 @@ FOLDED: tuple[type[Fact], ...] = (
     ReplyReceived,
     ReplyInterrupted,
     InterruptRequested,
+    LimitReached,
+    RunNudged,
 )
 
 
@@ -292,6 +362,9 @@ def fold(run: Run, fact: Fact) -> None:
         run.attempt = Attempt(fact.attempt, fact.fence)
         run.attempts += 1
         run.retry_at = None
+        if run.fresh:
+            run.recent = [*run.recent, run.last_turn()][-KEPT:]
+        run.fresh = False
         run.unseen.clear()
         run.calls.clear()
     elif isinstance(fact, AttemptFailed):
@@ -302,9 +375,13 @@ def fold(run: Run, fact: Fact) -> None:
         run.attempt = None
         run.failures = 0
         run.turns += 1
+        run.cost += fact.cost or 0.0
+        run.said, run.fresh = fact.reply.text, True
         run.nudges += not fact.reply.text.strip() and not fact.reply.calls
         run.calls = {c.id: CallState(c, args=c.args) for c in fact.reply.calls}
     elif isinstance(fact, ReplyInterrupted):
         run.attempt = None
     elif isinstance(fact, InterruptRequested):
         run.stopping = "cancelled" if fact.cancel else "interrupted"
+    elif isinstance(fact, LimitReached):
+        run.stopping, run.limit = "limit", fact.what

@@ -7,36 +7,19 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants
+from tuiagent.kernel import grants, lifecycle
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import Rulebook
+from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
+from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.message import ToolSpec
 from tuiagent.kernel.policy import MODES
-from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.run import TURNS, Run
+from tuiagent.kernel.run import Run
 
 # ---------------------------------------------------------------- facts
-
-
-class SessionOpened(Fact, frozen=True):
-    """A session began, in a folder, with the environment that its commands run in."""
-
-    folder: str
-    model: str
-    """PROVIDER/MODEL."""
-    mode: str
-    environment: dict[str, str] = {}
-    """Allow-listed names only; never a secret."""
-    credentials: dict[str, str] = {}
-    """Where the key of each provider comes from (`env:OPENAI_API_KEY`), never the key."""
-    endpoints: dict[str, str] = {}
-    """The base URL of each provider, where it is not the usual one."""
-    rules: tuple[Rule, ...] = ()
-    agent: str = "agent"
-    """The actor that the session's own steps are done by."""
 
 
 class PromptSubmitted(Fact, frozen=True):
@@ -46,7 +29,7 @@ class PromptSubmitted(Fact, frozen=True):
     text: str
     steer: bool = False
     """For the run that is going on, before its next model call; else it waits its turn."""
-    turns: int = TURNS
+    limits: Limits = Limits()
 
 
 class PromptWithdrawn(Fact, frozen=True):
@@ -80,19 +63,13 @@ class ModelChanged(Fact, frozen=True):
 # ---------------------------------------------------------------- intents
 
 
-class OpenSession(Intent, frozen=True):
-    """Begin a session."""
-
-    opened: SessionOpened
-
-
 class SubmitPrompt(Intent, frozen=True):
     """Say something to the agent; opens no session by itself."""
 
     prompt: str
     text: str
     steer: bool = False
-    turns: int = TURNS
+    limits: Limits = Limits()
 
 
 class WithdrawPrompt(Intent, frozen=True):
@@ -129,6 +106,7 @@ class Session(Struct):
     """What deciding needs to know of a session; never its history."""
 
     opened: SessionOpened | None = None
+    label: Label = msgspec.field(default_factory=Label)
     model: str = ""
     mode: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
@@ -171,7 +149,15 @@ def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
     if state.opened:
         raise Refused("the session is open already")
     _known_mode(intent.opened.mode)
+    if intent.opened.name:
+        lifecycle.check_name(intent.opened.name)
     return [intent.opened]
+
+
+def _label(state: Session, intent: Intent, at: At) -> list[Fact]:
+    if not state.opened:
+        raise Refused("there is no such session")
+    return lifecycle.decide(state.label, intent, at, state.run is not None, state.agent)
 
 
 def _known_mode(mode: str) -> None:
@@ -188,8 +174,10 @@ def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
         raise Refused("the prompt is empty")
     running = state.run is not None
     steer = intent.steer and running
-    submitted = PromptSubmitted(intent.prompt, intent.text, steer, intent.turns)
-    return [submitted] if running else [submitted, runs.RunStarted(intent.prompt, intent.turns)]
+    submitted = PromptSubmitted(intent.prompt, intent.text, steer, intent.limits)
+    return (
+        [submitted] if running else [submitted, runs.started(submitted.prompt, intent.limits, at)]
+    )
 
 
 def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
@@ -215,12 +203,12 @@ def _interrupt(state: Session, intent: runs.InterruptRun, at: At) -> list[Fact]:
     return [*facts, *(PromptWithdrawn(prompt.prompt) for prompt in waiting)]
 
 
-def _then_next(state: Session, facts: list[Fact]) -> list[Fact]:
+def _then_next(state: Session, facts: list[Fact], at: At) -> list[Fact]:
     """When these facts end the run and a prompt waits, the next run begins with them."""
     if facts and isinstance(facts[-1], runs.RunFinished):
         waiting = [*_unseen(state), *state.queue]
         if waiting:
-            return [*facts, runs.RunStarted(waiting[0].prompt, waiting[0].turns)]
+            return [*facts, runs.started(waiting[0].prompt, waiting[0].limits, at)]
     return facts
 
 
@@ -228,7 +216,7 @@ def _unseen(state: Session) -> list[PromptSubmitted]:
     """Steering prompts that came too late for the run they were meant for."""
     run = state.running()
     late = [prompt for prompt in run.unseen if prompt != run.id]
-    return [PromptSubmitted(prompt, "", turns=run.limit) for prompt in late]
+    return [PromptSubmitted(prompt, "", limits=run.limits) for prompt in late]
 
 
 def _change_mode(state: Session, intent: ChangeMode, at: At) -> list[Fact]:
@@ -269,6 +257,7 @@ def _resolve(state: Session, intent: calls.ResolveOutcome, at: At) -> list[Fact]
 
 DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     OpenSession: _open,
+    **dict.fromkeys(lifecycle.DECIDED, _label),
     SubmitPrompt: _submit,
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
@@ -279,6 +268,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
     runs.InterruptReply: lambda s, i, at: runs.decide_interrupt_reply(s.running(), i),
     runs.InterruptRun: _interrupt,
+    runs.ReachLimit: lambda s, i, at: runs.decide_limit(s.running(), i, at),
     runs.EndRun: lambda s, i, at: runs.decide_end(s.running()),
     calls.JudgeCall: _judge,
     calls.AnswerApproval: lambda s, i, at: calls.decide_answer(s.call(i.call), i, at, s.agent),
@@ -296,7 +286,9 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
     """The facts that this intent makes in this state. Raises Refused."""
     if state.unknown:
         raise Refused("a newer tuiagent wrote to this session; update to go on with it")
-    return _then_next(state, DECIDE[type(intent)](state, intent, at))
+    if state.label.deleted is not None and type(intent) is not lifecycle.RestoreSession:
+        raise Refused("the session was deleted; `tuiagent sessions restore` brings it back")
+    return _then_next(state, DECIDE[type(intent)](state, intent, at), at)
 
 
 # ---------------------------------------------------------------- fold
@@ -305,6 +297,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
+    state.label.name = fact.name
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -323,7 +316,7 @@ def _fold_withdrawn(state: Session, fact: PromptWithdrawn) -> None:
 
 def _fold_run_started(state: Session, fact: runs.RunStarted) -> None:
     state.queue = [waiting for waiting in state.queue if waiting.prompt != fact.run]
-    state.run = Run(fact.run, fact.turns, unseen=[fact.run])
+    state.run = Run(fact.run, fact.limits, deadline=fact.deadline, unseen=[fact.run])
 
 
 def _fold_run_finished(state: Session, fact: runs.RunFinished) -> None:
@@ -369,6 +362,7 @@ def _fold_call(state: Session, fact: Any) -> None:
 
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     SessionOpened: _fold_opened,
+    **dict.fromkeys(lifecycle.FOLDED, lambda s, fact: lifecycle.fold(s.label, fact)),
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,

@@ -74,6 +74,8 @@ class PromptView:
                 self.messages.append(Message("assistant", (Text(fact.partial),)))
         elif isinstance(fact, runs.InterruptRequested):
             self._notes.append(INTERRUPTED)
+        elif isinstance(fact, runs.RunNudged):
+            self._notes.append(fact.text)
         elif isinstance(fact, session.ModeChanged):
             self._notes.append(f"(The permission mode is now {fact.mode}.)")
         elif isinstance(fact, calls.OutcomeResolved):

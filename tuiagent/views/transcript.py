@@ -5,8 +5,8 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
+from tuiagent.kernel import lifecycle, session
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import session
 from tuiagent.kernel.event import Event, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
 from tuiagent.kernel.policy import Verdict
@@ -171,6 +171,25 @@ class TranscriptView:
     def _InterruptRequested(self, event: Event, fact: runs.InterruptRequested) -> list[str]:
         word = "cancelled" if fact.cancel else "interrupted"
         return self._add(Item(f"stop.{event.version}", "notice", f"{word} by {event.actor}"), event)
+
+    def _RunNudged(self, event: Event, fact: runs.RunNudged) -> list[str]:
+        return self._add(Item(f"nudge.{event.version}", "notice", fact.text), event)
+
+    def _LimitReached(self, event: Event, fact: runs.LimitReached) -> list[str]:
+        return self._add(Item(f"limit.{event.version}", "notice", fact.what), event)
+
+    def _SessionNamed(self, event: Event, fact: lifecycle.SessionNamed) -> list[str]:
+        return self._add(Item(f"name.{event.version}", "notice", f"named {fact.name}"), event)
+
+    def _SessionArchived(self, event: Event, fact: lifecycle.SessionArchived) -> list[str]:
+        text = "archived" if fact.archived else "taken out of the archive"
+        return self._add(Item(f"archive.{event.version}", "notice", text), event)
+
+    def _SessionDeleted(self, event: Event, fact: lifecycle.SessionDeleted) -> list[str]:
+        return self._add(Item(f"delete.{event.version}", "notice", "deleted"), event)
+
+    def _SessionRestored(self, event: Event, fact: lifecycle.SessionRestored) -> list[str]:
+        return self._add(Item(f"restore.{event.version}", "notice", "brought back"), event)
 
     def _RunFinished(self, event: Event, fact: runs.RunFinished) -> list[str]:
         return self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)

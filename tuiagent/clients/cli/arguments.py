@@ -38,10 +38,22 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def _completed(args: argparse.Namespace) -> argparse.Namespace:
     """Fills in what only some commands know, so that every command finds every name."""
-    for name, value in (("model", ""), ("mode", ""), ("allow", []), ("deny", []), ("cwd", ".")):
+    for name, value in USUAL:
         if not hasattr(args, name):
             setattr(args, name, value)
     return args
+
+
+USUAL = (
+    ("model", ""),
+    ("mode", ""),
+    ("allow", []),
+    ("deny", []),
+    ("cwd", "."),
+    ("max_turns", 0),
+    ("max_cost", 0.0),
+    ("max_time", 0.0),
+)
 
 
 def _main() -> argparse.ArgumentParser:
@@ -85,6 +97,8 @@ def _main() -> argparse.ArgumentParser:
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
     parser.add_argument("--output", default="text", choices=("text", "json", "events"))
     parser.add_argument("--max-turns", type=int, default=0, metavar="N", help="model replies")
+    parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="of one run")
+    parser.add_argument("--max-time", type=float, default=0.0, metavar="SECONDS", help="of one run")
     parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
     parser.set_defaults(command="headless")
     return parser

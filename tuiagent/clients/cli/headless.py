@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from tuiagent import config
 from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, USAGE, Host
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
@@ -13,8 +14,9 @@ from tuiagent.clients.cli.printers import Printer, printer
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.grants import ConfigureRules
+from tuiagent.kernel.message import Usage
 from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.run import TURNS, Halted, InterruptRun
+from tuiagent.kernel.run import Halted, InterruptRun
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
 from tuiagent.ports import Client
 
@@ -37,6 +39,11 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         return _usage(NO_MODEL, plain=True)
     if settings.mode == "auto" and not args.no_sandbox:
         return _usage("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
+    if settings.limits.cost and config.price(settings, settings.model, Usage()) is None:
+        return _usage(
+            f"the price of {settings.model} is not known, so no limit of money can be kept: set "
+            f"input_price and output_price in [providers.{settings.model.partition('/')[0]}]"
+        )
     if not os.path.isdir(args.cwd):
         return _usage(f"{args.cwd} is not a folder")
     if not resumed:
@@ -49,8 +56,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         await _change(client, stream, args, settings.rules)
     prompt = _ident(args.once, host)
     if text:
-        turns = args.max_turns or settings.turns or TURNS
-        await client.submit(SubmitPrompt(stream, prompt, text, turns=turns), args.once)
+        submit = SubmitPrompt(stream, prompt, text, limits=settings.limits)
+        await client.submit(submit, args.once)
     if (args.once or not text) and not await host.adopt(stream):
         print("tuiagent: another process drives this session: following it", file=sys.stderr)
     return await _follow(client, stream, after, prompt if text else "", printer(args.output))

@@ -39,7 +39,8 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     drive.context.world.point("reply-arrived")
     reply = assembly.reply()
     prepared = await calls.prepare_first(drive, reply)
-    receive = runs.ReceiveReply(drive.stream, attempt.id, reply)
+    cost = drive.context.means.price(drive.prompt.model, reply.usage) if reply.usage else None
+    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost)
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
     if prepared.work is not None:
