@@ -63,6 +63,8 @@ class Settings(Struct, frozen=True):
     limits: Limits = Limits()
     """Of one run."""
     providers: "dict[str, ProviderTable]" = {}
+    retention_days: int = 30
+    """Days in which a deleted session can be brought back."""
     ignored: tuple[str, ...] = ()
     """What the project's file says and may not say."""
 
@@ -111,6 +113,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         tuple(examples),
         _limits(user, flags),
         providers,
+        user.retention_days if user else 30,
         _ignored(project),
     )
 

@@ -167,6 +167,7 @@ class SimMeans:
         return SimProvider(self.sim, self.slot)
 
     def price(self, model: str, usage: Any) -> float | None:
+        """See engine.drive.Means."""
         return None
 
     def tool(self, name: str) -> Any:

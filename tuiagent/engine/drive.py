@@ -69,7 +69,10 @@ class Drive:
         self._runtime: Runtime | None = None
 
     def seen(self, event: Event) -> None:
-        """Takes the stream's next fact."""
+        """Takes the stream's next fact; of an origin's facts only the prompt is made."""
+        if event.stream != self.stream:
+            self.prompt.apply(event)
+            return
         if event.version <= self.version:
             return
         self.version = event.version

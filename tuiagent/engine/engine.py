@@ -192,13 +192,13 @@ class Engine:
 
     def _transcript(self, stream: str) -> list[Any]:
         view = TranscriptView(stream)
-        for event in self.journal.events(stream):
+        for event in self.journal.history(stream):
             view.apply(event)
         return view.snapshot()
 
     def _prompt(self, stream: str) -> list[Any]:
         view = PromptView(stream)
-        for event in self.journal.events(stream):
+        for event in self.journal.history(stream):
             view.apply(event)
         return list(view.messages)
 

@@ -14,6 +14,7 @@ from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.codec import Codec, Draft, Record
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import At, Event, Fact, Intent, kind_of
+from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.ports import Answer, Claim, Store, Transaction
 
 
@@ -109,6 +110,16 @@ class Journal:
     def events(self, stream: str, after: int = 0) -> list[Event]:
         """A stream's events whose version is above `after`."""
         return [self.codec.event(record) for record in self.records(stream, after)]
+
+    def history(self, stream: str) -> list[Event]:
+        """The stream's events and, of a forked session, those of its origin before them."""
+        events = self.events(stream)
+        first = events[0].fact if events else None
+        origin = first.origin if isinstance(first, SessionOpened) else None
+        if origin is None or origin.position >= events[0].position:
+            return events
+        before = self.history(origin.stream)
+        return [*(event for event in before if event.position <= origin.position), *events]
 
     def records(self, stream: str, after: int = 0) -> list[Record]:
         """A stream's records whose version is above `after`, as they are stored."""

@@ -127,7 +127,7 @@ class Worker:
         hub = self._context.hub
         hub.listen(drive.stream, drive.seen)
         try:
-            for event in self._context.journal.events(drive.stream):
+            for event in self._context.journal.history(drive.stream):
                 drive.seen(event)
             if drive.version > NEW:
                 await calls.sweep(drive)

@@ -19,7 +19,7 @@ class Origin(Struct, frozen=True):
     """The session that another was forked from, and up to where."""
 
     stream: str
-    version: int
+    position: int
 
 
 class SessionOpened(Fact, frozen=True):

@@ -38,7 +38,9 @@ class PromptView:
             return False
         fact = seen.fact
         before = len(self.messages)
-        if isinstance(fact, session.PromptSubmitted):
+        if isinstance(fact, session.SessionOpened):
+            self._cut()
+        elif isinstance(fact, session.PromptSubmitted):
             self._texts[fact.prompt] = fact.text
             if fact.steer:
                 self._prompts.append(fact.prompt)
@@ -58,6 +60,13 @@ class PromptView:
         else:
             self._note(fact)
         return len(self.messages) > before
+
+    def _cut(self) -> None:
+        """Where a fork begins, what its origin had not finished is finished for it."""
+        for call in self._calls:
+            ended = Observation("cancelled", "not known: the session was forked before it ended")
+            self._observations.setdefault(call.id, ended)
+        self._prompts.clear()
 
     def _reply(self, fact: runs.ReplyReceived) -> None:
         reply = fact.reply

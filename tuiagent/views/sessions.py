@@ -5,9 +5,9 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
+from tuiagent.kernel import lifecycle, session
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import session
-from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.event import Event, Fact, Seen
 
 
 class Row(Struct):
@@ -26,11 +26,22 @@ class Row(Struct):
     replies: int = 0
     calls: int = 0
     error: str = ""
+    name: str = ""
+    """What people call it."""
+    archived: bool = False
+    deleted: float | None = None
+    """Until when it can be brought back, once it was deleted."""
+    origin: str = ""
+    """The session that it was forked from."""
 
 
 KINDS = frozenset(
     {
         "SessionOpened",
+        "SessionNamed",
+        "SessionArchived",
+        "SessionDeleted",
+        "SessionRestored",
         "PromptSubmitted",
         "RunStarted",
         "ReplyReceived",
@@ -64,11 +75,16 @@ class SessionsView:
             return []
         fact = seen.fact
         if isinstance(fact, session.SessionOpened):
-            self.rows[seen.stream] = Row(seen.stream, fact.folder, fact.model, seen.at, seen.at)
+            row = Row(seen.stream, fact.folder, fact.model, seen.at, seen.at, name=fact.name)
+            row.origin = fact.origin.stream if fact.origin else ""
+            self.rows[seen.stream] = row
             return [seen.stream]
         row = self.rows.get(seen.stream)
         if row is None:
             return []
+        if isinstance(fact, lifecycle.FOLDED):
+            _put_away(row, fact)
+            return [seen.stream]
         row.changed = seen.at
         if isinstance(fact, session.PromptSubmitted):
             row.prompts += 1
@@ -86,3 +102,15 @@ class SessionsView:
         elif isinstance(fact, runs.RunFinished):
             row.status, row.error = fact.status, fact.error
         return [seen.stream]
+
+
+def _put_away(row: Row, fact: Fact) -> None:
+    """What became of the session as a whole."""
+    if isinstance(fact, lifecycle.SessionNamed):
+        row.name = fact.name
+    elif isinstance(fact, lifecycle.SessionArchived):
+        row.archived = fact.archived
+    elif isinstance(fact, lifecycle.SessionDeleted):
+        row.deleted = fact.until
+    elif isinstance(fact, lifecycle.SessionRestored):
+        row.deleted = None

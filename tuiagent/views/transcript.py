@@ -36,6 +36,10 @@ class Item(Struct):
     seconds: float = 0.0
 
 
+UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
+"""What a fork leaves behind in its origin."""
+
+
 class TranscriptView:
     """All items of one session in order; an open reply grows with the signals."""
 
@@ -98,7 +102,12 @@ class TranscriptView:
 
     def _SessionOpened(self, event: Event, fact: session.SessionOpened) -> list[str]:
         text = f"{fact.model} in {fact.folder}, mode {fact.mode}"
-        return self._add(Item("opened", "notice", text), event)
+        for item in self.items:
+            if fact.origin and item.status in UNFINISHED:
+                item.status = "cancelled"
+        if fact.origin:
+            text += f", forked from {fact.origin.stream.partition('/')[2]}"
+        return self._add(Item(event.stream, "notice", text), event)
 
     def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
         return self._add(Item(fact.prompt, "prompt", fact.text, "queued"), event)

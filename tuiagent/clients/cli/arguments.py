@@ -95,6 +95,8 @@ def _main() -> argparse.ArgumentParser:
         "--continue", dest="newest", action="store_true", help="go on with this folder's newest"
     )
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
+    parser.add_argument("--fork", default="", metavar="ID", help="begin with a copy of this one")
+    parser.add_argument("--name", default="", help="what the new session is called")
     parser.add_argument("--output", default="text", choices=("text", "json", "events"))
     parser.add_argument("--max-turns", type=int, default=0, metavar="N", help="model replies")
     parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="of one run")
@@ -114,8 +116,11 @@ def _attach() -> argparse.ArgumentParser:
 
 def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
-    parser.add_argument("what", choices=("list", "show"))
-    parser.add_argument("session", nargs="?", default="", help="an id, or the start of one")
+    what = ("list", "show", "rename", "archive", "unarchive", "delete", "restore")
+    parser.add_argument("what", choices=what)
+    parser.add_argument("session", nargs="?", default="", help="a name, an id, or its start")
+    parser.add_argument("name", nargs="?", default="", help="rename: how it shall be called")
+    parser.add_argument("--all", action="store_true", help="list also what is put away or deleted")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 

@@ -8,9 +8,16 @@ from tuiagent.ports import Client, Window
 ALL = Window(limit=1_000_000)
 
 
-async def named(client: Client, name: str) -> dict[str, Any]:
-    """The row of the session with this id, or whose id begins so. Raises ConfigError."""
-    rows = (await client.read("sessions", "", ALL)).data
+async def named(client: Client, name: str, deleted: bool = False) -> dict[str, Any]:
+    """The row of the session with this name or id, or whose id begins so. Raises ConfigError.
+
+    Of several with one name the one that changed last is meant; deleted ones are not found
+    unless they are asked for.
+    """
+    rows = [r for r in await every(client) if (r["deleted"] is not None) == deleted]
+    called = [row for row in rows if row["name"] == name]
+    if called:
+        return called[-1]
     wanted = name.removeprefix("session/")
     exact = [row for row in rows if row["stream"] == f"session/{wanted}"]
     found = exact or [row for row in rows if row["stream"].startswith(f"session/{wanted}")]
@@ -22,9 +29,14 @@ async def named(client: Client, name: str) -> dict[str, Any]:
     return found[0]
 
 
+async def every(client: Client) -> list[dict[str, Any]]:
+    """All rows, also of sessions that were put away or deleted."""
+    return (await client.read("sessions", "", ALL)).data
+
+
 async def newest(client: Client, folder: str) -> dict[str, Any]:
     """The row of the session that changed last, in this folder or, for "", anywhere."""
-    rows = (await client.read("sessions", "", ALL)).data
+    rows = [row for row in await every(client) if row["deleted"] is None and not row["archived"]]
     here = [row for row in rows if not folder or row["folder"] == folder]
     if not here:
         raise ConfigError(f"there is no session {'in ' + folder if folder else 'yet'}")

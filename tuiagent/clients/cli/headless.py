@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+import msgspec
+
 from tuiagent import config
 from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, USAGE, Host
 from tuiagent.clients.cli.find import named, newest
@@ -14,6 +16,7 @@ from tuiagent.clients.cli.printers import Printer, printer
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.grants import ConfigureRules
+from tuiagent.kernel.lifecycle import Origin, SessionOpened
 from tuiagent.kernel.message import Usage
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.run import Halted, InterruptRun
@@ -35,7 +38,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
             "say what to do: tuiagent --headless PROMPT (the full screen is not built yet)"
         )
     settings = host.settings
-    if not resumed and not settings.model:
+    if not resumed and not settings.model and not args.fork:
         return _usage(NO_MODEL, plain=True)
     if settings.mode == "auto" and not args.no_sandbox:
         return _usage("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
@@ -48,7 +51,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         return _usage(f"{args.cwd} is not a folder")
     if not resumed:
         stream = f"session/{_ident(args.once, host)}"
-        after = await _open(client, OpenSession(stream, host.opening(args.cwd)), args.once)
+        opening = await _opening(client, args, host)
+        after = await _open(client, OpenSession(stream, opening), args.once)
     else:
         folder = os.path.realpath(args.cwd)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
@@ -61,6 +65,21 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     if (args.once or not text) and not await host.adopt(stream):
         print("tuiagent: another process drives this session: following it", file=sys.stderr)
     return await _follow(client, stream, after, prompt if text else "", printer(args.output))
+
+
+async def _opening(client: Client, args: argparse.Namespace, host: Host) -> SessionOpened:
+    """How the new session begins: as the flags say, perhaps where another one stands now."""
+    opening = msgspec.structs.replace(host.opening(args.cwd), name=args.name)
+    if not args.fork:
+        return opening
+    row = await named(client, args.fork)
+    position = (await client.read("sessions")).position
+    return msgspec.structs.replace(
+        opening,
+        folder=opening.folder if args.cwd != "." else row["folder"],
+        model=opening.model or row["model"],
+        origin=Origin(row["stream"], position),
+    )
 
 
 def _ident(once: str, host: Host) -> str:

@@ -2,24 +2,34 @@
 
 import argparse
 import time
+from typing import Any
 
 import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR, Host
-from tuiagent.clients.cli.find import ALL, named
+from tuiagent.clients.cli.find import ALL, every, named
 from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.lifecycle import (
+    ArchiveSession,
+    DeleteSession,
+    NameSession,
+    RestoreSession,
+)
 from tuiagent.ports import Client
 
 
 async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """`sessions list` and `sessions show ID`."""
-    if args.what == "show":
+    """`sessions list` and what is done with one: show, rename, archive, delete, restore."""
+    if args.what != "list":
         if not args.session:
-            raise ConfigError("say which session: tuiagent sessions show ID")
-        return await _show(client, (await named(client, args.session))["stream"], args.output)
-    rows = (await client.read("sessions", "", ALL)).data
+            raise ConfigError(f"say which session: tuiagent sessions {args.what} NAME-OR-ID")
+        row = await named(client, args.session, deleted=args.what == "restore")
+        if args.what == "show":
+            return await _show(client, row["stream"], args.output)
+        return await _put_away(client, row["stream"], args, host)
+    rows = [row for row in await every(client) if args.all or not _hidden(row)]
     if args.output == "json":
         say(msgspec.json.encode(rows).decode() + "\n")
         return DONE
@@ -27,9 +37,37 @@ async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["changed"]))
         ident = row["stream"].partition("/")[2]
         line = f"{ident}  {when}  {row['status']:<11} {row['model']:<24} {row['folder']}"
-        say(clean(f"{line}  {row['title'][:60]}\n"))
+        marks = [word for word in ("archived", "deleted") if row[word] not in (False, None)]
+        title = f"{row['name']}: {row['title']}" if row["name"] else row["title"]
+        say(clean(f"{line}  {title[:60]}{' (' + ', '.join(marks) + ')' if marks else ''}\n"))
     if not rows:
         say("no sessions yet\n")
+    return DONE
+
+
+def _hidden(row: dict[str, Any]) -> bool:
+    return row["archived"] or row["deleted"] is not None
+
+
+async def _put_away(client: Client, stream: str, args: argparse.Namespace, host: Host) -> int:
+    """Renames, archives, deletes or restores a session."""
+    ident = stream.partition("/")[2]
+    if args.what == "rename":
+        if not args.name:
+            raise ConfigError("say how it shall be called: tuiagent sessions rename ID NAME")
+        await client.submit(NameSession(stream, args.name))
+        done = f"is called {args.name}"
+    elif args.what in ("archive", "unarchive"):
+        await client.submit(ArchiveSession(stream, args.what == "archive"))
+        done = "is put away" if args.what == "archive" else "is taken out again"
+    elif args.what == "delete":
+        days = host.settings.retention_days
+        await client.submit(DeleteSession(stream, days * 86400))
+        done = f"is deleted; for {days} days `tuiagent sessions restore {ident}` brings it back"
+    else:
+        await client.submit(RestoreSession(stream))
+        done = "is back"
+    say(clean(f"{ident} {done}\n"))
     return DONE
 
 
