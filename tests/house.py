@@ -79,12 +79,14 @@ class Fakes:
         """See engine.drive.Means."""
         if name in self.more:
             return self.more[name]
-        return load(tools.TABLE[name])() if name in tools.TABLE else None
+        known = tools.TABLE | tools.UNTOLD
+        return load(known[name])() if name in known else None
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
         found = [load(path)() for path in tools.TABLE.values()]
-        return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+        more = (ToolSpec(name, "", {}) for name in self.more)
+        return (*(ToolSpec(t.name, t.description, t.parameters) for t in found), *more)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""

@@ -80,6 +80,8 @@ class LocalMeans:
 
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""
+        if name in tools.UNTOLD:
+            return load(tools.UNTOLD[name])()
         if name not in self._tools and name in tools.TABLE:
             self._tools[name] = load(tools.TABLE[name])()
         return self._tools.get(name)

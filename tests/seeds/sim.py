@@ -18,7 +18,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import Conflict, Fenced, ProviderError, Refused, TuiagentError
 from tuiagent.kernel.event import Event, Intent
-from tuiagent.kernel.message import Prompt
+from tuiagent.kernel.message import Prompt, ToolSpec
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.reply import CallPart, Part, StopPart, TextPart
 from tuiagent.kernel.session import (
@@ -175,9 +175,9 @@ class SimMeans:
         kind = self.sim.tools.get(name)
         return kind(self.sim.machine, self.slot.pause) if kind else None
 
-    def tools(self) -> tuple[()]:
+    def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        return ()
+        return tuple(ToolSpec(name, "", {}) for name in self.sim.tools)
 
     def runtime(self, opened: SessionOpened) -> Any:
         """The machine."""

@@ -52,7 +52,7 @@ class EngineThread:
         Raises what went wrong while the engine was closed.
         """
         self._ready.wait()
-        if self._end is not None and self._thread.is_alive():
+        if self._end is not None and self._engine is not None and self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
         if self._late is not None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
-from tuiagent.engine.steps import calls, model
+from tuiagent.engine.steps import calls, model, undo
 from tuiagent.kernel import loop
 from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, Refused, StoreError
@@ -47,6 +47,7 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.JudgeCall: calls.judge_call,
     loop.RunCall: calls.run_call,
     loop.SettleCall: calls.settle_call,
+    loop.FindUndo: undo.find_undo,
     loop.StopAttempt: stop_attempt,
     loop.StopCall: calls.stop_call,
     loop.EndRun: end_run,

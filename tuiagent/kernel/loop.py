@@ -39,6 +39,12 @@ class SettleCall(Struct, frozen=True):
     call: str
 
 
+class FindUndo(Struct, frozen=True):
+    """Find out what is to be changed back."""
+
+    call: str
+
+
 class StopAttempt(Struct, frozen=True):
     """End the model call that is going on."""
 
@@ -70,7 +76,16 @@ class Wait(Struct, frozen=True):
 
 
 Step = (
-    CallModel | JudgeCall | RunCall | SettleCall | StopAttempt | StopCall | EndRun | EndTime | Wait
+    CallModel
+    | JudgeCall
+    | RunCall
+    | SettleCall
+    | FindUndo
+    | StopAttempt
+    | StopCall
+    | EndRun
+    | EndTime
+    | Wait
 )
 
 
@@ -80,9 +95,13 @@ def next_steps(state: Session, fence: int, now: float) -> list[Step]:
     A step is named again until a fact answers it; whoever performs starts each only once. An
     attempt or a call with an older fence belongs to a process that is gone.
     """
-    run = state.run
-    if run is None or state.unknown:
+    if state.unknown:
         return []
+    undos = _undos(state, fence)
+    return [*undos, *_of_run(state, state.run, fence, now)] if state.run else undos
+
+
+def _of_run(state: Session, run: Run, fence: int, now: float) -> list[Step]:
     if run.stopping:
         return _stopping(run, fence)
     if run.deadline is not None and now >= run.deadline:
@@ -102,6 +121,13 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
     if run.retry_at is not None and run.retry_at > now:
         return [Wait(run.retry_at)]
     return [CallModel(run.next_attempt)]
+
+
+def _undos(state: Session, fence: int) -> list[Step]:
+    """What a person wants undone goes on beside the run."""
+    waiting = [FindUndo(name) for name, u in state.undos.items() if u.phase == "requested"]
+    others = [u for u in state.undos.values() if u.phase != "requested"]
+    return [*waiting, *_calls(others, fence, state.revision)]
 
 
 def _calls(calls: list[CallState], fence: int, revision: int) -> list[Step]:

@@ -7,45 +7,26 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, lifecycle
+from tuiagent.kernel import grants, lifecycle, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import Rulebook
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
-from tuiagent.kernel.limits import Limits
-from tuiagent.kernel.message import ToolSpec
 from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.prompts import (
+    PromptRebased,
+    PromptSubmitted,
+    PromptWithdrawn,
+    RebasePrompt,
+    SubmitPrompt,
+    WithdrawPrompt,
+)
 from tuiagent.kernel.run import Run
+from tuiagent.kernel.undo import Undos
 
 # ---------------------------------------------------------------- facts
-
-
-class PromptSubmitted(Fact, frozen=True):
-    """Somebody said something to the agent."""
-
-    prompt: str
-    text: str
-    steer: bool = False
-    """For the run that is going on, before its next model call; else it waits its turn."""
-    limits: Limits = Limits()
-
-
-class PromptWithdrawn(Fact, frozen=True):
-    """A waiting prompt was taken back."""
-
-    prompt: str
-
-
-class PromptRebased(Fact, frozen=True):
-    """A new epoch: system text, tools and model are fixed until the next one."""
-
-    epoch: int
-    reason: str
-    model: str
-    system: str
-    tools: tuple[ToolSpec, ...]
 
 
 class ModeChanged(Fact, frozen=True):
@@ -61,30 +42,6 @@ class ModelChanged(Fact, frozen=True):
 
 
 # ---------------------------------------------------------------- intents
-
-
-class SubmitPrompt(Intent, frozen=True):
-    """Say something to the agent; opens no session by itself."""
-
-    prompt: str
-    text: str
-    steer: bool = False
-    limits: Limits = Limits()
-
-
-class WithdrawPrompt(Intent, frozen=True):
-    """Take a waiting prompt back."""
-
-    prompt: str
-
-
-class RebasePrompt(Intent, frozen=True):
-    """Begin a new epoch."""
-
-    reason: str
-    model: str
-    system: str
-    tools: tuple[ToolSpec, ...]
 
 
 class ChangeMode(Intent, frozen=True):
@@ -118,6 +75,9 @@ class Session(Struct):
     queue: list[PromptSubmitted] = []
     """Prompts that wait for the run before them."""
     prompts: set[str] = set()
+    undos: Undos = {}
+    undone: int = 0
+    """How many undos were asked for."""
     unresolved: set[str] = set()
     """Calls whose outcome is unknown and that no person has settled."""
     unknown: int = 0
@@ -135,11 +95,19 @@ class Session(Struct):
         return self.run
 
     def call(self, call: str) -> CallState:
-        """The call of the newest reply with this id. Raises Refused."""
-        state = self.run.calls.get(call) if self.run else None
+        """The call of the newest reply, or the undo, with this id. Raises Refused."""
+        state = self.find(call)
         if state is None:
             raise Refused(f"call {call} is not open")
         return state
+
+    def find(self, call: str) -> CallState | None:
+        """The call of the newest reply, or the undo, with this id."""
+        return (
+            self.run.calls.get(call)
+            if self.run and call in self.run.calls
+            else self.undos.get(call)
+        )
 
 
 # ---------------------------------------------------------------- decide
@@ -232,18 +200,18 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     found = state.call(intent.call)
-    _not_stopping(state)
+    _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
     return calls.decide_judge(found, intent, rules, state.mode, state.revision)
 
 
 def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
-    _not_stopping(state)
+    _not_stopping(state, intent.call)
     return calls.decide_start(state.call(intent.call), intent, at, state.revision)
 
 
-def _not_stopping(state: Session) -> None:
-    if state.running().stopping:
+def _not_stopping(state: Session, call: str) -> None:
+    if call not in state.undos and state.running().stopping:
         raise Refused("the run is being stopped")
 
 
@@ -279,6 +247,8 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     calls.FinishCall: lambda s, i, at: calls.decide_finish(s.call(i.call), i, at),
     calls.AnswerQuestion: lambda s, i, at: calls.decide_question(s.call(i.call), i, at, s.agent),
     calls.ResolveOutcome: _resolve,
+    undo.UndoCall: lambda s, i, at: undo.decide_request(s.undone, i, at, s.agent),
+    undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.undos, i, at),
 }
 
 
@@ -337,6 +307,11 @@ def _fold_model(state: Session, fact: ModelChanged) -> None:
     state.model = fact.model
 
 
+def _fold_undo(state: Session, fact: Fact) -> None:
+    undo.fold(state.undos, fact)
+    state.undone += isinstance(fact, undo.UndoRequested)
+
+
 def _fold_rules(state: Session, fact: Fact) -> None:
     grants.fold(state.rulebook, fact)
     state.revision += 1
@@ -348,9 +323,11 @@ def _fold_run(state: Session, fact: Fact) -> None:
 
 
 def _fold_call(state: Session, fact: Any) -> None:
-    found = state.run.calls.get(fact.call) if state.run else None
+    found = state.find(fact.call)
     if found:
         calls.fold(found, fact)
+        if not found.open:
+            state.undos.pop(fact.call, None)
         if isinstance(fact, calls.CallStarted) and found.rule:
             # what else a rule had let through is judged anew once it is used up
             state.revision += state.rulebook.use(found.rule)
@@ -374,6 +351,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     **dict.fromkeys(calls.FOLDED, _fold_call),
     **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
+    **dict.fromkeys(undo.FOLDED, _fold_undo),
 }
 
 

@@ -1,5 +1,8 @@
 """What an agent can do: one file for each tool."""
 
+UNTOLD = {"undo": "tuiagent.tools.undo:Undo"}
+"""Tools that models are not told of."""
+
 TABLE = {
     "read": "tuiagent.tools.read:Read",
     "write": "tuiagent.tools.write:Write",

@@ -48,7 +48,7 @@ class Changing:
         """The paths that would be changed, as they were given. Raises ToolError."""
         return [args["path"]]
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """What is to be changed, in this order. Raises ToolError."""
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class Changing:
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """What was there and what will be; both are kept, so that it can be undone."""
-        plan = await self.plan(args, kit.runtime)
+        plan = await self.plan(args, kit)
         bodies = (body for change in plan for body in (change.before, change.after))
         blobs = [kit.blobs.put(body) for body in bodies if body is not None]
         files = [

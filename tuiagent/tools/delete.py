@@ -3,7 +3,7 @@
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Runtime
+from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
 
@@ -15,10 +15,10 @@ class Delete(Changing):
     description = "Delete one file of at most 16 MiB. It can be undone by the person."
     parameters = schema(("path",), path={"type": "string"})
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """The file, gone."""
-        path = runtime.resolve(args["path"])
-        before = await current(runtime, path)
+        path = kit.runtime.resolve(args["path"])
+        before = await current(kit.runtime, path)
         if before is None:
             raise ToolError(f"there is no file {args['path']}")
-        return [Change(path, before, None, (await runtime.stat(path)).mode)]
+        return [Change(path, before, None, (await kit.runtime.stat(path)).mode)]

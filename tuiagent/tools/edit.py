@@ -4,7 +4,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Runtime
+from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
 
@@ -28,10 +28,10 @@ class Edit(Changing):
         all={"type": "boolean"},
     )
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """The file with the replacement made."""
-        path = runtime.resolve(args["path"])
-        before = await current(runtime, path)
+        path = kit.runtime.resolve(args["path"])
+        before = await current(kit.runtime, path)
         if before is None:
             raise ToolError(f"there is no file {args['path']}; write creates one")
         return [Change(path, before, replaced(args, before))]

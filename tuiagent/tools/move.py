@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Runtime
+from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
 
@@ -22,8 +22,9 @@ class Move(Changing):
         """Where it lies, and where it will."""
         return [args["path"], args["to"]]
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """The new file is made before the old one goes."""
+        runtime = kit.runtime
         source, target = runtime.resolve(args["path"]), runtime.resolve(args["to"])
         body = await current(runtime, source)
         if body is None:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Runtime
+from tuiagent.ports import Kit, Runtime
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
 from tuiagent.tools.edit import encoded, nearest
@@ -59,11 +59,11 @@ class Patch(Changing):
         """Every path that the patch names."""
         return [path for part in parse(args["patch"]) for path in (part.path, part.to) if path]
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """Every file after the patch. Raises ToolError, which says which hunk does not fit."""
         found: dict[str, Change] = {}
         for part in parse(args["patch"]):
-            for change in await _planned(part, runtime):
+            for change in await _planned(part, kit.runtime):
                 if change.path in found:
                     raise ToolError(f"the patch names {part.path} twice: put its hunks together")
                 found[change.path] = change

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Runtime
+from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import BYTES, Change, Changing, current
 
@@ -15,10 +15,10 @@ class Write(Changing):
     description = "Create or replace a whole file; missing folders are made. At most 16 MiB."
     parameters = schema(("path", "content"), path={"type": "string"}, content={"type": "string"})
 
-    async def plan(self, args: dict[str, Any], runtime: Runtime) -> list[Change]:
+    async def plan(self, args: dict[str, Any], kit: Kit) -> list[Change]:
         """The text as UTF-8."""
         body = args["content"].encode("utf-8", "surrogatepass")
         if len(body) > BYTES:
             raise ToolError(f"the content is larger than {BYTES} bytes")
-        path = runtime.resolve(args["path"])
-        return [Change(path, await current(runtime, path), body)]
+        path = kit.runtime.resolve(args["path"])
+        return [Change(path, await current(kit.runtime, path), body)]

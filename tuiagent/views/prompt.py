@@ -2,7 +2,7 @@
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import session
+from tuiagent.kernel import session, undo
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
@@ -25,6 +25,7 @@ class PromptView:
         self._calls: tuple[Call, ...] = ()
         self._observations: dict[str, Observation] = {}
         self._notes: list[str] = []
+        self._undos: dict[str, str] = {}
 
     def prompt(self) -> Prompt:
         """The whole prompt as of the last attempt; the model is named without its provider."""
@@ -38,6 +39,12 @@ class PromptView:
             return False
         fact = seen.fact
         before = len(self.messages)
+        if not self._asked(fact) and not self._worked(fact):
+            self._note(fact)
+        return len(self.messages) > before
+
+    def _asked(self, fact: object) -> bool:
+        """What people said, and how a prompt begins; False for anything else."""
         if isinstance(fact, session.SessionOpened):
             self._cut()
         elif isinstance(fact, session.PromptSubmitted):
@@ -51,15 +58,25 @@ class PromptView:
             self._prompts = [prompt for prompt in self._prompts if prompt != fact.prompt]
         elif isinstance(fact, session.PromptRebased):
             self.model, self.system, self.tools = fact.model, fact.system, fact.tools
-        elif isinstance(fact, runs.AttemptStarted):
+        else:
+            return False
+        return True
+
+    def _worked(self, fact: object) -> bool:
+        """What the model said and did; False for anything else."""
+        if isinstance(fact, runs.AttemptStarted):
             self._flush()
         elif isinstance(fact, runs.ReplyReceived):
             self._reply(fact)
+        elif isinstance(fact, undo.UndoRequested):
+            self._undos[fact.undo] = fact.call
+        elif isinstance(fact, calls.CallFinished) and fact.call in self._undos:
+            self._undone(fact)
         elif isinstance(fact, calls.CallFinished):
             self._observations[fact.call] = fact.observation
         else:
-            self._note(fact)
-        return len(self.messages) > before
+            return False
+        return True
 
     def _cut(self) -> None:
         """Where a fork begins, what its origin had not finished is finished for it."""
@@ -67,6 +84,12 @@ class PromptView:
             ended = Observation("cancelled", "not known: the session was forked before it ended")
             self._observations.setdefault(call.id, ended)
         self._prompts.clear()
+
+    def _undone(self, fact: calls.CallFinished) -> None:
+        if fact.observation.status == "ok":
+            target = self._undos.pop(fact.call)
+            text = f"(The person undid what call {target} did: {fact.observation.text})"
+            self._notes.append(text)
 
     def _reply(self, fact: runs.ReplyReceived) -> None:
         reply = fact.reply

@@ -1,13 +1,14 @@
 """The transcript: a session as people read it, item by item."""
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, session
+from tuiagent.kernel import lifecycle, session, undo
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.event import Event, Seen, Unknown
+from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
 from tuiagent.kernel.policy import Verdict
 
@@ -40,6 +41,19 @@ UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "start
 """What a fork leaves behind in its origin."""
 
 
+NOTICES: dict[type[Fact], Callable[[Any], str]] = {
+    runs.LimitReached: lambda fact: fact.what,
+    runs.RunNudged: lambda fact: fact.text,
+    session.ModeChanged: lambda fact: f"mode {fact.mode}",
+    session.ModelChanged: lambda fact: f"model {fact.model}",
+    lifecycle.SessionNamed: lambda fact: f"named {fact.name}",
+    lifecycle.SessionArchived: lambda fact: "archived" if fact.archived else "out of the archive",
+    lifecycle.SessionDeleted: lambda fact: "deleted",
+    lifecycle.SessionRestored: lambda fact: "brought back",
+}
+"""Facts that are told in a line of their own."""
+
+
 class TranscriptView:
     """All items of one session in order; an open reply grows with the signals."""
 
@@ -57,6 +71,10 @@ class TranscriptView:
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event or signal of the session; the ids of the items that changed."""
         if isinstance(seen, Event):
+            notice = NOTICES.get(type(seen.fact))
+            if notice is not None:
+                ident = f"{seen.kind}.{seen.version}"
+                return self._add(Item(ident, "notice", notice(seen.fact)), seen)
             handler = getattr(self, "_" + seen.kind, None)
             if handler is not None:
                 return handler(seen, seen.fact)
@@ -168,37 +186,17 @@ class TranscriptView:
             seconds=seconds,
         )
 
+    def _UndoRequested(self, event: Event, fact: undo.UndoRequested) -> list[str]:
+        args = {"call": fact.call, "path": fact.path, "hunk": fact.hunk}
+        item = Item(fact.undo, "call", status="proposed", name=undo.TOOL, args=args)
+        return self._add(item, event)
+
     def _OutcomeResolved(self, event: Event, fact: calls.OutcomeResolved) -> list[str]:
         return self._set(fact.call, status=fact.how)
-
-    def _ModeChanged(self, event: Event, fact: session.ModeChanged) -> list[str]:
-        return self._add(Item(f"mode.{event.version}", "notice", f"mode {fact.mode}"), event)
-
-    def _ModelChanged(self, event: Event, fact: session.ModelChanged) -> list[str]:
-        return self._add(Item(f"model.{event.version}", "notice", f"model {fact.model}"), event)
 
     def _InterruptRequested(self, event: Event, fact: runs.InterruptRequested) -> list[str]:
         word = "cancelled" if fact.cancel else "interrupted"
         return self._add(Item(f"stop.{event.version}", "notice", f"{word} by {event.actor}"), event)
-
-    def _RunNudged(self, event: Event, fact: runs.RunNudged) -> list[str]:
-        return self._add(Item(f"nudge.{event.version}", "notice", fact.text), event)
-
-    def _LimitReached(self, event: Event, fact: runs.LimitReached) -> list[str]:
-        return self._add(Item(f"limit.{event.version}", "notice", fact.what), event)
-
-    def _SessionNamed(self, event: Event, fact: lifecycle.SessionNamed) -> list[str]:
-        return self._add(Item(f"name.{event.version}", "notice", f"named {fact.name}"), event)
-
-    def _SessionArchived(self, event: Event, fact: lifecycle.SessionArchived) -> list[str]:
-        text = "archived" if fact.archived else "taken out of the archive"
-        return self._add(Item(f"archive.{event.version}", "notice", text), event)
-
-    def _SessionDeleted(self, event: Event, fact: lifecycle.SessionDeleted) -> list[str]:
-        return self._add(Item(f"delete.{event.version}", "notice", "deleted"), event)
-
-    def _SessionRestored(self, event: Event, fact: lifecycle.SessionRestored) -> list[str]:
-        return self._add(Item(f"restore.{event.version}", "notice", "brought back"), event)
 
     def _RunFinished(self, event: Event, fact: runs.RunFinished) -> list[str]:
         return self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)

@@ -62,8 +62,8 @@ class Work:
         world = self.drive.context.world
         world.point("call-done")
         finish = calls.FinishCall(self.drive.stream, self.id, observation, settled)
-        begin = StartAttempt(self.drive.stream)
-        await self.drive.write(finish, begin, blobs=self.blobs.take())
+        begin = [StartAttempt(self.drive.stream)] if self.id not in self.drive.state.undos else []
+        await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
 
     async def discard(self, note: Note) -> None:
@@ -139,9 +139,11 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
     """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
     state = _open(drive, step.call)
-    if state is None or drive.state.run is None:
+    if state is None:
         return
-    prepared = await _prepare(drive, state, drive.state.run.open_calls()[0] is state)
+    open_calls = drive.state.run.open_calls() if drive.state.run else []
+    first = step.call in drive.state.undos or open_calls[0] is state
+    prepared = await _prepare(drive, state, first)
     written = await drive.write(*prepared.intents, blobs=prepared.blobs)
     await prepared.go_on(written.done == len(prepared.intents))
 
@@ -266,17 +268,17 @@ async def _run(work: Work, note: Note) -> None:
 
 def _open(drive: Drive, call: str) -> CallState | None:
     """The call's state while it still needs an observation."""
-    run = drive.state.run
-    state = run.calls.get(call) if run else None
+    state = drive.state.find(call)
     return state if state is not None and state.open else None
 
 
 def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     """The call's tool, or why it cannot be called."""
     call = state.call
-    tool = drive.context.means.tool(call.name)
+    names = [spec.name for spec in drive.prompt.tools]
+    offered = call.name in names or call.id in drive.state.undos
+    tool = drive.context.means.tool(call.name) if offered else None
     if tool is None:
-        names = [spec.name for spec in drive.prompt.tools]
         from difflib import get_close_matches  # noqa: PLC0415 - models rarely err
 
         near = get_close_matches(call.name.lower(), names, 1, 0.5)

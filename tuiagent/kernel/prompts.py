@@ -1,0 +1,60 @@
+"""Prompts: what people say to the agent, and the epochs in which a model sees it."""
+
+from tuiagent.kernel.event import Fact, Intent
+from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.message import ToolSpec
+
+# ---------------------------------------------------------------- facts
+
+
+class PromptSubmitted(Fact, frozen=True):
+    """Somebody said something to the agent."""
+
+    prompt: str
+    text: str
+    steer: bool = False
+    """For the run that is going on, before its next model call; else it waits its turn."""
+    limits: Limits = Limits()
+
+
+class PromptWithdrawn(Fact, frozen=True):
+    """A waiting prompt was taken back."""
+
+    prompt: str
+
+
+class PromptRebased(Fact, frozen=True):
+    """A new epoch: system text, tools and model are fixed until the next one."""
+
+    epoch: int
+    reason: str
+    model: str
+    system: str
+    tools: tuple[ToolSpec, ...]
+
+
+# ---------------------------------------------------------------- intents
+
+
+class SubmitPrompt(Intent, frozen=True):
+    """Say something to the agent; opens no session by itself."""
+
+    prompt: str
+    text: str
+    steer: bool = False
+    limits: Limits = Limits()
+
+
+class WithdrawPrompt(Intent, frozen=True):
+    """Take a waiting prompt back."""
+
+    prompt: str
+
+
+class RebasePrompt(Intent, frozen=True):
+    """Begin a new epoch."""
+
+    reason: str
+    model: str
+    system: str
+    tools: tuple[ToolSpec, ...]
