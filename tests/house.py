@@ -58,6 +58,7 @@ class Fakes:
         self.folder = folder
         self.prompts: list[Prompt] = []
         self.more: dict[str, Tool] = {}
+        self.tokens = 0
         self._turns = turns
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
@@ -70,6 +71,10 @@ class Fakes:
             return self._turns(prompt)
         number = sum(message.role == "assistant" for message in prompt.messages)
         return self._turns[number]
+
+    def window(self, model: str) -> int:
+        """See engine.drive.Means."""
+        return self.tokens
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means: a hundredth of a dollar for each token."""

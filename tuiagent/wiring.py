@@ -78,6 +78,11 @@ class LocalMeans:
         """See engine.drive.Means."""
         return config.price(self._settings, model, usage)
 
+    def window(self, model: str) -> int:
+        """See engine.drive.Means."""
+        table = self._settings.providers.get(model.partition("/")[0])
+        return table.context_window if table else 0
+
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:

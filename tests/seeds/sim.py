@@ -166,6 +166,10 @@ class SimMeans:
         """See engine.drive.Means."""
         return SimProvider(self.sim, self.slot)
 
+    def window(self, model: str) -> int:
+        """See engine.drive.Means."""
+        return 0
+
     def price(self, model: str, usage: Any) -> float | None:
         """See engine.drive.Means."""
         return None

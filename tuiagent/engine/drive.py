@@ -28,6 +28,10 @@ class Means(Protocol):
         """US dollars; None when the price of PROVIDER/MODEL is not known."""
         ...
 
+    def window(self, model: str) -> int:
+        """Tokens that fit into one request; 0 when that is not known of PROVIDER/MODEL."""
+        ...
+
     def tool(self, name: str) -> Tool | None:
         """The tool of this name."""
         ...

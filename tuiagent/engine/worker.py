@@ -6,13 +6,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
-from tuiagent.engine.steps import calls, model, undo
+from tuiagent.engine.steps import calls, compact, model, undo
 from tuiagent.kernel import loop
 from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, Refused, StoreError
 from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.run import EndRun, FailAttempt, Halted, InterruptReply, ReachLimit
+from tuiagent.kernel.run import (
+    EndRun,
+    FailAttempt,
+    Halted,
+    InterruptReply,
+    InterruptRun,
+    ReachLimit,
+)
 
 PATIENCE = 2.0
 """Seconds between two looks whether the journal can be written again."""
@@ -48,6 +55,7 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.RunCall: calls.run_call,
     loop.SettleCall: calls.settle_call,
     loop.FindUndo: undo.find_undo,
+    loop.ShortenPrompt: compact.shorten_prompt,
     loop.StopAttempt: stop_attempt,
     loop.StopCall: calls.stop_call,
     loop.EndRun: end_run,
@@ -64,6 +72,8 @@ async def _give_up(drive: Drive, step: Step, error: str) -> None:
         await drive.write(FinishCall(drive.stream, call, Observation("unknown", text)))
     elif attempt is not None:
         await drive.write(FailAttempt(drive.stream, attempt.id, "internal", text))
+    elif drive.state.run is not None:
+        await drive.write(InterruptRun(drive.stream))
 
 
 class Worker:

@@ -45,6 +45,12 @@ class FindUndo(Struct, frozen=True):
     call: str
 
 
+class ShortenPrompt(Struct, frozen=True):
+    """Make the conversation shorter, which begins this epoch."""
+
+    epoch: int
+
+
 class StopAttempt(Struct, frozen=True):
     """End the model call that is going on."""
 
@@ -81,6 +87,7 @@ Step = (
     | RunCall
     | SettleCall
     | FindUndo
+    | ShortenPrompt
     | StopAttempt
     | StopCall
     | EndRun
@@ -120,6 +127,8 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
         return _calls(calls, fence, state.revision)
     if run.retry_at is not None and run.retry_at > now:
         return [Wait(run.retry_at)]
+    if state.crowded:
+        return [ShortenPrompt(state.epoch + 1)]
     return [CallModel(run.next_attempt)]
 
 

@@ -1,8 +1,9 @@
 """Prompts: what people say to the agent, and the epochs in which a model sees it."""
 
+from tuiagent.kernel.compact import Shortened
 from tuiagent.kernel.event import Fact, Intent
 from tuiagent.kernel.limits import Limits
-from tuiagent.kernel.message import ToolSpec
+from tuiagent.kernel.message import ToolSpec, Usage
 
 # ---------------------------------------------------------------- facts
 
@@ -23,6 +24,10 @@ class PromptWithdrawn(Fact, frozen=True):
     prompt: str
 
 
+class ShorteningRequested(Fact, frozen=True):
+    """The conversation is made shorter before the model is asked again."""
+
+
 class PromptRebased(Fact, frozen=True):
     """A new epoch: system text, tools and model are fixed until the next one."""
 
@@ -31,6 +36,19 @@ class PromptRebased(Fact, frozen=True):
     model: str
     system: str
     tools: tuple[ToolSpec, ...]
+    window: int = 0
+    """Tokens that fit into one request; 0 when that is not known."""
+    shortened: Shortened | None = None
+    """How the messages follow from those before; None when they stay as they are."""
+    usage: Usage | None = None
+    """What making it shorter took."""
+    cost: float | None = None
+
+
+class ModelChanged(Fact, frozen=True):
+    """Another model answers from the next model call on."""
+
+    model: str
 
 
 # ---------------------------------------------------------------- intents
@@ -43,6 +61,10 @@ class SubmitPrompt(Intent, frozen=True):
     text: str
     steer: bool = False
     limits: Limits = Limits()
+
+
+class ShortenConversation(Intent, frozen=True):
+    """Make the conversation shorter before the model is asked again."""
 
 
 class WithdrawPrompt(Intent, frozen=True):
@@ -58,3 +80,16 @@ class RebasePrompt(Intent, frozen=True):
     model: str
     system: str
     tools: tuple[ToolSpec, ...]
+    window: int = 0
+    """Tokens that fit into one request; 0 when that is not known."""
+    shortened: Shortened | None = None
+    """How the messages follow from those before; None when they stay as they are."""
+    usage: Usage | None = None
+    """What making it shorter took."""
+    cost: float | None = None
+
+
+class ChangeModel(Intent, frozen=True):
+    """Let another model answer."""
+
+    model: str

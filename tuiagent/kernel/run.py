@@ -50,6 +50,8 @@ class ReplyReceived(Fact, frozen=True):
     reply: Reply
     cost: float | None = None
     """US dollars; None when the price is not known."""
+    context: int = 0
+    """Tokens of the conversation with this reply, as the provider says or else about."""
 
 
 class ReplyInterrupted(Fact, frozen=True):
@@ -136,6 +138,7 @@ class ReceiveReply(Intent, frozen=True):
     attempt: str
     reply: Reply
     cost: float | None = None
+    context: int = 0
 
 
 class InterruptReply(Intent, frozen=True):
@@ -279,7 +282,7 @@ def decide_receive(run: Run, intent: ReceiveReply) -> list[Fact]:
     reply = intent.reply
     if run.stopping:
         return [ReplyInterrupted(intent.attempt, reply.text, "it came after the interruption")]
-    received = ReplyReceived(intent.attempt, reply, intent.cost)
+    received = ReplyReceived(intent.attempt, reply, intent.cost, intent.context)
     status, error = _verdict(run, reply, intent.cost or 0.0)
     if not status:
         return [received]

@@ -10,16 +10,21 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import grants, lifecycle, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
+from tuiagent.kernel.compact import FULL
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import Rulebook
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.prompts import (
+    ChangeModel,
+    ModelChanged,
     PromptRebased,
     PromptSubmitted,
     PromptWithdrawn,
     RebasePrompt,
+    ShortenConversation,
+    ShorteningRequested,
     SubmitPrompt,
     WithdrawPrompt,
 )
@@ -35,12 +40,6 @@ class ModeChanged(Fact, frozen=True):
     mode: str
 
 
-class ModelChanged(Fact, frozen=True):
-    """Another model answers from the next model call on."""
-
-    model: str
-
-
 # ---------------------------------------------------------------- intents
 
 
@@ -48,12 +47,6 @@ class ChangeMode(Intent, frozen=True):
     """Let another mode hold."""
 
     mode: str
-
-
-class ChangeModel(Intent, frozen=True):
-    """Let another model answer."""
-
-    model: str
 
 
 # ---------------------------------------------------------------- state
@@ -71,6 +64,14 @@ class Session(Struct):
     """Of the policy: rises with every change of mode or rules."""
     epoch: int = 0
     epoch_model: str = ""
+    window: int = 0
+    """Tokens that fit into one request; 0 when that is not known."""
+    context: int = 0
+    """Tokens of the conversation, as of the newest reply."""
+    replies: int = 0
+    """Since the epoch began."""
+    too_long: bool = False
+    """Whether the conversation has to be made shorter before the model is asked again."""
     run: Run | None = None
     queue: list[PromptSubmitted] = []
     """Prompts that wait for the run before them."""
@@ -82,6 +83,12 @@ class Session(Struct):
     """Calls whose outcome is unknown and that no person has settled."""
     unknown: int = 0
     """Facts that this version does not understand: such a session is shown, never driven."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the conversation has to be made shorter now; never twice in a row unasked."""
+        full = self.window and self.context > self.window * FULL and self.replies > 1
+        return bool(self.too_long or full)
 
     @property
     def agent(self) -> str:
@@ -156,12 +163,22 @@ def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
 
 def _rebase(state: Session, intent: RebasePrompt, at: At) -> list[Fact]:
     epoch = state.epoch + 1
-    return [PromptRebased(epoch, intent.reason, intent.model, intent.system, intent.tools)]
+    fields = msgspec.structs.asdict(intent)
+    del fields["stream"]
+    return [PromptRebased(epoch, **fields)]
+
+
+def _shorten(state: Session, intent: ShortenConversation, at: At) -> list[Fact]:
+    if not state.epoch:
+        raise Refused("nothing was said yet")
+    return [] if state.too_long else [ShorteningRequested()]
 
 
 def _start_attempt(state: Session, intent: runs.StartAttempt, at: At) -> list[Fact]:
     if not state.epoch or state.epoch_model != state.model:
         raise Refused("the prompt has to be rebased first")
+    if state.crowded:
+        raise Refused("the conversation has to be made shorter first")
     return runs.decide_start(state.running(), at)
 
 
@@ -229,6 +246,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     SubmitPrompt: _submit,
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
+    ShortenConversation: _shorten,
     ChangeMode: _change_mode,
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,
@@ -295,7 +313,11 @@ def _fold_run_finished(state: Session, fact: runs.RunFinished) -> None:
 
 
 def _fold_rebased(state: Session, fact: PromptRebased) -> None:
-    state.epoch, state.epoch_model = fact.epoch, fact.model
+    state.epoch, state.epoch_model, state.window = fact.epoch, fact.model, fact.window
+    if fact.shortened is not None:
+        state.too_long, state.context, state.replies = False, 0, 0
+        if state.run:
+            state.run.cost += fact.cost or 0.0
 
 
 def _fold_mode(state: Session, fact: ModeChanged) -> None:
@@ -320,6 +342,15 @@ def _fold_rules(state: Session, fact: Fact) -> None:
 def _fold_run(state: Session, fact: Fact) -> None:
     if state.run:
         runs.fold(state.run, fact)
+    if isinstance(fact, runs.ReplyReceived):
+        state.context = fact.context
+        state.replies += 1
+    elif isinstance(fact, runs.AttemptFailed) and fact.kind == "too_long":
+        state.too_long = fact.retry_at is not None
+
+
+def _fold_shortening(state: Session, fact: Fact) -> None:
+    state.too_long = True
 
 
 def _fold_call(state: Session, fact: Any) -> None:
@@ -343,6 +374,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
+    ShorteningRequested: _fold_shortening,
     ModeChanged: _fold_mode,
     ModelChanged: _fold_model,
     runs.RunStarted: _fold_run_started,

@@ -3,11 +3,13 @@
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session, undo
+from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
 
 EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
+SUMMARY = "(What came before was made shorter. Each line names the entries it stands for.)"
 INTERRUPTED = "(The person interrupted you here.)"
 
 
@@ -20,7 +22,10 @@ class PromptView:
         self.system = ""
         self.tools: tuple[ToolSpec, ...] = ()
         self.messages: list[Message] = []
-        self._texts: dict[str, str] = {}
+        self.marks: list[str] = []
+        """Of each message, the prompt, attempt or call that it comes from."""
+        self.texts: dict[str, str] = {}
+        """What people said, by prompt."""
         self._prompts: list[str] = []
         self._calls: tuple[Call, ...] = ()
         self._observations: dict[str, Observation] = {}
@@ -48,7 +53,7 @@ class PromptView:
         if isinstance(fact, session.SessionOpened):
             self._cut()
         elif isinstance(fact, session.PromptSubmitted):
-            self._texts[fact.prompt] = fact.text
+            self.texts[fact.prompt] = fact.text
             if fact.steer:
                 self._prompts.append(fact.prompt)
         elif isinstance(fact, runs.RunStarted):
@@ -58,6 +63,8 @@ class PromptView:
             self._prompts = [prompt for prompt in self._prompts if prompt != fact.prompt]
         elif isinstance(fact, session.PromptRebased):
             self.model, self.system, self.tools = fact.model, fact.system, fact.tools
+            if fact.shortened is not None:
+                self.messages, self.marks = self.shortened(fact.shortened)
         else:
             return False
         return True
@@ -78,6 +85,20 @@ class PromptView:
             return False
         return True
 
+    def shortened(self, how: Shortened) -> tuple[list[Message], list[str]]:
+        """The messages, and where each comes from, once outputs or all before a point go."""
+        pairs = list(zip(self.messages, self.marks, strict=True))
+        if how.summary:
+            first = self.marks.index(how.kept) if how.kept in self.marks else len(pairs)
+            text = f"{SUMMARY}\n\n{how.summary}"
+            pairs = [(Message("user", (Text(text),)), "summary"), *pairs[first:]]
+        pruned = [(_pruned(m) if mark in how.pruned else m, mark) for m, mark in pairs]
+        return [message for message, _ in pruned], [mark for _, mark in pruned]
+
+    def _add(self, message: Message, mark: str) -> None:
+        self.messages.append(message)
+        self.marks.append(mark)
+
     def _cut(self) -> None:
         """Where a fork begins, what its origin had not finished is finished for it."""
         for call in self._calls:
@@ -96,14 +117,14 @@ class PromptView:
         if not reply.calls and not reply.text.strip():
             self._notes.append(EMPTY)
             return
-        self.messages.append(Message("assistant", reply.blocks))
+        self._add(Message("assistant", reply.blocks), fact.attempt)
         self._calls = reply.calls
 
     def _note(self, fact: object) -> None:
         """What a person did beside the conversation, told at its end."""
         if isinstance(fact, runs.ReplyInterrupted):
             if fact.partial.strip():
-                self.messages.append(Message("assistant", (Text(fact.partial),)))
+                self._add(Message("assistant", (Text(fact.partial),)), fact.attempt)
         elif isinstance(fact, runs.InterruptRequested):
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
@@ -125,12 +146,22 @@ class PromptView:
             observation = self._observations.pop(call.id)
             failed = observation.status != "ok"
             text = observation.text or "(no output)"
-            self.messages.append(Message("tool", (Text(text),), call, failed))
+            self._add(Message("tool", (Text(text),), call, failed), call.id)
         self._calls = ()
-        texts = [*self._notes, *(self._texts[prompt] for prompt in self._prompts)]
-        self.messages += [Message("user", (Text(text),)) for text in texts]
+        for text in self._notes:
+            self._add(Message("user", (Text(text),)), "note")
+        for prompt in self._prompts:
+            self._add(Message("user", (Text(self.texts[prompt]),)), prompt)
         self._notes.clear()
         self._prompts.clear()
+
+
+def _pruned(message: Message) -> Message:
+    text = message.blocks[0]
+    if message.call is None or not isinstance(text, Text):
+        return message
+    short = Text(LEFT_OUT.format(len(text.text)))
+    return Message(message.role, (short,), message.call, message.failed)
 
 
 def check(messages: list[Message]) -> None:

@@ -6,9 +6,11 @@ from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
 from tuiagent.engine.steps import calls
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.compact import size
 from tuiagent.kernel.errors import ProviderError, Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.loop import CallModel, RunCall
+from tuiagent.kernel.message import Message, Reply
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
 
@@ -40,7 +42,7 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     reply = assembly.reply()
     prepared = await calls.prepare_first(drive, reply)
     cost = drive.context.means.price(drive.prompt.model, reply.usage) if reply.usage else None
-    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost)
+    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply))
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
     if prepared.work is not None:
@@ -53,13 +55,22 @@ def opening(drive: Drive) -> list[Intent]:
     state = drive.state
     intents: list[Intent] = []
     if not state.epoch or state.epoch_model != state.model:
+        window = drive.context.means.window(state.model)
         reason = "first" if not state.epoch else "model changed"
         means = drive.context.means
         system = means.system(drive.opened) if not state.epoch else drive.prompt.system
         tools = means.tools() if not state.epoch else drive.prompt.tools
-        intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools))
+        intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools, window))
     intents.append(runs.StartAttempt(drive.stream))
     return intents
+
+
+def _context(drive: Drive, reply: Reply) -> int:
+    """Tokens of the conversation with this reply, as the provider says or else about."""
+    if reply.usage and reply.usage.input:
+        return reply.usage.input + reply.usage.output
+    messages = [*drive.prompt.messages, Message("assistant", reply.blocks)]
+    return (len(drive.prompt.system) // 4) + sum(size(message) for message in messages)
 
 
 async def _stream(drive: Drive, assembly: Assembly) -> None:
@@ -85,6 +96,8 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     world = drive.context.world
     failures = drive.state.run.failures if drive.state.run else 0
     again = retry_at(error, failures, world.now(), world.random())
+    if error.kind == "too_long" and drive.state.replies:
+        again = world.now()  # once it is shorter; after that it has no reply since
     text = str(error)
     if again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
