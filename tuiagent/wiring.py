@@ -103,7 +103,7 @@ class LocalMeans:
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder)
+        return load(library.TABLE["instructions"])(opened.folder, self._settings.home)
 
 
 class House:

@@ -324,3 +324,32 @@ def test_the_tour_says_what_it_is_and_outlives_its_process(tmp_path: Path) -> No
     last = [item for item in transcript if item["kind"] == "call"][-1]
     assert (last["status"], last["output"]) == ("ok", "done")
     assert "gapless, unchanged" in cli.run("verify").stdout
+
+
+# ---------------------------------------------------------------- other ways to say it
+
+
+def test_run_is_headless(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY, SAY, SAY)
+    assert cli.run("run", "go").stdout == cli.run("-p", "go").stdout
+    assert cli.run("run", "--output", "json", "go").returncode == 0
+    assert cli.run("run", input="from a pipe").returncode == 0
+
+
+def test_a_file_is_read_along(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, {"text": "Read.", "expect": "canary in a file"})
+    (cli.work / "notes").write_text("canary in a file")
+    assert cli.run(*PROMPT, "--file", "notes").stdout == "Read.\n"
+    for wrong in ("missing", "."):
+        assert cli.run(*PROMPT, "--file", wrong).returncode == 2
+
+
+def test_what_an_agent_changed_is_undone_from_attach(tmp_path: Path) -> None:
+    write = {"calls": [{"tool": "write", "args": {"path": "f", "content": "x\n"}}]}
+    cli = Cli(tmp_path, write, SAY)
+    cli.run(*PROMPT, "--allow", "write")
+    assert (cli.work / "f").exists()
+    done = cli.run("attach", input="/undo\n/name tidy\n/nonsense\n")
+    assert "there is no command /nonsense" in done.stdout + done.stderr
+    cli.run("attach", "tidy", input="/undo undo1\n")
+    until((cli.work / "f").exists, "the file to come back")

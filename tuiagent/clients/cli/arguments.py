@@ -33,6 +33,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
         args = SUBPARSERS[argv[0]]().parse_intermixed_args(argv[1:])
         args.command = argv[0]
         return _completed(args)
+    if argv and argv[0] == "run":
+        args = _main().parse_args(argv[1:])
+        args.headless = args.headless or ("" if args.prompt else "-")
+        return _completed(args)
     return _completed(_main().parse_args(argv))
 
 
@@ -60,7 +64,7 @@ def _main() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tuiagent",
         description="A terminal coding assistant whose work outlives its window.",
-        usage="tuiagent [--headless PROMPT | -p PROMPT] [options]\n"
+        usage="tuiagent [--headless PROMPT | -p PROMPT | run PROMPT] [options]\n"
         "       tuiagent attach|sessions|verify|doctor|policy|config|init [-h]",
         epilog=EPILOG,
         formatter_class=Help,
@@ -95,6 +99,9 @@ def _main() -> argparse.ArgumentParser:
         "--continue", dest="newest", action="store_true", help="go on with this folder's newest"
     )
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
+    parser.add_argument(
+        "--file", action="append", default=[], metavar="PATH", help="a text file to be read along"
+    )
     parser.add_argument("--fork", default="", metavar="ID", help="begin with a copy of this one")
     parser.add_argument("--name", default="", help="what the new session is called")
     parser.add_argument("--output", default="text", choices=("text", "json", "events"))

@@ -5,7 +5,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from tuiagent.clients.clean import clean
@@ -14,18 +14,31 @@ from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import brief, progress, say
 from tuiagent.kernel import call as calls
+from tuiagent.kernel import lifecycle, session, undo
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import session
 from tuiagent.kernel.errors import ConfigError, TuiagentError
-from tuiagent.kernel.event import CaughtUp, Event, Intent, Seen
+from tuiagent.kernel.event import CaughtUp, Event, Intent
+from tuiagent.kernel.message import Diff
 from tuiagent.ports import Client, Window
 
 SHOWN = 20
 """Lines of each argument that are shown for an approval."""
 HELP = """\
 type to speak · y or n answers an approval · /approve [CALL] · /deny [CALL] [REASON] · /always
-/answer TEXT · /resume (go on here) · /interrupt · /mode MODE · /quit (the run goes on elsewhere)
+/answer TEXT · /resume (go on here) · /interrupt · /mode MODE · /model PROVIDER/MODEL
+/undo [CALL [FILE [HUNK]]] (without CALL the last change) · /compact (shorten what the model sees)
+/name NAME · /quit (the run goes on elsewhere)
 """
+
+
+SIMPLE: dict[str, Callable[[str, str], Intent]] = {
+    "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
+    "/mode": session.ChangeMode,
+    "/model": session.ChangeModel,
+    "/compact": lambda stream, rest: session.ShortenConversation(stream),
+    "/name": lifecycle.NameSession,
+}
+"""What is typed, and what is meant by it and the rest of the line."""
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
@@ -47,7 +60,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
             if not await attached.typed(line.strip()):
                 break
         else:
-            if not sys.stdin.isatty():
+            attached.alone = not sys.stdin.isatty()
+            if attached.alone and not attached.idle:
                 await watching
     finally:
         watching.cancel()
@@ -68,6 +82,13 @@ class Attached:
         self._printed: dict[str, int] = {}
         self._asks: dict[str, Event] = {}
         """What each call last asked of a person."""
+        self.alone = False
+        """Whether nobody will type any more: it ends once nothing goes on."""
+        self._seen = self._asked_for = 0
+        """Positions: what was watched up to, and what was submitted from here."""
+        self._undoing: set[str] = set()
+        self._changed = ""
+        """The last call that changed files."""
         self._position = 0
         self.caught_up = asyncio.Event()
         """Set once all history was seen: before, nobody knows what a y would answer."""
@@ -99,18 +120,21 @@ class Attached:
             elif isinstance(seen, CaughtUp):
                 self._show_open()
                 self.caught_up.set()
-            if self._over(seen):
-                return
+            if isinstance(seen, Event | CaughtUp):
+                self._seen = seen.position
+                if self.alone and self.idle:
+                    return
 
-    def _over(self, seen: Seen) -> bool:
-        """Without a terminal to type at, the end of a live run is the end of watching."""
-        ended = isinstance(seen, Event) and isinstance(seen.fact, runs.RunFinished)
-        return ended and not sys.stdin.isatty() and seen.position > self._position  # type: ignore
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for here was seen, and nothing goes on."""
+        return self._seen >= self._asked_for and not self._running and not self._undoing
 
     def _show_open(self) -> None:
         """What waits for a person since before."""
         for name, asked in self._asks.items():
-            waits = self._follow.calls[name]["status"] in ("asked", "deferred")
+            row = self._follow.calls.get(name, {})
+            waits = row.get("status") in ("asked", "deferred")
             if waits and asked.position <= self._position:
                 self._show(asked)
 
@@ -118,6 +142,12 @@ class Attached:
         self._follow.apply(seen)
         if isinstance(seen.fact, calls.CallJudged | calls.CallDeferred):
             self._asks[seen.fact.call] = seen
+        if isinstance(seen.fact, calls.CallFinished):
+            changed = any(isinstance(block, Diff) for block in seen.fact.observation.blocks)
+            self._changed = seen.fact.call if changed else self._changed
+            self._undoing.discard(seen.fact.call)
+        if isinstance(seen.fact, undo.UndoRequested):
+            self._undoing.add(seen.fact.undo)
         if isinstance(seen.fact, runs.RunStarted):
             return True
         return self._running and not isinstance(seen.fact, runs.RunFinished)
@@ -171,7 +201,7 @@ class Attached:
                 taken = await self._host.adopt(self._stream)
                 say("— going on here\n" if taken else "— another process drives it\n")
             elif line:
-                await self._client.submit(self._intent(word, rest, line))
+                self._asked_for = await self._client.submit(self._intent(word, rest, line))
         except TuiagentError as error:
             say(f"! {clean(str(error))}\n")
         return True
@@ -182,13 +212,20 @@ class Attached:
             return self._answer(word, rest)
         if word == "/answer":
             return calls.AnswerQuestion(stream, self._waiting("deferred")["id"], rest)
-        if word == "/interrupt":
-            return runs.InterruptRun(stream)
-        if word == "/mode":
-            return session.ChangeMode(stream, rest)
+        if word == "/undo":
+            return self._undo(rest.split())
+        if word in SIMPLE:
+            return SIMPLE[word](stream, rest)
         if word.startswith("/"):
             raise TuiagentError(f"there is no command {word}; /help lists them")
         return session.SubmitPrompt(stream, self._host.new_id(), line, steer=self._running)
+
+    def _undo(self, words: list[str]) -> Intent:
+        call = words[0] if words else self._changed
+        if not call:
+            raise TuiagentError("no call has changed a file here yet")
+        hunk = int(words[2]) if len(words) > 2 and words[2].isdecimal() else 0
+        return undo.UndoCall(self._stream, call, words[1] if len(words) > 1 else "", hunk)
 
     def _answer(self, word: str, rest: str) -> Intent:
         name, _, reason = rest.partition(" ")

@@ -13,7 +13,7 @@ from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, USAGE, Host
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
-from tuiagent.kernel.errors import Refused, StoreError
+from tuiagent.kernel.errors import ConfigError, Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -29,9 +29,14 @@ tuiagent: there is no model yet. Set OPENAI_API_KEY, or OPENAI_BASE_URL for any 
 To see how it works without one: --model scripted/tour (a scripted model, not an AI)."""
 
 
+ATTACHED = 1 << 20
+"""Bytes of a file that is read along."""
+
+
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Opens or resumes a session, submits the prompt, and follows its run to the end."""
-    text = _text(args.prompt if args.headless in (None, "-") and args.prompt else args.headless)
+    text = _text(args.prompt if args.headless in (None, "-", "") and args.prompt else args.headless)
+    text = "\n\n".join([text, *(_attached(path) for path in args.file)] if text else [])
     resumed = args.newest or args.resume
     if not text and not resumed:
         return _usage(
@@ -187,6 +192,17 @@ def _text(given: str | None) -> str:
     if given in (None, "-"):
         return piped
     return f"{given}\n\n{piped}" if piped.strip() else given or ""
+
+
+def _attached(path: str) -> str:
+    """A file's text with its name. Raises ConfigError."""
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > ATTACHED:
+            raise ConfigError(f"--file {path}: it is not a regular file of at most 1 MiB")
+        with open(path, encoding="utf-8") as file:
+            return f'<file path="{path}">\n{file.read()}\n</file>'
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--file {path} cannot be read as text: {error}") from error
 
 
 def _piped(given: str | None) -> str:
