@@ -351,5 +351,6 @@ def test_what_an_agent_changed_is_undone_from_attach(tmp_path: Path) -> None:
     assert (cli.work / "f").exists()
     done = cli.run("attach", input="/undo\n/name tidy\n/nonsense\n")
     assert "there is no command /nonsense" in done.stdout + done.stderr
+    assert not (cli.work / "f").exists()
     cli.run("attach", "tidy", input="/undo undo1\n")
-    until((cli.work / "f").exists, "the file to come back")
+    assert (cli.work / "f").exists()

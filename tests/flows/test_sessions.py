@@ -1,5 +1,6 @@
 """Sessions as people keep them: named, put away, deleted, brought back, forked."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -91,3 +92,22 @@ async def test_a_fork_sends_its_origins_words_as_of_then(tmp_path: Path) -> None
         "".join(b.text for b in m.blocks if isinstance(b, Text)) for m in fakes.prompts[-1].messages
     ]
     assert texts == ["one", "reply 1", "three"]
+
+
+def test_what_was_changed_and_used_is_told(tmp_path: Path) -> None:
+    write = {"calls": [{"tool": "write", "args": {"path": "f", "content": "x\n"}}]}
+    cli = Cli(tmp_path, write, SAY)
+    cli.run(*PROMPT, "--allow", "write", "--name", "a")
+    assert cli.run("files", "a").stdout == "created    f  +1 -0  (calls " + call_of(cli) + ")\n"
+    cli.run("attach", "a", input="/undo\n")
+    assert cli.run("files", "a").stdout.startswith("as before  f")
+    used = json.loads(cli.run("usage", "--by", "model", "--output", "json").stdout)
+    (row,) = used.values()
+    assert (row["replies"], row["unpriced"]) == (2, 2)  # a script has no price
+    assert "2 replies" in cli.run("usage", "a").stdout
+
+
+def call_of(cli: Cli) -> str:
+    """The id of the only call."""
+    shown = json.loads(cli.run("sessions", "show", "a", "--output", "json").stdout)
+    return next(item["id"] for item in shown if item["kind"] == "call")

@@ -22,11 +22,13 @@ from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.ports import Snapshot, Window
+from tuiagent.views.files import FilesView
 from tuiagent.views.grants import GrantsView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
 from tuiagent.views.transcript import TranscriptView
+from tuiagent.views.usage import UsageView
 
 
 class View(Protocol):
@@ -41,6 +43,14 @@ class View(Protocol):
     def snapshot(self) -> list[Any]:
         """All items."""
         ...
+
+
+VIEWS: dict[str, Callable[[str], View]] = {
+    "files": FilesView,
+    "prompt": PromptView,
+    "transcript": TranscriptView,
+}
+"""Views of one session."""
 
 
 class Standing(Struct):
@@ -77,6 +87,7 @@ class Engine:
             "grants": Standing(GrantsView()),
             "inbox": Standing(InboxView()),
             "sessions": Standing(SessionsView()),
+            "usage": Standing(UsageView()),
         }
         self.journal.publish = self.hub.publish
 
@@ -171,12 +182,8 @@ class Engine:
             items = standing.view.snapshot()
             if key:
                 items = [item for item in items if selects(key, item.stream)]
-        elif view == "transcript":
-            items = self._transcript(key)
-        elif view == "prompt":
-            items = self._prompt(key)
         else:
-            raise Refused(f"there is no view {view!r}")
+            items = self._of_one(view, key)
         end = len(items) if window.before is None else max(0, window.before)
         part = items[max(0, end - window.limit) : end]
         return Snapshot(view, key, position, msgspec.to_builtins(part), len(items))
@@ -190,17 +197,14 @@ class Engine:
             standing.position = records[-1].position
         standing.position = max(standing.position, position)
 
-    def _transcript(self, stream: str) -> list[Any]:
-        view = TranscriptView(stream)
+    def _of_one(self, name: str, stream: str) -> list[Any]:
+        """All items of a view of one session, with what it was forked from."""
+        if name not in VIEWS:
+            raise Refused(f"there is no view {name!r}")
+        view = VIEWS[name](stream)
         for event in self.journal.history(stream):
             view.apply(event)
         return view.snapshot()
-
-    def _prompt(self, stream: str) -> list[Any]:
-        view = PromptView(stream)
-        for event in self.journal.history(stream):
-            view.apply(event)
-        return list(view.messages)
 
     async def close(self) -> None:
         """Stops driving and following, and waits until everything is durable."""

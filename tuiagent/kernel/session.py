@@ -219,7 +219,8 @@ def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     found = state.call(intent.call)
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
-    return calls.decide_judge(found, intent, rules, state.mode, state.revision)
+    mode = "ask" if intent.call in state.undos else state.mode  # a person is here and asked for it
+    return calls.decide_judge(found, intent, rules, mode, state.revision)
 
 
 def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:

@@ -1,5 +1,7 @@
 """The prompt: a session as a model sees it. Within an epoch it only grows at its end."""
 
+from typing import Any
+
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session, undo
@@ -37,6 +39,12 @@ class PromptView:
         check(self.messages)
         model = self.model.partition("/")[2]
         return Prompt(model, self.system, self.tools, tuple(self.messages), self.stream)
+
+    kinds: frozenset[str] | None = None
+
+    def snapshot(self) -> list[Any]:
+        """The messages, in order."""
+        return list(self.messages)
 
     def apply(self, seen: Seen) -> bool:
         """Takes the next event; whether the messages grew."""

@@ -11,6 +11,8 @@ COMMANDS = {
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
+    "usage": "tuiagent.clients.cli.usage:run",
+    "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
 }
 OFFLINE = {

@@ -65,7 +65,7 @@ def _main() -> argparse.ArgumentParser:
         prog="tuiagent",
         description="A terminal coding assistant whose work outlives its window.",
         usage="tuiagent [--headless PROMPT | -p PROMPT | run PROMPT] [options]\n"
-        "       tuiagent attach|sessions|verify|doctor|policy|config|init [-h]",
+        "       tuiagent attach|sessions|verify|doctor|policy|usage|files|config|init [-h]",
         epilog=EPILOG,
         formatter_class=Help,
     )
@@ -172,7 +172,24 @@ def _init() -> argparse.ArgumentParser:
     )
 
 
+def _usage() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tuiagent usage", description="Tokens and money.")
+    parser.add_argument("session", nargs="?", default="", help="a name or id; all without one")
+    parser.add_argument("--by", default="day", choices=("day", "model", "stream"))
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _files() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tuiagent files", description="What a session changed.")
+    parser.add_argument("session", help="a name or id")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
 SUBPARSERS = {
+    "usage": _usage,
+    "files": _files,
     "policy": _policy,
     "config": _config,
     "init": _init,
