@@ -133,6 +133,13 @@ class Transaction(Protocol):
         """Keeps an answer as long as its stream, and at least 30 days."""
         ...
 
+    def erase(self, stream: str, before: int) -> None:
+        """Removes the bodies of the stream's records below a version, and blobs nobody else needs.
+
+        Hashes stay, so that the chain still verifies.
+        """
+        ...
+
     def put_blob(self, body: bytes) -> str:
         """Keeps bytes, compressed, under their SHA-256 in hexadecimal."""
         ...

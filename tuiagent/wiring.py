@@ -213,6 +213,11 @@ def health(engine: Engine, root: str) -> dict[str, object]:
     return {
         "root": root,
         "sqlite": engine.journal.store.engine,
+        "bytes": sum(
+            os.path.getsize(path)
+            for name in ("journal.db", "journal.db-wal")
+            if os.path.exists(path := os.path.join(root, name))
+        ),
         "events": engine.journal.store.position(),
         "driving": engine.worker.driving,
         "halted": dict(engine.worker.halted),

@@ -539,6 +539,31 @@ def test_large_bodies_are_stored_once_and_every_blob_is_referred_to(file: InFile
 # ---------------------------------------------------------------- reading
 
 
+def test_what_is_erased_is_gone_and_the_chain_still_holds(place: Place) -> None:
+    place.hold("o")
+    with place.store.transaction() as tx:
+        shared, own = tx.put_blob(b"shared" * 100), tx.put_blob(b"canary" * 100)
+        drafts = [Draft("A", 1, b"canary", (shared, own)), Draft("A", 1, b"canary" * 5000)]
+        tx.append("s/a", 0, drafts, 1.0, "p", None)
+        tx.append("s/b", 0, [Draft("A", 1, b"stays", (shared,))], 1.0, "p", None)
+    hashes = [record.hash for record in place.store.read("s/a")]
+    with pytest.raises(RuntimeError), place.store.transaction() as tx:
+        tx.erase("s/a", 3)
+        raise RuntimeError
+    assert place.store.read("s/a")[0].body == b"canary"
+    with place.store.transaction() as tx:
+        tx.append("s/a", 2, [Draft("Z", 1, b"{}")], 2.0, "p", None)
+        tx.erase("s/a", 3)
+    place.reopen()
+    found = place.store.read("s/a")
+    assert [record.body for record in found] == [None, None, b"{}"]
+    assert [record.hash for record in found[:2]] == hashes
+    assert place.store.blob(own) is None
+    assert place.store.blob(shared) == b"shared" * 100
+    assert place.store.read("s/b")[0].body == b"stays"
+    assert place.store.tail("s/*")[0].body is None
+
+
 def test_a_tail_selects_by_stream_kind_position_and_number(place: Place) -> None:
     with place.store.transaction() as tx:
         append(tx, "session/a", draft("1", "A"), draft("2", "B"))

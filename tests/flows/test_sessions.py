@@ -50,6 +50,25 @@ def test_a_deleted_session_is_gone_until_it_is_restored(tmp_path: Path) -> None:
     assert cli.run("--resume", "a", *PROMPT).returncode == 0
 
 
+def test_what_is_erased_is_in_no_file_and_the_journal_still_verifies(tmp_path: Path) -> None:
+    write = {"calls": [{"tool": "write", "args": {"path": "f", "content": "canary\n" * 9000}}]}
+    cli = Cli(tmp_path, write, SAY)
+    cli.run("-p", "canary", "--allow", "write", "--name", "a")
+    cli.run("sessions", "delete", "a")
+    assert "0 sessions erased" in cli.run("gc").stdout
+    assert "is back" in cli.run("sessions", "restore", "a").stdout
+    assert "is erased" in cli.run("sessions", "delete", "a", "--now").stdout
+    assert cli.run("sessions", "restore", "a").returncode == 2
+    assert cli.run("sessions", "list", "--all").stdout == "no sessions yet\n"
+    verified = cli.run("verify")
+    assert (verified.returncode, "unchanged" in verified.stdout) == (0, True)
+    root = Path(cli.run("doctor").stdout.partition("journal in ")[2].partition(" (")[0])
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        assert b"canary" not in path.read_bytes(), path
+
+
 def test_a_fork_knows_what_was_said_and_leaves_its_origin_alone(tmp_path: Path) -> None:
     cli = Cli(tmp_path, SHELL, {"text": "One."}, CONTINUED, CONTINUED)
     cli.run("-p", "first words", "--allow", "shell", "--name", "origin")

@@ -14,7 +14,7 @@ from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.codec import Codec, Draft, Record
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import At, Event, Fact, Intent, kind_of
-from tuiagent.kernel.lifecycle import SessionOpened
+from tuiagent.kernel.lifecycle import SessionErased, SessionOpened
 from tuiagent.ports import Answer, Claim, Store, Transaction
 
 
@@ -212,6 +212,9 @@ class Journal:
         wake = aggregate.wake(cached.state)
         records = tx.append(request.stream, cached.version, drafts, at.now, request.actor, wake)
         cached.version = records[-1].version
+        if any(isinstance(fact, SessionErased) for fact in facts):
+            tx.erase(request.stream, records[0].version)
+            self._cache.pop(request.stream, None)
         return Written(records[-1].position, done)
 
     def _drafts(self, facts: Iterable[Fact], refs: tuple[str, ...]) -> list[Draft]:

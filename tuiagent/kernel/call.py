@@ -164,7 +164,7 @@ class CallState(Struct):
     note: dict[str, Any] = {}
     amended: bool = False
     result: str = ""
-    """A short hash of what the model reads of it, once it is done."""
+    """What the model reads of it, once it is done."""
 
     @property
     def open(self) -> bool:
@@ -306,4 +306,4 @@ def fold(state: CallState, fact: Fact) -> None:
         state.phase = "deferred"
     elif isinstance(fact, CallFinished):
         state.phase = "done"
-        state.result = hashlib.sha256(fact.observation.text.encode()).hexdigest()[:16]
+        state.result = fact.observation.text

@@ -66,6 +66,10 @@ class SessionRestored(Fact, frozen=True):
     """A deleted session was brought back."""
 
 
+class SessionErased(Fact, frozen=True):
+    """What the session held is gone for good; that it was there, and its hashes, stay."""
+
+
 # ---------------------------------------------------------------- intents
 
 
@@ -96,6 +100,13 @@ class DeleteSession(Intent, frozen=True):
 
 class RestoreSession(Intent, frozen=True):
     """Bring a deleted session back."""
+
+
+class EraseSession(Intent, frozen=True):
+    """Erase what a deleted session holds, once it can be brought back no more."""
+
+    now: bool = False
+    """Without waiting for that."""
 
 
 # ---------------------------------------------------------------- state
@@ -135,6 +146,10 @@ def decide(label: Label, intent: Intent, at: At, running: bool, agent: str) -> l
         return [SessionDeleted(at.now + intent.retention)]
     if label.deleted is None:
         raise Refused("the session was not deleted")
+    if isinstance(intent, EraseSession):
+        if not intent.now and at.now < label.deleted:
+            raise Refused("it can still be brought back; it is erased after that")
+        return [SessionErased()]
     if at.now > label.deleted:
         raise Refused("the time in which it could be brought back is over")
     return [SessionRestored()]
@@ -145,8 +160,19 @@ FOLDED: tuple[type[Fact], ...] = (
     SessionArchived,
     SessionDeleted,
     SessionRestored,
+    SessionErased,
 )
-DECIDED: tuple[type[Intent], ...] = (NameSession, ArchiveSession, DeleteSession, RestoreSession)
+DECIDED: tuple[type[Intent], ...] = (
+    NameSession,
+    ArchiveSession,
+    DeleteSession,
+    RestoreSession,
+    EraseSession,
+)
+
+
+BEYOND: tuple[type[Intent], ...] = (RestoreSession, EraseSession)
+"""What may still be wanted of a deleted session."""
 
 
 def fold(label: Label, fact: Fact) -> None:

@@ -1,9 +1,8 @@
 """What ends a run that would not end by itself: replies, money, time, and going in circles."""
 
-import hashlib
 from collections.abc import Sequence
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel.message import Call
@@ -26,13 +25,16 @@ class Limits(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-def turn(calls: Sequence[tuple[Call, str]], text: str) -> str:
-    """What a turn was: its calls with what came of them; without calls, what was said."""
-    content = [[call.name, call.args, result] for call, result in calls] or text
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
+Turn = tuple[str, tuple[tuple[str, Any, str], ...]]
+"""What was said, unless something was called; each call's name, arguments and result."""
 
 
-def repeated(turns: Sequence[str]) -> tuple[int, str]:
+def turn(calls: Sequence[tuple[Call, str]], said: str) -> Turn:
+    """What a turn was, to be compared with others."""
+    return "" if calls else said, tuple((call.name, call.args, result) for call, result in calls)
+
+
+def repeated(turns: Sequence[object]) -> tuple[int, str]:
     """How often the end of these turns repeats itself, and how that is said."""
     rows = 1
     while rows < len(turns) and turns[-1 - rows] == turns[-1]:
@@ -40,6 +42,6 @@ def repeated(turns: Sequence[str]) -> tuple[int, str]:
     pairs = 1
     while 2 * pairs + 2 <= len(turns) and list(turns[-2 * pairs - 2 :][:2]) == list(turns[-2:]):
         pairs += 1
-    if pairs > rows and len(set(turns[-2:])) == 2:
+    if pairs > rows and turns[-1] != turns[-2]:
         return pairs, f"the same two steps, in turn, {pairs} times"
     return rows, f"the same step, with the same result, {rows} times"

@@ -5,7 +5,7 @@ from msgspec import Struct
 from tuiagent.kernel.call import CallFinished, CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Signal
-from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, repeated, turn
+from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, Turn, repeated, turn
 from tuiagent.kernel.message import Observation, Reply
 
 STOPS = ("end", "calls")
@@ -180,7 +180,7 @@ class Run(Struct):
     deadline: float | None = None
     turns: int = 0
     cost: float = 0.0
-    recent: list[str] = []
+    recent: list[Turn] = []
     """What the last turns were, to notice circles."""
     said: str = ""
     """The words of the newest reply."""
@@ -210,7 +210,7 @@ class Run(Struct):
         """Calls that still need an observation, in the order of the reply."""
         return [state for state in self.calls.values() if state.open]
 
-    def last_turn(self) -> str:
+    def last_turn(self) -> Turn:
         """What the newest turn was: equal for turns that did the same with the same result."""
         return turn([(state.call, state.result) for state in self.calls.values()], self.said)
 

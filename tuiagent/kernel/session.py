@@ -275,7 +275,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
     """The facts that this intent makes in this state. Raises Refused."""
     if state.unknown:
         raise Refused("a newer tuiagent wrote to this session; update to go on with it")
-    if state.label.deleted is not None and type(intent) is not lifecycle.RestoreSession:
+    if state.label.deleted is not None and type(intent) not in lifecycle.BEYOND:
         raise Refused("the session was deleted; `tuiagent sessions restore` brings it back")
     return _then_next(state, DECIDE[type(intent)](state, intent, at), at)
 

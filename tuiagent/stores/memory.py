@@ -27,6 +27,17 @@ class Contents(Struct):
     claims: dict[str, Claim] = {}
     answers: dict[tuple[str, str], Answer] = {}
     blobs: dict[str, bytes] = {}
+    refs: dict[tuple[str, str, int], bool] = {}
+    """Blob, stream and version of the record that needs it."""
+    erased: dict[tuple[str, int], bool] = {}
+    """Stream and version of records without a body."""
+
+    def shown(self, records: Sequence[Record]) -> list[Record]:
+        """The records as they may be read."""
+        if not self.erased:
+            return list(records)
+        gone = self.erased
+        return [replace(r, body=None) if (r.stream, r.version) in gone else r for r in records]
 
 
 class MemoryStore:
@@ -77,7 +88,8 @@ class MemoryStore:
     def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
         """See ports.Store."""
         with self._lock:
-            return self._contents.streams.get(stream, [])[after : after + limit]
+            found = self._contents.streams.get(stream, [])[after : after + limit]
+            return self._contents.shown(found)
 
     def tail(
         self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
@@ -86,7 +98,8 @@ class MemoryStore:
         with self._lock:
             later = self._contents.records[after:]
             found = (r for r in later if selects(select, r.stream))
-            return list(islice((r for r in found if kinds is None or r.kind in kinds), limit))
+            wanted = (r for r in found if kinds is None or r.kind in kinds)
+            return self._contents.shown(list(islice(wanted, limit)))
 
     def position(self) -> int:
         """See ports.Store."""
@@ -169,7 +182,7 @@ class MemoryTransaction:
 
     def read(self, stream: str, after: int = 0) -> list[Record]:
         """See ports.Transaction."""
-        return self._contents.streams.get(stream, [])[after:]
+        return self._contents.shown(self._contents.streams.get(stream, [])[after:])
 
     def append(
         self,
@@ -208,6 +221,8 @@ class MemoryTransaction:
                 digest,
                 previous,
             )
+            for key in draft.refs:
+                self._set(self._contents.refs, (key, stream, version), True)
             records.append(record)
             self._contents.records.append(record)
             self._undo.append(stream)
@@ -247,6 +262,18 @@ class MemoryTransaction:
         if self.recall(actor, once):
             raise Conflict(f"`once` {once!r} has its answer already")
         self._set(self._contents.answers, (actor, once), answer)
+
+    def erase(self, stream: str, before: int) -> None:
+        """See ports.Transaction."""
+        refs = self._contents.refs
+        mine = [ref for ref in refs if ref[1] == stream and ref[2] < before]
+        for ref in mine:
+            self._set(refs, ref, None)
+        needed = {key for key, _, _ in refs}
+        for key in {key for key, _, _ in mine} - needed:
+            self._set(self._contents.blobs, key, None)
+        for version in range(1, before):
+            self._set(self._contents.erased, (stream, version), True)
 
     def put_blob(self, body: bytes) -> str:
         """See ports.Transaction."""

@@ -68,6 +68,8 @@ def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connect
             connection.execute("PRAGMA journal_size_limit=16777216; PRAGMA mmap_size=0")
             # What is written reaches the file at COMMIT only: see SqliteStore._commit.
             connection.execute("PRAGMA cache_spill=OFF")
+            # What is erased, and what a page held before it was arranged anew, is overwritten.
+            connection.execute("PRAGMA secure_delete=ON")
             reserve(root)
         except BaseException:
             with contextlib.suppress(apsw.Error):  # the first error says why

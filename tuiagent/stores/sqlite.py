@@ -329,6 +329,18 @@ class SqliteTransaction:
             *(actor, once, stream, at, answer.intents, answer.position, answer.refusal),
         )
 
+    def erase(self, stream: str, before: int) -> None:
+        """See ports.Transaction. Pages that become free are overwritten and given back."""
+        mine = "FROM ref WHERE stream = ? AND version < ?"
+        keys = [row[0] for row in self._connection.execute(f"SELECT blob {mine}", (stream, before))]
+        self._write(f"DELETE {mine}", stream, before)
+        for key in set(keys):
+            unused = "NOT EXISTS(SELECT 1 FROM ref WHERE ref.blob = blob.hash)"
+            self._write(f"DELETE FROM blob WHERE hash = ? AND {unused}", key)
+        erase = "UPDATE event SET body = NULL, blob = NULL WHERE stream = ? AND version < ?"
+        self._write(erase, stream, before)
+        self._write("PRAGMA incremental_vacuum")
+
     def put_blob(self, body: bytes) -> str:
         """See ports.Transaction."""
         key = hashlib.sha256(body).hexdigest()

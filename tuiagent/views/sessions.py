@@ -42,6 +42,7 @@ KINDS = frozenset(
         "SessionArchived",
         "SessionDeleted",
         "SessionRestored",
+        "SessionErased",
         "PromptSubmitted",
         "RunStarted",
         "ReplyReceived",
@@ -82,6 +83,9 @@ class SessionsView:
         row = self.rows.get(seen.stream)
         if row is None:
             return []
+        if isinstance(fact, lifecycle.SessionErased):
+            del self.rows[seen.stream]
+            return [seen.stream]
         if isinstance(fact, lifecycle.FOLDED):
             _put_away(row, fact)
             return [seen.stream]

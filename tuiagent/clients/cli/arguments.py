@@ -127,6 +127,7 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=what)
     parser.add_argument("session", nargs="?", default="", help="a name, an id, or its start")
     parser.add_argument("name", nargs="?", default="", help="rename: how it shall be called")
+    parser.add_argument("--now", action="store_true", help="delete: at once and for good")
     parser.add_argument("--all", action="store_true", help="list also what is put away or deleted")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
@@ -187,7 +188,14 @@ def _files() -> argparse.ArgumentParser:
     return parser
 
 
+def _gc() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="tuiagent gc", description="Erase deleted sessions whose time is over."
+    )
+
+
 SUBPARSERS = {
+    "gc": _gc,
     "usage": _usage,
     "files": _files,
     "policy": _policy,
