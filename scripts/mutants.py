@@ -191,7 +191,7 @@ MUTANTS = (
     Mutant(
         "words that the shell computes",
         "tuiagent/tools/bash.py",
-        'raise NotPlain(f"it holds {_name(node)} that the shell computes")',
+        'raise NotPlain("it holds a backslash, a $ or a ` within double quotes")',
         "pass",
         POLICY,
     ),

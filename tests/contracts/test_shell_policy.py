@@ -30,7 +30,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> LocalRuntime:
     work = top / "work"
     for name in ("src", "sub", ".tuiagent"):
         (work / name).mkdir(parents=True)
-    for name in ("a.py", "b.py", "f", "README.md", "src/x.py", "--pre=odd", "-rf"):
+    for name in ("a.py", "b.py", "f", "README.md", "src/x.py", "--pre=odd", "-rf", "-n"):
         (work / name).write_text("x\n")
     (work / "link-to-passwd").symlink_to("/etc/passwd")
     (work / "link-out").symlink_to("/usr")

@@ -117,11 +117,9 @@ def _word(node: Node) -> Word:
     if kind == "raw_string":
         return Word(_text(node)[1:-1])
     if kind == "string":
-        if any(child.type not in ('"', "string_content") for child in node.children):
-            raise NotPlain(f"it holds {_name(node)} that the shell computes")
         text = _text(node)[1:-1]
         if re.search(r"\\[^\\\"]", text) or "`" in text or "$" in text:
-            raise NotPlain("it holds a backslash or a $ within double quotes")
+            raise NotPlain("it holds a backslash, a $ or a ` within double quotes")
         return Word(re.sub(r"\\(.)", r"\1", text))
     if kind == "concatenation":
         parts = [_word(child) for child in node.children]
