@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, session, undo
+from tuiagent.kernel import lifecycle, prompts, session, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
@@ -43,6 +43,7 @@ UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "start
 
 NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     runs.LimitReached: lambda fact: fact.what,
+    prompts.ShorteningRequested: lambda fact: "the conversation will be made shorter",
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
     session.ModelChanged: lambda fact: f"model {fact.model}",
@@ -126,6 +127,13 @@ class TranscriptView:
         if fact.origin:
             text += f", forked from {fact.origin.stream.partition('/')[2]}"
         return self._add(Item(event.stream, "notice", text), event)
+
+    def _PromptRebased(self, event: Event, fact: prompts.PromptRebased) -> list[str]:
+        if fact.shortened is None:
+            return []
+        text = f"the conversation was made shorter: {fact.reason}"
+        item = Item(f"epoch.{event.version}", "notice", text, output=fact.shortened.summary)
+        return self._add(item, event)
 
     def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
         return self._add(Item(fact.prompt, "prompt", fact.text, "queued"), event)

@@ -20,6 +20,7 @@ from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Client, Window
+from tuiagent.views.transcript import NOTICES
 
 SHOWN = 20
 """Lines of each argument that are shown for an approval."""
@@ -174,6 +175,10 @@ class Attached:
             say(clean(f"? {fact.question.text}{choices}   /answer TEXT\n"))
         elif isinstance(fact, runs.RunFinished):
             say(clean(f"— {fact.status}{': ' + fact.error if fact.error else ''}\n"))
+        elif isinstance(fact, session.PromptRebased) and fact.shortened:
+            say(clean(f"— the conversation was made shorter: {fact.reason}\n"))
+        elif type(fact) in NOTICES:
+            say(clean(f"— {NOTICES[type(fact)](fact)}\n"))
         else:
             line = progress(seen, self._follow)
             if line:

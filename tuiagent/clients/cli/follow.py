@@ -5,6 +5,7 @@ from typing import Any
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR, LIMIT, NEEDS_PERSON, REFUSED
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
+from tuiagent.kernel import undo
 from tuiagent.kernel.event import Event
 
 EXITS = {
@@ -38,6 +39,9 @@ class Follow:
         fact = event.fact
         if isinstance(fact, runs.RunFinished) and fact.run == self.run:
             self.status, self.error = fact.status, fact.error
+        elif isinstance(fact, undo.UndoRequested):
+            args = {"call": fact.call, "path": fact.path}
+            self.calls[fact.undo] = _row(fact.undo, undo.TOOL, args)
         elif self.run and self.run != getattr(fact, "attempt", self.run).partition(".")[0]:
             return  # of another run
         elif isinstance(fact, runs.AttemptStarted):
@@ -58,13 +62,7 @@ class Follow:
             for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
                 self.usage[name] = self.usage.get(name, 0) + getattr(reply.usage, name)
         for call in reply.calls:
-            self.calls[call.id] = {
-                "id": call.id,
-                "name": call.name,
-                "args": call.args,
-                "status": "proposed",
-                "effect": "",
-            }
+            self.calls[call.id] = _row(call.id, call.name, call.args)
 
     def _call(self, event: Event) -> None:
         fact = event.fact
@@ -116,3 +114,7 @@ class Follow:
             return NEEDS_PERSON
         code = EXITS[self.status]
         return REFUSED if code == DONE and self.denied else code
+
+
+def _row(ident: str, name: str, args: dict[str, Any] | None) -> dict[str, Any]:
+    return {"id": ident, "name": name, "args": args, "status": "proposed", "effect": ""}
