@@ -524,3 +524,14 @@ async def test_todo(kit: Kit) -> None:
     for wrong in ([{"text": "x"}], [{"text": "x", "state": "later"}], ["x"]):
         with pytest.raises(ToolError, match="item 1 needs"):
             await do("todo", kit, items=wrong)
+
+
+@pytest.mark.parametrize("name", ["read", "edit", "delete", "move"])
+async def test_a_missing_file_is_looked_for_by_its_name(name: str, kit: Kit, work: Path) -> None:
+    (work / "src").mkdir()
+    (work / "src/calc.py").write_text("x\n")
+    args = {**GOOD[name], "path": "wrong/calc.py"}
+    with pytest.raises(ToolError, match=r"no file wrong/calc\.py; did you mean src/calc\.py\?"):
+        await do(name, kit, **args)
+    with pytest.raises(ToolError, match=r"no file nowhere$"):
+        await do(name, kit, **{**args, "path": "nowhere"})

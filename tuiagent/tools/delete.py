@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
+from tuiagent.tools.search import missing
 
 
 class Delete(Changing):
@@ -20,5 +20,5 @@ class Delete(Changing):
         path = kit.runtime.resolve(args["path"])
         before = await current(kit.runtime, path)
         if before is None:
-            raise ToolError(f"there is no file {args['path']}")
+            raise await missing(kit.runtime, args["path"])
         return [Change(path, before, None, (await kit.runtime.stat(path)).mode)]

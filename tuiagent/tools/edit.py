@@ -7,6 +7,7 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
+from tuiagent.tools.search import missing
 
 NEAR = 4000
 """Lines that are looked through for something like what was not found."""
@@ -33,7 +34,7 @@ class Edit(Changing):
         path = kit.runtime.resolve(args["path"])
         before = await current(kit.runtime, path)
         if before is None:
-            raise ToolError(f"there is no file {args['path']}; write creates one")
+            raise await missing(kit.runtime, args["path"])
         return [Change(path, before, replaced(args, before))]
 
 

@@ -7,6 +7,7 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Kit
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
+from tuiagent.tools.search import missing
 
 
 class Move(Changing):
@@ -28,7 +29,7 @@ class Move(Changing):
         source, target = runtime.resolve(args["path"]), runtime.resolve(args["to"])
         body = await current(runtime, source)
         if body is None:
-            raise ToolError(f"there is no file {args['path']}")
+            raise await missing(runtime, args["path"])
         if (await runtime.stat(target)).kind != "missing":
             raise ToolError(f"there is something at {args['to']} already; nothing was moved")
         mode = (await runtime.stat(source)).mode

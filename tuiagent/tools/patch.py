@@ -11,6 +11,7 @@ from tuiagent.ports import Kit, Runtime
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.changing import Change, Changing, current
 from tuiagent.tools.edit import encoded, nearest
+from tuiagent.tools.search import missing
 
 HEAD = re.compile(r"\*\*\* (Add|Update|Delete) File: (.+)")
 NUMBERS = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@ ?(.*)")
@@ -80,7 +81,7 @@ async def _planned(part: Part, runtime: Runtime) -> list[Change]:
         added = "".join(f"{text}\n" for hunk in part.hunks for _, text in hunk.lines)
         return [Change(path, None, added.encode("utf-8", "surrogatepass"))]
     if before is None:
-        raise ToolError(f"there is no file {part.path}")
+        raise await missing(runtime, part.path)
     if part.kind == "Delete":
         return [Change(path, before, None, mode)]
     after = applied(part, before)

@@ -7,6 +7,7 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.ports import Again, Kit, Note, Runtime
 from tuiagent.tools.arguments import check, schema
+from tuiagent.tools.search import missing
 
 LINES = 2000
 BYTES = 16 * 1024 * 1024
@@ -42,6 +43,8 @@ class Read:
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """The lines, and how to go on where there are more."""
+        if (await kit.runtime.stat(args["path"])).kind == "missing":
+            raise await missing(kit.runtime, args["path"])
         data = await kit.runtime.read(args["path"], BYTES)
         if b"\0" in data[:8192]:
             raise ToolError(f"{args['path']} is a binary file ({len(data)} bytes)")

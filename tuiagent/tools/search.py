@@ -16,6 +16,8 @@ from tuiagent.tools.arguments import check, schema
 MATCHES, FILES, SECONDS = 200, 20_000, 10.0
 BYTES = 1024 * 1024
 WIDTH = 400
+NEAR = 2000
+"""Files that are looked through for the name of one that is missing."""
 SKIPPED = frozenset({".git", ".hg", "node_modules", "__pycache__", ".venv", ".tox"})
 
 
@@ -77,6 +79,19 @@ class Search:
     async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
         """Searching has no effect."""
         return Again()
+
+
+async def missing(runtime: Runtime, path: str) -> ToolError:
+    """What to say of a file that is not there: where one of this name is, if there is one."""
+    name = path.rstrip("/").rpartition("/")[2]
+    base = runtime.folder.rstrip("/") + "/"
+    async for number, file in walk(runtime, runtime.folder):
+        if file.path.rpartition("/")[2] == name:
+            found = file.path.removeprefix(base)
+            return ToolError(f"there is no file {path}; did you mean {found}?")
+        if number > NEAR:
+            break
+    return ToolError(f"there is no file {path}")
 
 
 async def walk(runtime: Runtime, top: str) -> AsyncIterator[tuple[int, Stat]]:
