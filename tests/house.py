@@ -14,6 +14,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.snapshots import Snapshots
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.message import Prompt, ToolSpec, Usage
@@ -113,7 +114,9 @@ async def nobody(owner: str) -> Client:
     raise ConnectionRefusedError
 
 
-async def build(means: Fakes, store: Store | None = None, owner: str = "o1") -> Engine:
+async def build(
+    means: Fakes, store: Store | None = None, owner: str = "o1", cache: str = ""
+) -> Engine:
     """An engine on this loop, to be closed by whoever asked for it."""
     store = store or MemoryStore()
     store.hold(owner)  # type: ignore[attr-defined]
@@ -121,7 +124,9 @@ async def build(means: Fakes, store: Store | None = None, owner: str = "o1") -> 
     journal = Journal(store, codec(), owner, world)
     journal.writer = ThreadWriter(journal)
     hub = Hub()
-    return Engine(Context(journal, hub, world, means), Neighbours(journal, hub, nobody, nothing))
+    neighbours = Neighbours(journal, hub, nobody, nothing)
+    kept = Snapshots(cache, journal) if cache else None
+    return Engine(Context(journal, hub, world, means), neighbours, kept)
 
 
 @asynccontextmanager

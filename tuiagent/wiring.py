@@ -31,6 +31,7 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.seal import Sealer
+from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel.aggregates import codec
@@ -173,7 +174,8 @@ class House:
                 yield change
 
         context = Context(journal, hub, self._world, means)
-        engine = Engine(context, Neighbours(journal, hub, dial, changes))
+        snapshots = Snapshots(os.path.join(root, "cache"), journal)
+        engine = Engine(context, Neighbours(journal, hub, dial, changes), snapshots)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")
         sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)

@@ -236,3 +236,20 @@ async def test_what_is_no_frame_ends_that_connection_only(tmp_path: Path, sent: 
         remote = await RemoteClient.connect(path, codec())
         assert (await remote.read("sessions")).data == []
         await remote.close()
+
+
+async def test_whoever_watches_from_where_a_view_was_read_sees_nothing_twice(
+    client: Client, tmp_path: Path
+) -> None:
+    await opened(client, tmp_path)
+    await prompt(client)
+    await until(client, RunFinished)
+    for number in range(5):
+        await prompt(client, name=f"q{number}")
+        read = await client.read("transcript", STREAM)
+        ended = [item["id"] for item in read.data if item["kind"] == "run"]
+        rest = await until(client, RunFinished, after=0, count=number + 2)
+        later = facts(
+            [s for s in rest if isinstance(s, Event) and s.position > read.position], RunFinished
+        )
+        assert not {f"{fact.run}.end" for fact in later} & set(ended)

@@ -1,11 +1,14 @@
 """The shell's policy: every row of shell.toml, and a table of programs that do more than read."""
 
+import asyncio
+import contextlib
 import os
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuiagent.kernel import programs
@@ -95,6 +98,62 @@ async def test_what_is_offered_lets_exactly_this_through(
 async def test_what_is_too_long_is_asked_about(runtime: LocalRuntime) -> None:
     for command in ("echo " + "x" * LONGEST, "echo " + "x " * 100_000):
         assert (await verdict(runtime, command)).decision == "ask"
+
+
+NAMES = sorted({*programs.PROGRAMS, "find", "sed", "test", "timeout", "env", "nice"} - {"sleep"})
+PIECES = st.one_of(
+    st.sampled_from(
+        ["f", "C", "src", ".", "-", "--", "a.py", "*", "*.py", "[a-f]", "x=y", "1", "$", "p"]
+    ),
+    st.sampled_from(
+        ["'C'", '"C"', "'", '"', "\\", "\\;", "{}", "(", ")", "<", ">", "#", "~", "!", "\n"]
+    ),
+    st.sampled_from(
+        ["-o", "-i", "-n", "-e", "-w", "-exec", "-delete", "-fprint", "-name", "touch C"]
+    ),
+    st.builds(
+        "-{}".format, st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIKLMNOPRSTUVWXZ0159", max_size=3)
+    ),
+    st.builds("--{}".format, st.sampled_from(["output=C", "o", "files", "in-place", "pre=C", "x"])),
+    st.sampled_from(["w C", "1e touch C", "s/a/touch C/e", "s/a/b/w C", "1,2p", "$p", "/a/w C"]),
+)
+JOINS = st.sampled_from([" ; ", " && ", " || ", " | ", ";", "|", " & ", "\n", " |& "])
+LINES = st.builds(
+    lambda name, words, more: " ".join([name, *words]) + "".join(more),
+    st.sampled_from(NAMES),
+    st.lists(PIECES, max_size=4),
+    st.lists(st.builds("{}{} {}".format, JOINS, st.sampled_from(NAMES), PIECES), max_size=2),
+)
+
+
+def tree(folder: str) -> dict[str, bytes | None]:
+    """Everything there, with what it holds."""
+    return {
+        str(path): path.read_bytes() if path.is_file() else None
+        for path in Path(folder).rglob("*")
+        if path.name != "link-out" and "link-out" not in path.parts
+    }
+
+
+@settings(max_examples=150)
+@given(LINES)
+def test_what_is_free_really_changes_nothing(runtime: LocalRuntime, command: str) -> None:
+    """Run for real, without a terminal: no file appears, changes or goes."""
+    claims = asyncio.run(Shell().claims({"command": command}, runtime))
+    if judge(claims, (), "ask").decision != "allow":
+        return
+    before = tree(runtime.folder)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # a program that waits changes nothing
+        subprocess.run(
+            ["bash", "-c", command],
+            cwd=runtime.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=5,
+            check=False,
+        )
+    assert tree(runtime.folder) == before
 
 
 @given(st.text("ab -;&|<>()$`'\"\\{}*~#!=\n/", max_size=30))

@@ -15,10 +15,12 @@ from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.snapshots import Kept, Snapshots
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
+from tuiagent.kernel.lifecycle import EraseSession
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.ports import Snapshot, Window
@@ -53,11 +55,25 @@ VIEWS: dict[str, Callable[[str], View]] = {
 """Views of one session."""
 
 
+class StandingView(View, Kept, Protocol):
+    """A view over all sessions."""
+
+
 class Standing(Struct):
     """A view over all sessions that is kept and caught up when it is read."""
 
-    view: View
-    position: int = 0
+    view: StandingView
+    position: int = -1
+    """Up to where it has read; -1 before its snapshot was looked for."""
+
+
+def _standing() -> dict[str, Standing]:
+    return {
+        "grants": Standing(GrantsView()),
+        "inbox": Standing(InboxView()),
+        "sessions": Standing(SessionsView()),
+        "usage": Standing(UsageView()),
+    }
 
 
 Report = Callable[[str], Any]
@@ -66,12 +82,17 @@ Service = Callable[[], AbstractAsyncContextManager[object]]
 """Something that goes on beside the driving: the socket, the seal."""
 SERVICES_AFTER = 0.05
 """Seconds."""
+SNAPSHOT = 2000
+"""Events after which a standing view is kept anew."""
 
 
 class Engine:
     """Owns everything that runs; clients hold a seat and nothing else."""
 
-    def __init__(self, context: Context, neighbours: Neighbours) -> None:
+    def __init__(
+        self, context: Context, neighbours: Neighbours, snapshots: Snapshots | None = None
+    ) -> None:
+        self._snapshots = snapshots
         self.journal = context.journal
         self.hub = context.hub
         self.worker = Worker(context)
@@ -83,12 +104,7 @@ class Engine:
         """Done before the journal closes, when something was driven."""
         self._started: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
-        self._standing: dict[str, Standing] = {
-            "grants": Standing(GrantsView()),
-            "inbox": Standing(InboxView()),
-            "sessions": Standing(SessionsView()),
-            "usage": Standing(UsageView()),
-        }
+        self._standing = _standing()
         self.journal.publish = self.hub.publish
 
     def seat(self, actor: str = directory.OWNER) -> "Seat":
@@ -115,6 +131,10 @@ class Engine:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
         access.check(directory.Directory(), actor, intent)
         written = await self.journal.write(Request(intent.stream, (intent,), actor, once))
+        if isinstance(intent, EraseSession):
+            self._standing = _standing()
+            if self._snapshots:
+                self._snapshots.forget()
         acts = kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession)
         if acts and not await self.adopt(intent.stream):
             await self.neighbours.wake(intent.stream)
@@ -178,33 +198,44 @@ class Engine:
             return Snapshot(view, key, position, msgspec.to_builtins(data), 1)
         standing = self._standing.get(view)
         if standing is not None:
-            self._catch_up(standing)
+            position = self._catch_up(view, standing)
             items = standing.view.snapshot()
             if key:
                 items = [item for item in items if selects(key, item.stream)]
         else:
-            items = self._of_one(view, key)
+            items, position = self._of_one(view, key, position)
         end = len(items) if window.before is None else max(0, window.before)
         part = items[max(0, end - window.limit) : end]
         return Snapshot(view, key, position, msgspec.to_builtins(part), len(items))
 
-    def _catch_up(self, standing: Standing) -> None:
+    def _catch_up(self, name: str, standing: Standing) -> int:
+        """Reads what is new; the position up to which the view has read then."""
         view, codec, store = standing.view, self.journal.codec, self.journal.store
-        position = store.position()
+        if standing.position < 0:
+            standing.position = self._snapshots.load(name, view) if self._snapshots else 0
+        position, before = store.position(), standing.position
         while records := store.tail("session/*", standing.position, 1000, view.kinds):
             for record in records:
                 view.apply(codec.event(record))
             standing.position = records[-1].position
         standing.position = max(standing.position, position)
+        if self._snapshots and standing.position - before > SNAPSHOT:
+            self._snapshots.save(name, view, standing.position)
+        return standing.position
 
-    def _of_one(self, name: str, stream: str) -> list[Any]:
-        """All items of a view of one session, with what it was forked from."""
+    def _of_one(self, name: str, stream: str, position: int) -> tuple[list[Any], int]:
+        """All items of a view of one session, with what it was forked from.
+
+        The position is that of the newest event in them, where it is higher: whoever watches
+        from there sees nothing twice.
+        """
         if name not in VIEWS:
             raise Refused(f"there is no view {name!r}")
         view = VIEWS[name](stream)
         for event in self.journal.history(stream):
             view.apply(event)
-        return view.snapshot()
+            position = max(position, event.position)
+        return view.snapshot(), position
 
     async def close(self) -> None:
         """Stops driving and following, and waits until everything is durable."""

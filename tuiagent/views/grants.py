@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import grants, session
@@ -33,6 +33,11 @@ class Grant(Struct):
     ran: list[Ran] = []
 
 
+Place = tuple[str, str]
+"""A stream and a rule or call in it."""
+Known = tuple[dict[Place, Grant], dict[Place, Place]]
+
+
 class GrantsView:
     """The rules of all sessions, in the order in which they came to hold."""
 
@@ -56,6 +61,14 @@ class GrantsView:
     def snapshot(self) -> list[Any]:
         """The grants of people, and configured rules that were used."""
         return [row for row in self._rows.values() if row.source == "session" or row.ran]
+
+    def save(self) -> bytes:
+        """All that it knows."""
+        return msgpack.encode((self._rows, self._judged))
+
+    def load(self, body: bytes) -> None:
+        """Knows this again. Raises msgspec.MsgspecError."""
+        self._rows, self._judged = msgpack.decode(body, type=Known)
 
     def apply(self, seen: Seen) -> list[tuple[str, str]]:
         """Takes the next event; the (stream, rule) pairs that changed."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
@@ -29,6 +29,11 @@ class Waiting(Struct, frozen=True):
     text: str = ""
 
 
+Place = tuple[str, str]
+"""A stream and a call in it."""
+Known = tuple[dict[Place, Waiting], dict[Place, tuple[str, dict[str, Any] | None]]]
+
+
 class InboxView:
     """What waits, by session and call, oldest first."""
 
@@ -53,6 +58,14 @@ class InboxView:
     def snapshot(self) -> list[Any]:
         """The things that wait, oldest first."""
         return list(self.waiting.values())
+
+    def save(self) -> bytes:
+        """All that it knows."""
+        return msgpack.encode((self.waiting, self._calls))
+
+    def load(self, body: bytes) -> None:
+        """Knows this again. Raises msgspec.MsgspecError."""
+        self.waiting, self._calls = msgpack.decode(body, type=Known)
 
     def apply(self, seen: Seen) -> list[tuple[str, str]]:
         """Takes the next event; the (stream, call) pairs that changed."""

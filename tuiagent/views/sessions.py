@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session
@@ -69,6 +69,14 @@ class SessionsView:
     def snapshot(self) -> list[Any]:
         """The rows, the one that changed last at the end."""
         return sorted(self.rows.values(), key=lambda row: row.changed)
+
+    def save(self) -> bytes:
+        """All that it knows."""
+        return msgpack.encode(self.rows)
+
+    def load(self, body: bytes) -> None:
+        """Knows this again. Raises msgspec.MsgspecError."""
+        self.rows = msgpack.decode(body, type=dict[str, Row])
 
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event; the streams whose rows changed."""

@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from tuiagent.kernel import prompts
 from tuiagent.kernel import run as runs
@@ -30,6 +30,9 @@ class Spent(Struct):
     """Replies whose price is not known."""
 
 
+Known = tuple[dict[tuple[str, str, str], Spent], dict[str, str]]
+
+
 class UsageView:
     """What was used, in the order in which it began."""
 
@@ -43,6 +46,14 @@ class UsageView:
     def snapshot(self) -> list[Any]:
         """The rows."""
         return list(self._rows.values())
+
+    def save(self) -> bytes:
+        """All that it knows."""
+        return msgpack.encode((self._rows, self._models))
+
+    def load(self, body: bytes) -> None:
+        """Knows this again. Raises msgspec.MsgspecError."""
+        self._rows, self._models = msgpack.decode(body, type=Known)
 
     def apply(self, seen: Seen) -> list[tuple[str, str, str]]:
         """Takes the next event; the (stream, day, model) of the row that changed."""
