@@ -5,35 +5,24 @@ from fnmatch import translate
 from re import compile as pattern_of
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Kit, Note
+from tuiagent.tools.arguments import schema
+from tuiagent.tools.looking import Looking
 from tuiagent.tools.search import FILES, SECONDS, walk
 
 SHOWN = 500
 
 
-class Glob:
+class Glob(Looking):
     """Lists files whose path or name fits a pattern."""
 
     name = "glob"
-    effect = "read"
     description = (
         "Find files by name: `pattern` such as *.py or src/**/test_*.py, below `path` (default: "
         "the session's folder). At most 500 paths, 10 s; skips .git, node_modules."
     )
     parameters = schema(("pattern",), pattern={"type": "string"}, path={"type": "string"})
-
-    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
-        """The folder."""
-        check(args, self.parameters)
-        path = runtime.resolve(args.get("path", "."))
-        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
-
-    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
-        """Nothing: looking can be done again."""
-        return Note()
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """The paths in order, and which limit ended the search, if one did."""
@@ -51,7 +40,3 @@ class Glob:
             if any(one.match(name) for one in wanted):
                 found.append(path)
         return Observation("ok", "\n".join(found) or "no file fits")
-
-    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
-        """Looking has no effect."""
-        return Again()

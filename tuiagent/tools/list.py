@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Kit, Note
+from tuiagent.tools.arguments import schema
+from tuiagent.tools.looking import Looking
 
 ENTRIES = 1000
 
 
-class List:
+class List(Looking):
     """Shows what a folder holds."""
 
     name = "list"
-    effect = "read"
     description = (
         "List a folder (default: the session's), folders with a slash, files with their size; "
         "`depth` levels (default 1), at most 1000 entries, without .git."
@@ -22,16 +21,6 @@ class List:
     parameters = schema(
         path={"type": "string"}, depth={"type": "integer", "minimum": 1, "maximum": 8}
     )
-
-    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
-        """The folder."""
-        check(args, self.parameters)
-        path = runtime.resolve(args.get("path", "."))
-        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
-
-    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
-        """Nothing: listing can be done again."""
-        return Note()
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """One line for each entry, deeper ones indented by their path."""
@@ -52,7 +41,3 @@ class List:
         if len(lines) > ENTRIES:
             lines = [*lines[:ENTRIES], "(more entries are not shown; list a folder further down)"]
         return Observation("ok", "\n".join(lines) or "(the folder is empty)")
-
-    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
-        """Listing has no effect."""
-        return Again()

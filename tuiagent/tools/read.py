@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Kit, Note
+from tuiagent.tools.arguments import schema
+from tuiagent.tools.looking import Looking
 from tuiagent.tools.search import missing
 
 LINES = 2000
@@ -15,11 +15,10 @@ SHOWN = 256 * 1024
 WIDTH = 2000
 
 
-class Read:
+class Read(Looking):
     """Shows some lines of a text file."""
 
     name = "read"
-    effect = "read"
     description = (
         "Read a text file with line numbers: at most 2000 lines and 256 KiB a call, lines cut at "
         "2000 characters."
@@ -30,16 +29,6 @@ class Read:
         offset={"type": "integer", "minimum": 1, "description": "first line, from 1"},
         limit={"type": "integer", "minimum": 1, "description": "how many lines"},
     )
-
-    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
-        """The file."""
-        check(args, self.parameters)
-        path = runtime.resolve(args["path"])
-        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
-
-    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
-        """Nothing: reading can be done again."""
-        return Note()
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """The lines, and how to go on where there are more."""
@@ -65,7 +54,3 @@ class Read:
             more = f"({len(lines) - last} more lines; go on with offset={last + 1})"
             shown.append(more)
         return Observation("ok", "\n".join(shown) or "(the file is empty)")
-
-    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
-        """Reading has no effect."""
-        return Again()

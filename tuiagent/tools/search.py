@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from fnmatch import translate
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime, Stat
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Kit, Note, Runtime, Stat
+from tuiagent.tools.arguments import schema
+from tuiagent.tools.looking import Looking
 
 MATCHES, FILES, SECONDS = 200, 20_000, 10.0
 BYTES = 1024 * 1024
@@ -21,11 +21,10 @@ NEAR = 2000
 SKIPPED = frozenset({".git", ".hg", "node_modules", "__pycache__", ".venv", ".tox"})
 
 
-class Search:
+class Search(Looking):
     """Finds lines that match a regular expression."""
 
     name = "search"
-    effect = "read"
     description = (
         "Search files for a Python regular expression; `path` is a file or folder, `glob` such as "
         "*.py limits the files. Gives path:line: text, at most 200 matches, 10 s; skips binary "
@@ -37,16 +36,6 @@ class Search:
         path={"type": "string"},
         glob={"type": "string"},
     )
-
-    async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
-        """The file or folder."""
-        check(args, self.parameters)
-        path = runtime.resolve(args.get("path", "."))
-        return Claims(self.name, self.effect, path, reads=(path,), folder=runtime.folder)
-
-    async def note(self, args: dict[str, Any], kit: Kit) -> Note:
-        """Nothing: searching can be done again."""
-        return Note()
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """The matches in order of the paths, and which limit ended the search, if one did."""
@@ -75,10 +64,6 @@ class Search:
                 lines, stopped = lines[:MATCHES], "(more matches are not shown)"
                 break
         return Observation("ok", "\n".join([*lines, stopped] if stopped else lines) or "no match")
-
-    async def settle(self, args: dict[str, Any], kit: Kit, note: Note) -> Again:
-        """Searching has no effect."""
-        return Again()
 
 
 async def missing(runtime: Runtime, path: str) -> ToolError:
