@@ -12,7 +12,8 @@ async def find_undo(drive: Drive, step: FindUndo) -> None:
     wanted = drive.state.undos[step.call].args or {}
     facts = (event.fact for event in drive.context.journal.history(drive.stream))
     ended = [f for f in facts if isinstance(f, CallFinished) and f.call == wanted["call"]]
-    diffs = [b for fact in ended[:1] for b in fact.observation.blocks if isinstance(b, Diff)]
+    # of two with one id, as an undo of the origin and one here, the newest is meant
+    diffs = [b for fact in ended[-1:] for b in fact.observation.blocks if isinstance(b, Diff)]
     path = wanted.get("path", "")
     chosen = [diff for diff in diffs if not path or diff.path == path]
     if not chosen:
