@@ -29,6 +29,7 @@ from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
+from tuiagent.engine.log import open_log, silence
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
@@ -236,6 +237,10 @@ def command(argv: list[str]) -> int:
         limits = (args.max_turns, args.max_cost, args.max_time)
         flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, *limits, unset)
         settings = config.load(os.environ, flags)
+        if args.log_level:
+            open_log(settings.root, args.log_level, os.environ)
+        else:
+            silence()
         house = House(settings, os.environ)
         try:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))

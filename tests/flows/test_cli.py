@@ -354,3 +354,18 @@ def test_what_an_agent_changed_is_undone_from_attach(tmp_path: Path) -> None:
     assert not (cli.work / "f").exists()
     cli.run("attach", "tidy", input="/undo undo1\n")
     assert (cli.work / "f").exists()
+
+
+def test_the_log_is_json_lines_in_a_file_without_secrets(tmp_path: Path) -> None:
+    refused = {"calls": [{"tool": "nothing", "args": {}}]}
+    cli = Cli(tmp_path, refused, {"error": {"kind": "auth", "message": "key canary-1234 is wrong"}})
+    cli.environ["OPENAI_API_KEY"] = "canary-1234"
+    done = cli.run(*PROMPT, "--log-level", "debug")
+    assert done.returncode == 1
+    file = cli.root / "logs/tuiagent.log"
+    assert file.stat().st_mode & 0o077 == 0
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert rows
+    assert all({"at", "level", "name", "text"} <= set(row) for row in rows)
+    assert "canary" not in file.read_text()
+    assert not (cli.root / "logs/tuiagent.log.1").exists()

@@ -57,6 +57,7 @@ USUAL = (
     ("max_turns", 0),
     ("max_cost", 0.0),
     ("max_time", 0.0),
+    ("log_level", ""),
 )
 
 
@@ -108,6 +109,10 @@ def _main() -> argparse.ArgumentParser:
     parser.add_argument("--max-turns", type=int, default=0, metavar="N", help="model replies")
     parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="of one run")
     parser.add_argument("--max-time", type=float, default=0.0, metavar="SECONDS", help="of one run")
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument(
+        "--log-level", default="", choices=levels, help="log into logs/ of the root"
+    )
     parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
     parser.set_defaults(command="headless")
     return parser
