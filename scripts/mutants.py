@@ -96,8 +96,8 @@ MUTANTS = (
     ),
     Mutant(
         "settle: a file is compared",
-        "tuiagent/tools/write.py",
-        'if now == note.data["after"]:',
+        "tuiagent/tools/changing.py",
+        "if now not in (change.before, change.after):",
         "if False:",
         "tests/contracts/test_tool.py",
     ),
