@@ -132,6 +132,31 @@ def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
     assert not world.state.rulebook.granted
 
 
+def test_a_grant_ends_with_its_uses() -> None:
+    """The call that it was given with is the first of them."""
+    world = asked(*(Call(f"p1.1.{n}", "shell", {"command": "go -a"}) for n in (2, 3)))
+    answer(world, grant="shell(go *)", uses=2)
+    for name in (CALL, "p1.1.2", "p1.1.3"):
+        world.do(calls.JudgeCall(STREAM, name, shell("go -a" if name != CALL else "go")))
+        assert world.state.call(name).phase == "allowed"
+    for name in (CALL, "p1.1.2"):
+        world.do(calls.StartCall(STREAM, name))
+        world.do(calls.FinishCall(STREAM, name, Observation("ok", "")))
+    assert "policy has changed" in refused(world, calls.StartCall(STREAM, "p1.1.3"), "agent", 1)
+    world.do(calls.JudgeCall(STREAM, "p1.1.3", shell("go -a")))
+    assert world.state.call("p1.1.3").phase == "asked"
+
+
+def test_a_grant_ends_with_its_time() -> None:
+    world = asked(*(Call(f"p1.1.{n}", "shell", {"command": "go -a"}) for n in (2, 3)))
+    answer(world, grant="shell(go *)", until=world.now + 10)
+    world.do(calls.JudgeCall(STREAM, "p1.1.2", shell("go -a")))
+    assert world.state.call("p1.1.2").phase == "allowed"
+    world.now += 20
+    world.do(calls.JudgeCall(STREAM, "p1.1.3", shell("go -a")))
+    assert world.state.call("p1.1.3").phase == "asked"
+
+
 def test_a_mode_change_does_not_touch_a_running_call() -> None:
     world = asked()
     answer(world)
