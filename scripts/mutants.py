@@ -161,8 +161,8 @@ MUTANTS = (
     Mutant(
         "deny beats ask",
         "tuiagent/kernel/policy.py",
-        'for action in ("deny", "ask"):',
-        'for action in ("ask",):',
+        "    if denied:\n",
+        "    if False:\n",
         "tests/kernel/test_policy.py",
     ),
     Mutant(
@@ -278,6 +278,20 @@ MUTANTS = (
         "    if rules:\n",
         "    if False:\n",
         "tests/kernel/test_compact.py",
+    ),
+    Mutant(
+        "no number of words hides one",
+        "tuiagent/tools/commands.py",
+        "mentions=tuple(dict.fromkeys(mentions))",
+        "mentions=tuple(dict.fromkeys(mentions))[:200]",
+        POLICY,
+    ),
+    Mutant(
+        "commands of any length",
+        "tuiagent/tools/shell.py",
+        "> LONGEST:\n            raise ToolError(",
+        "> LONGEST * 100:\n            raise ToolError(",
+        POLICY,
     ),
     Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(

@@ -65,6 +65,8 @@ class Settings(Struct, frozen=True):
     providers: "dict[str, ProviderTable]" = {}
     retention_days: int = 30
     """Days in which a deleted session can be brought back."""
+    without_effect: tuple[str, ...] = ()
+    """Keys of the user's file that are understood but do nothing yet."""
     ignored: tuple[str, ...] = ()
     """What the project's file says and may not say."""
 
@@ -114,6 +116,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         _limits(user, flags),
         providers,
         user.retention_days if user else 30,
+        _without_effect(user),
         _ignored(project),
     )
 
@@ -219,6 +222,22 @@ def _rule(file: str, source: str, row: "RuleTable") -> Rule:
         return parse_rule(text, row.action, source)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
+
+
+def _without_effect(user: "ConfigFile | None") -> tuple[str, ...]:
+    """The keys that other programs' files have and that nothing here reads yet."""
+    if user is None:
+        return ()
+    from tuiagent.config_file import LATER, LATER_OF_PROVIDERS, ConfigFile  # noqa: PLC0415
+
+    usual = ConfigFile()
+    found = [name for name in LATER if getattr(user, name) != getattr(usual, name)]
+    for name, table in user.providers.items():
+        given = {"kind": table.kind not in ("", "openai", "openai_compatible")}
+        given |= {key: bool(getattr(table, key)) for key in LATER_OF_PROVIDERS}
+        given["timeout_secs"] = table.timeout_secs != 120.0
+        found += [f"providers.{name}.{key}" for key, is_given in given.items() if is_given]
+    return tuple(found)
 
 
 def _ignored(project: "ConfigFile | None") -> tuple[str, ...]:

@@ -96,6 +96,11 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
+LATER = ("default_skills", "work_dir", "mcp_servers", "tui", "memory")
+LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
+"""Keys that are understood, so that other programs' files are valid, and do nothing yet."""
+
+
 def read(path: str) -> ConfigFile:
     """The file as it says, defaults where it is silent. Raises ConfigError naming what is wrong."""
     import tomllib  # noqa: PLC0415 - only where there is a file

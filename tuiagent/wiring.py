@@ -57,17 +57,20 @@ class LocalMeans:
         name, _, rest = model.partition("/")
         if name == "scripted":
             return load(providers.TABLE["scripted"])(rest)
-        if name != "openai":
+        url = opened.endpoints.get(name, OPENAI_URL if name == "openai" else "")
+        if not url:
             raise ProviderError(
                 "bad_request",
                 f"there is no provider {name!r}; use openai/MODEL (any compatible server by "
-                "OPENAI_BASE_URL) or scripted/tour",
+                f"OPENAI_BASE_URL), set api_base in [providers.{name}] of config.toml, or use "
+                "scripted/tour",
             )
-        url = opened.endpoints.get(name, OPENAI_URL)
         known = self._providers.get((name, url))
         if known is None:
             where = opened.credentials.get(name, "")
-            key = self._vault.get(where)
+            kind, _, of = where.partition(":")
+            table = self._settings.providers.get(of) if kind == "config" else None
+            key = (table.api_key or None) if table else self._vault.get(where)
             if where and key is None:
                 raise ProviderError(
                     "auth", f"needs key {where.partition(':')[2]}: set it and go on"

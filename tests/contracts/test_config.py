@@ -11,7 +11,8 @@ from tuiagent import config, config_file
 from tuiagent.clients.cli import settings as commands
 from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.errors import ConfigError, ProviderError
+from tuiagent.wiring import LocalMeans
 
 OPENHEIM = """
 default_provider = "openai"
@@ -70,6 +71,25 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     opened = opening(found, ".", {**home, "OPENAI_API_KEY": "k"})
     assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
+    assert set(found.without_effect) == {
+        "default_skills",
+        "work_dir",
+        "mcp_servers",
+        "tui",
+        "providers.openai.models",
+        "providers.ollama.max_tokens",
+    }
+
+
+def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -> None:
+    user(home, '[providers.x]\napi_base = "http://127.0.0.1:9/v1"\napi_key = "canary"\n')
+    found = load(home)
+    means = LocalMeans(found, home)
+    assert means.provider("x/m", opening(found, ".", home))
+    with pytest.raises(ProviderError, match=r"api_base in \[providers.y\]"):
+        means.provider("y/m", opening(found, ".", home))
+    with pytest.raises(ProviderError, match="needs key"):
+        LocalMeans(load({"HOME": "/nowhere"}), {}).provider("x/m", opening(found, ".", home))
 
 
 def test_a_key_in_the_file_is_never_recorded(home: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuiagent.kernel import programs
+from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.policy import MODES, Verdict, judge
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.runtimes.local import LocalRuntime
-from tuiagent.tools.bash import LONGEST, read
-from tuiagent.tools.shell import Shell
+from tuiagent.tools.bash import read
+from tuiagent.tools.shell import LONGEST, Shell
 
 ROWS = tomllib.loads((Path(__file__).parent / "shell.toml").read_text())
 RULES = tuple(
@@ -95,9 +97,28 @@ async def test_what_is_offered_lets_exactly_this_through(
     assert judge(near, more, "ask").decision != "allow"
 
 
-async def test_what_is_too_long_is_asked_about(runtime: LocalRuntime) -> None:
+async def test_what_is_too_long_is_not_run_at_all(runtime: LocalRuntime) -> None:
     for command in ("echo " + "x" * LONGEST, "echo " + "x " * 100_000):
-        assert (await verdict(runtime, command)).decision == "ask"
+        with pytest.raises(ToolError, match="write it to a file"):
+            await verdict(runtime, command)
+
+
+async def test_no_number_of_words_hides_one(runtime: LocalRuntime) -> None:
+    """Refusals hold however much stands before what is refused."""
+    many = " ".join(f"a/{number}" for number in range(3000))
+    for command in (f"tar cf x {many} ~/.ssh/id_rsa", "true; " * 3000 + "curl http://L"):
+        for mode in MODES:
+            found = await verdict(runtime, command, mode)
+            assert found.decision == "deny", (mode, found.gate)
+    moves = " ; ".join(f"cd d{number}" for number in range(20))
+    assert (await verdict(runtime, f"{moves} ; cat x", rules=False)).decision == "ask"
+
+
+async def test_a_file_that_may_hold_keys_does_not_hide_one_that_does(
+    runtime: LocalRuntime,
+) -> None:
+    for command in ("cat .env ~/.ssh/id_rsa", "cat .env && echo x > .tuiagent/config.toml"):
+        assert (await verdict(runtime, command)).decision == "deny"
 
 
 NAMES = sorted({*programs.PROGRAMS, "find", "sed", "test", "timeout", "env", "nice"} - {"sleep"})
@@ -157,12 +178,8 @@ def test_what_is_free_really_changes_nothing(runtime: LocalRuntime, command: str
 
 
 @given(st.text("ab -;&|<>()$`'\"\\{}*~#!=\n/", max_size=30))
-def test_what_is_free_holds_nothing_that_the_shell_computes(text: str) -> None:
+def test_a_plain_line_holds_no_sign_of_the_shells_outside_of_quotes(text: str) -> None:
     line = read("echo " + text)
-    for words in line.commands:
-        if any(sign in text for sign in "$`"):
-            # they can only have come from single quotes, or stood behind a backslash
-            assert "'" in text or "\\" in text
-        assert programs.reads(tuple(w.text for w in words)) is None or words[0].text
-    if any(sign in text.replace("'", "").replace('"', "") for sign in "<>") and line.commands:
-        assert "'" in text or '"' in text or "\\" in text
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"|\\.", "", text).strip()
+    if line.commands and bare.count("'") == bare.count('"') == 0:
+        assert not set(bare) & set("$`<>(){}#!\n"), (bare, line)

@@ -82,30 +82,31 @@ def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
 def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     """The first gate that says something."""
     allowed = fired(claims, rules, "allow")
-    secret = _secret(claims)
-    if secret and not any(_names(rule) for rule in allowed):
-        inside = KEYS.search(secret) and not SECRETS.search(secret) and _inside(secret, claims)
-        if inside and not fired(claims, rules, "deny"):
-            return Verdict("ask", "secrets", f"{secret} may hold keys")
-        return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
+    named = any(_names(rule) for rule in allowed)
+    secret, doubtful = _secrets(claims)
     own = next((path for path in claims.writes if OWN.search(path)), "")
-    if own and not any(_names(rule) for rule in allowed):
+    denied, asked = fired(claims, rules, "deny"), fired(claims, rules, "ask")
+    if secret and not named:
+        return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
+    if own and not named:
         return Verdict("deny", "own", f"{own} holds settings of this program")
-    for action in ("deny", "ask"):
-        hits = fired(claims, rules, action)
-        if hits:
-            text = f"a rule says {action}: {hits[0]}"
-            return Verdict(action, "rule", text, str(hits[0]))
+    if denied:
+        return Verdict("deny", "rule", f"a rule says deny: {denied[0]}", str(denied[0]))
+    if doubtful and not named:
+        return Verdict("ask", "secrets", f"{doubtful} may hold keys")
+    if asked:
+        return Verdict("ask", "rule", f"a rule says ask: {asked[0]}", str(asked[0]))
     if allowed:
         return Verdict("allow", "rule", "a rule allows it", str(allowed[0]))
     return _command(claims, mode) if claims.effect == "execute" else _by_mode(claims, mode)
 
 
-def _secret(claims: Claims) -> str:
-    """The first path that is key material, or may hold some."""
+def _secrets(claims: Claims) -> tuple[str, str]:
+    """A path that is key material, and one in the folder that may hold some; "" for none."""
     touched = (*claims.reads, *claims.writes, *claims.mentions)
-    found = (p for p in touched if SECRETS.search(p) or (KEYS.search(p) and not HARMLESS.search(p)))
-    return next(found, "")
+    keys = [path for path in touched if KEYS.search(path) and not HARMLESS.search(path)]
+    secrets = (p for p in touched if SECRETS.search(p) or (p in keys and not _inside(p, claims)))
+    return next(secrets, ""), next(iter(keys), "")
 
 
 def _names(rule: Rule) -> bool:
@@ -166,7 +167,7 @@ def _by_mode(claims: Claims, mode: str) -> Verdict:
 def risk(claims: Claims) -> str:
     """How much harm the call could do: low, medium, high or unknown."""
     away = outside(claims)
-    if _secret(claims):
+    if any(_secrets(claims)):
         return "high"
     if claims.effect == "execute":
         from tuiagent.kernel import programs  # noqa: PLC0415

@@ -9,8 +9,6 @@ import tree_sitter_bash
 from msgspec import Struct
 from tree_sitter import Language, Node, Parser
 
-LONGEST = 64 * 1024
-"""Bytes of a command that are parsed; longer ones are only ever asked about."""
 DEEP = 4
 """Commands within commands (`sh -c`, `eval`) that are followed."""
 JOINED = frozenset({"&&", "||", ";", "|"})
@@ -46,14 +44,14 @@ class Line(Struct, frozen=True):
 
 def read(command: str, depth: int = 0) -> Line:
     """What the command line says; whatever is not known for certain is not plain."""
-    if len(command.encode("utf-8", "surrogatepass")) > LONGEST:
-        return Line(why=f"it is longer than {LONGEST} bytes", inside=_guessed(command))
     root = _parser().parse(command.encode("utf-8", "surrogatepass")).root_node
     inside = tuple(_inside(root, depth)) if not root.has_error else _guessed(command)
     written = tuple(_written(root))
     strange = next((c for c in command if not c.isprintable() and c not in "\t\n"), "")
     if strange:
         why = f"it holds a character that cannot be seen (U+{ord(strange):04X})"
+    elif "\n" in command.strip():
+        why = "it has several lines"
     elif root.has_error:
         why = "it cannot be read as a shell command"
     else:
@@ -231,6 +229,6 @@ def _written(node: Node) -> Iterator[str]:
 
 def _guessed(command: str) -> tuple[tuple[str, ...], ...]:
     """What cannot be parsed, cut at everything that might end a command: for refusals only."""
-    parts = re.split(r"[;&|\n`(){}]|\$\(", command[:LONGEST])
+    parts = re.split(r"[;&|\n`(){}]|\$\(", command)
     found = (tuple(re.sub(r"[\"'\\]", "", part).split()) for part in parts)
     return tuple(words for words in found if words)

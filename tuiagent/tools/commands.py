@@ -12,7 +12,8 @@ from tuiagent.tools.bash import Line, Word, read
 
 NAMES = 2000
 """Names that a pattern such as *.py may stand for; with more the command is asked about."""
-MENTIONS = 200
+FOLDERS = 64
+"""Folders in which a command may find itself, by its `cd`s; with more it is asked about."""
 BUILTINS = frozenset("cd command echo false printf pwd test time true type".split())
 """What the shell does itself."""
 
@@ -25,6 +26,8 @@ async def claimed(tool: str, command: str, runtime: Runtime) -> Claims:
         _settled(line)
         plain = [await _expanded(runtime, words) for words in line.commands]
         why = why or _odd(runtime, plain)
+        if not why and len(_folders(runtime, plain)) > FOLDERS:
+            why = "it changes its folder too often to be followed"
     except (Unsure, ToolError) as unsure:
         why = str(unsure)
     commands = (*plain, *line.inside)
@@ -44,7 +47,7 @@ async def claimed(tool: str, command: str, runtime: Runtime) -> Claims:
         command,
         reads=tuple(dict.fromkeys(files)),
         writes=tuple(dict.fromkeys(_resolved(runtime, bases, line.written))),
-        mentions=tuple(dict.fromkeys(mentions))[:MENTIONS],
+        mentions=tuple(dict.fromkeys(mentions)),
         commands=() if why else tuple(plain),
         inside=tuple(argv for argv in line.inside if why or argv not in plain),
         why=why,
@@ -131,7 +134,9 @@ def _folders(runtime: Runtime, commands: Iterable[tuple[str, ...]]) -> list[str]
     for argv in commands:
         if argv[0] == "cd" and len(argv) == 2:
             found += [path for path in _resolved(runtime, found, argv[1:]) if path not in found]
-    return found[:MENTIONS]
+        if len(found) > FOLDERS:
+            break
+    return found
 
 
 def _resolved(runtime: Runtime, bases: list[str], words: Iterable[str]) -> list[str]:

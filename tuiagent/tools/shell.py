@@ -11,6 +11,8 @@ from tuiagent.tools.arguments import check, schema
 
 SECONDS, LONGEST = 120, 3600
 SHOWN = 30_000
+LONGEST = 64 * 1024
+"""Bytes of a command; all of it is looked at before it is judged."""
 
 
 class Shell:
@@ -35,6 +37,10 @@ class Shell:
         command = args["command"]
         if not command.strip():
             raise ToolError("the command is empty")
+        if len(command.encode("utf-8", "replace")) > LONGEST:
+            raise ToolError(
+                f"the command is longer than {LONGEST} bytes: write it to a file and run that"
+            )
         # the grammar is loaded once a command is judged, not when a session starts
         from tuiagent.tools.commands import claimed  # noqa: PLC0415
 

@@ -28,6 +28,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"  {name} = {shown}   {meaning}\n")
     for key in host.settings.ignored:
         say(f"the project's config.toml sets {key}, which only your own may: it has no effect\n")
+    for key in host.settings.without_effect:
+        say(f"config.toml sets {key}, which has no effect yet\n")
     waiting = (await client.read("inbox", "", ALL)).data
     for item in waiting:
         say(f"waits for you: {item['kind']} in {item['stream'].partition('/')[2]}\n")
