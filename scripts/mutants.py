@@ -30,6 +30,41 @@ SPOOL = "tuiagent/runtimes/spool.py"
 POLICY = "tests/contracts/test_shell_policy.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 MUTANTS = (
+    Mutant(
+        "spool of a job is swept by nobody",
+        CALLS,
+        "notes += [job.note for job in drive.state.jobs.running()]",
+        "notes += []",
+        "tests/flows/test_jobs.py",
+    ),
+    Mutant(
+        "typed into a terminal once",
+        "tuiagent/runtimes/terminal_host.py",
+        "except FileExistsError:\n            return False",
+        "except FileExistsError:\n            return True",
+        "tests/contracts/test_terminal.py",
+    ),
+    Mutant(
+        "no command in a terminal is plain",
+        "tuiagent/tools/terminal.py",
+        "commands=(),",
+        "commands=found.commands,",
+        "tests/flows/test_jobs.py",
+    ),
+    Mutant(
+        "refusals look into a terminal",
+        "tuiagent/tools/terminal.py",
+        "mentions=(*found.reads, *found.mentions),",
+        "mentions=(),",
+        "tests/flows/test_jobs.py",
+    ),
+    Mutant(
+        "one end for each job",
+        "tuiagent/kernel/jobs.py",
+        "if found is None or not found.running:",
+        "if found is None:",
+        "tests/kernel/test_session.py",
+    ),
     Mutant("fence", JOURNAL, "if not request.fence:", "if True:", "tests/seeds -k twitching"),
     Mutant(
         "once",

@@ -18,7 +18,7 @@ from tuiagent.kernel.policy import MODES, Verdict, judge
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools.bash import read
-from tuiagent.tools.shell import LONGEST, Shell
+from tuiagent.tools.shell import SIZE, Shell
 
 ROWS = tomllib.loads((Path(__file__).parent / "shell.toml").read_text())
 RULES = tuple(
@@ -98,7 +98,7 @@ async def test_what_is_offered_lets_exactly_this_through(
 
 
 async def test_what_is_too_long_is_not_run_at_all(runtime: LocalRuntime) -> None:
-    for command in ("echo " + "x" * LONGEST, "echo " + "x " * 100_000):
+    for command in ("echo " + "x" * SIZE, "echo " + "x " * 100_000):
         with pytest.raises(ToolError, match="write it to a file"):
             await verdict(runtime, command)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from tuiagent import tools
 from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.message import Command, Diff, Observation
 from tuiagent.kernel.policy import judge
-from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
+from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
 from tuiagent.registry import load
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools.edit import replaced
@@ -33,6 +35,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "glob": {"pattern": "*.txt"},
     "search": {"pattern": "t.o"},
     "shell": {"command": "echo ran >> log; cat log"},
+    "terminal": {"command": "echo ran >> log; cat log"},
+    "jobs": {"do": "list"},
     "git_status": {},
     "git_diff": {},
     "git_log": {},
@@ -59,6 +63,18 @@ class Blobs:
         return self.kept.get(key)
 
 
+class NoJobs:
+    """Nothing goes on in the background."""
+
+    def all(self) -> list[Job]:
+        """See ports.Jobs."""
+        return []
+
+    async def wait(self, job: str, seconds: float) -> bool:
+        """See ports.Jobs."""
+        return True
+
+
 def git(folder: Path, *words: str) -> str:
     """What git says, as a person would run it here."""
     done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
@@ -81,9 +97,11 @@ def work(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def kit(work: Path) -> Kit:
+async def kit(work: Path) -> AsyncGenerator[Kit]:
     runtime = LocalRuntime(str(work), {"PATH": "/usr/bin:/bin"}, str(work.parent / "spools"))
-    return Kit("s1.p1.1.1", runtime, Blobs(), lambda text: None)
+    yield Kit("s1.p1.1.1", runtime, Blobs(), lambda text: None, NoJobs())
+    for spool in (work.parent / "spools").glob("*"):
+        await runtime.kill(str(spool))
 
 
 def tool(name: str) -> Tool:
@@ -141,10 +159,15 @@ async def test_settled_after_it_ran_nothing_happens_twice(name: str, kit: Kit, w
     settled = await tool(name).settle(GOOD[name], kit, note)
     assert tree(work) == before
     if tool(name).effect in ("write", "execute"):
-        assert isinstance(settled, Observation)
-        assert isinstance(outcome, Observation)
-        assert settled.text == outcome.text
+        assert type(settled) is type(outcome)
+        assert _text(settled) == _text(outcome)
     assert not isinstance(settled, OutcomeUnknown)
+
+
+def _text(outcome: object) -> str:
+    seen = outcome.observation if isinstance(outcome, Background) else outcome
+    assert isinstance(seen, Observation)
+    return seen.text
 
 
 CHANGING = ["write", "edit", "patch", "delete", "move"]
@@ -262,7 +285,7 @@ async def test_list_and_search(kit: Kit, work: Path) -> None:
 
 async def test_shell(kit: Kit) -> None:
     found = await do("shell", kit, command="echo out; echo err >&2; exit 3")
-    assert (found.status, found.text) == ("error", "out\nerr\n\n[exit 3]")
+    assert (found.status, found.text) == ("error", "out\nerr\n[exit 3]")
     (block,) = found.blocks
     assert isinstance(block, Command)
     assert (block.command, block.exit) == ("echo out; echo err >&2; exit 3", 3)
@@ -406,7 +429,7 @@ class Halfway(LocalRuntime):
 async def test_a_move_that_died_halfway_is_brought_to_its_end(kit: Kit, work: Path) -> None:
     dying = Halfway(str(work), {}, str(work.parent / "spools"))
     note = await tool("move").note(GOOD["move"], kit)
-    half = Kit(kit.call, dying, kit.blobs, kit.progress)
+    half = Kit(kit.call, dying, kit.blobs, kit.progress, kit.jobs)
     with pytest.raises(KeyboardInterrupt):
         await tool("move").run(GOOD["move"], half, note)
     assert set(tree(work)) == {"a.txt", "new/a.txt"}
@@ -504,7 +527,7 @@ async def test_a_git_of_the_repository_itself_is_not_run(kit: Kit, work: Path) -
     spools = str(work.parent / "spools")
     runtime = LocalRuntime(str(work), {"PATH": f"{work}:/usr/bin:/bin"}, spools)
     with pytest.raises(ToolError, match="is not run"):
-        await do("git_status", Kit(kit.call, runtime, kit.blobs, kit.progress))
+        await do("git_status", Kit(kit.call, runtime, kit.blobs, kit.progress, kit.jobs))
     assert not (work / "canary").exists()
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.kernel.world import STREAM, World
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import loop, session
+from tuiagent.kernel import jobs, loop, session
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Unknown
@@ -39,6 +39,20 @@ def test_each_call_is_observed_exactly_once_when_its_run_is_over(life: tuple[int
     ]
     assert len(finished) == len(set(finished))
     assert sorted(finished) == sorted(written)
+
+
+@given(lives)
+def test_each_job_ends_exactly_once(life: tuple[int, int]) -> None:
+    world = lived(life)
+    begun = [f.job for f in world.facts if isinstance(f, jobs.JobStarted)]
+    ended = [f.job for f in world.facts if isinstance(f, jobs.JobEnded)]
+    assert begun == [f"job{n}" for n in range(1, len(begun) + 1)]
+    assert sorted(ended) == sorted(begun)
+    assert len(world.state.jobs.by_id) <= jobs.KEPT
+    for name in ended:
+        again = jobs.EndJob(STREAM, name, Observation("ok", "again"))
+        with pytest.raises(Refused, match="no running job"):
+            decide(world.state, again, At(1.0, "agent", world.fence))
 
 
 @given(lives)

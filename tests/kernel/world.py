@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, loop, session
+from tuiagent.kernel import grants, jobs, loop, session
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
@@ -127,6 +127,7 @@ class World:
             lambda: session.WithdrawPrompt(STREAM, f"p{self.random.randint(1, 9)}"),
             lambda: calls.ResolveOutcome(STREAM, call, choose(["verified", "redo", "rollback"])),
             lambda: grants.RevokeRule(STREAM, "shell(go *)"),
+            lambda: jobs.StopJob(STREAM, f"job{self.random.randint(1, 5)}"),
         ]
         self.tried(choose(options)(), person=True)
 
@@ -218,6 +219,11 @@ class World:
         if state.call.name == "ask":
             self.do(calls.DeferCall(STREAM, call, Question("which?")))
             return
+        if state.call.name == "shell" and self.random.random() < 0.3:
+            note = {"spool": "x"}
+            goes_on = Observation("ok", "goes on")
+            self.do(calls.FinishCall(STREAM, call, goes_on, job=note))
+            return
         status = self.random.choice(["ok", "ok", "ok", "error", "unknown"])
         self.do(calls.FinishCall(STREAM, call, Observation(status, status)))
 
@@ -237,6 +243,12 @@ class World:
         self.do(calls.FinishCall(STREAM, step.call, Observation("cancelled", "stopped")))
 
 
+def _follow_job(world: World, step: loop.FollowJob) -> None:
+    if world.random.random() < 0.5:
+        status = world.random.choice(["ok", "error", "unknown"])
+        world.do(jobs.EndJob(STREAM, step.job, Observation(status, "the end")))
+
+
 def _stop_attempt(world: World, step: loop.StopAttempt) -> None:
     world.do(runs.InterruptReply(STREAM, step.attempt, world.random.choice(["", "half"])))
 
@@ -248,6 +260,10 @@ PERFORM = {
     loop.SettleCall: World.settle,
     loop.StopCall: World.stop_call,
     loop.StopAttempt: _stop_attempt,
+    loop.FollowJob: _follow_job,
+    loop.StopJob: lambda world, step: world.do(
+        jobs.EndJob(STREAM, step.job, Observation("error", "ended"))
+    ),
     loop.EndRun: lambda world, step: world.do(runs.EndRun(STREAM)),
 }
 RULE = parse_rule("shell(go *)", source="session")

@@ -8,7 +8,7 @@ from typing import Any
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Question
-from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Runtime
+from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Runtime
 
 
 class Machine:
@@ -152,10 +152,13 @@ class Shell(SimTool):
         self.machine.spools += 1
         return Note({"spool": str(self.machine.spools)})
 
-    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
-        """Starts it and follows it."""
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation | Background:
+        """Starts it, and follows it or leaves it in the background."""
         await self.pause()
         self.machine.launch(note.data["spool"], kit.call)
+        if self.machine.random.random() < 0.2:
+            await self.pause()
+            return Background(Observation("ok", "goes on"), Note({**note.data, "job": True}))
         return await self._follow(note.data["spool"])
 
     async def _follow(self, spool: str) -> Observation:

@@ -12,7 +12,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Batch, Journal, Request, Work, Written, deliver
 from tuiagent.engine.neighbours import Neighbours
-from tuiagent.kernel import audit, loop
+from tuiagent.kernel import audit, jobs, loop
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
@@ -381,12 +381,12 @@ class Sim:
             slot.until = 0.0
         for number in range(400):
             state = self.state()
-            if state.run is None:
+            if state.run is None and not state.jobs.running():
                 return
             owner = self.store.claims().get(STREAM)
             if owner is None or not owner.alive:
                 await self._adopt(self.slots[0])
-            for found in state.run.open_calls():
+            for found in state.run.open_calls() if state.run else []:
                 ident = found.call.id
                 if found.phase == "asked":
                     answer = calls.AnswerApproval(STREAM, ident, found.digest, True)
@@ -441,6 +441,10 @@ class Sim:
             if isinstance(e.fact, runs.ReplyReceived)
             for c in e.fact.reply.calls
         ]
+        begun = [e.fact.job for e in events if isinstance(e.fact, jobs.JobStarted)]
+        over = [e.fact.job for e in events if isinstance(e.fact, jobs.JobEnded)]
+        if sorted(begun) != sorted(over):
+            raise Broken("a job has not exactly one end")
         ended = [e.fact.call for e in events if isinstance(e.fact, calls.CallFinished)]
         if sorted(written) != sorted(ended):
             raise Broken("a call has not exactly one observation")

@@ -10,6 +10,7 @@ from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.kernel.event import Event, Intent
+from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.loop import Step
 from tuiagent.kernel.message import ToolSpec, Usage
 from tuiagent.kernel.session import Session, SessionOpened, fold
@@ -71,6 +72,7 @@ class Drive:
         self.news = asyncio.Event()
         self.running: dict[Step, asyncio.Task[None]] = {}
         self._runtime: Runtime | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def seen(self, event: Event) -> None:
         """Takes the stream's next fact; of an origin's facts only the prompt is made."""
@@ -83,6 +85,16 @@ class Drive:
         self.state = fold(self.state, event.fact)
         self.prompt.apply(event)
         self.news.set()
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def changed(self) -> None:
+        """Waits for the stream's next fact."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
 
     @property
     def opened(self) -> SessionOpened:
@@ -106,6 +118,32 @@ class Drive:
         return await self.context.journal.write(
             Request(self.stream, intents, self.opened.agent, "", self.fence, blobs or {})
         )
+
+
+class SessionJobs:
+    """ports.Jobs of the session that is driven."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
+
+    def all(self) -> list[Job]:
+        """Those that run, and the newest of those that did."""
+        return list(self._drive.state.jobs.by_id.values())
+
+    async def wait(self, job: str, seconds: float) -> bool:
+        """Waits for its end, at most so long; whether it is over."""
+        world = self._drive.context.world
+        timer = asyncio.create_task(world.sleep(seconds))
+        try:
+            while any(one.id == job and one.running for one in self.all()):
+                news = asyncio.create_task(self._drive.changed())
+                await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                if timer.done():
+                    return False
+            return True
+        finally:
+            timer.cancel()
 
 
 Perform = Callable[[Drive, Any], Any]

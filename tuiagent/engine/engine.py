@@ -27,6 +27,7 @@ from tuiagent.ports import Snapshot, Window
 from tuiagent.views.files import FilesView
 from tuiagent.views.grants import GrantsView
 from tuiagent.views.inbox import InboxView
+from tuiagent.views.jobs import JobsView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
 from tuiagent.views.transcript import TranscriptView
@@ -71,6 +72,7 @@ def _standing() -> dict[str, Standing]:
     return {
         "grants": Standing(GrantsView()),
         "inbox": Standing(InboxView()),
+        "jobs": Standing(JobsView()),
         "sessions": Standing(SessionsView()),
         "usage": Standing(UsageView()),
     }

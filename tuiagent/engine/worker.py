@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
-from tuiagent.engine.steps import calls, compact, model, undo
+from tuiagent.engine.steps import calls, compact, jobs, model, undo
 from tuiagent.kernel import loop
 from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, Refused, StoreError
+from tuiagent.kernel.jobs import EndJob
 from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import (
@@ -55,6 +56,8 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.RunCall: calls.run_call,
     loop.SettleCall: calls.settle_call,
     loop.FindUndo: undo.find_undo,
+    loop.FollowJob: jobs.follow_job,
+    loop.StopJob: jobs.stop_job,
     loop.ShortenPrompt: compact.shorten_prompt,
     loop.StopAttempt: stop_attempt,
     loop.StopCall: calls.stop_call,
@@ -68,7 +71,10 @@ async def _give_up(drive: Drive, step: Step, error: str) -> None:
     attempt = drive.state.run.attempt if drive.state.run else None
     call = getattr(step, "call", None)
     text = f"a defect in tuiagent: {error}"
-    if call is not None:
+    job = getattr(step, "job", None)
+    if job is not None:
+        await drive.write(EndJob(drive.stream, job, Observation("unknown", text)))
+    elif call is not None:
         await drive.write(FinishCall(drive.stream, call, Observation("unknown", text)))
     elif attempt is not None:
         await drive.write(FailAttempt(drive.stream, attempt.id, "internal", text))

@@ -126,6 +126,8 @@ class FinishCall(Intent, frozen=True):
     call: str
     observation: Observation
     settled: bool = False
+    job: dict[str, Any] | None = None
+    """What is needed to find out how what goes on in the background ends, where something does."""
 
 
 class AnswerQuestion(Intent, frozen=True):

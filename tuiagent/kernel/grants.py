@@ -1,12 +1,19 @@
-"""The rules that hold in a session: configured ones, and those that a person granted in it."""
+"""What holds in a session: its mode, configured rules, and those that a person granted in it."""
 
 from msgspec import Struct
 
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.rules import Rule, parse_rule
 
 # ---------------------------------------------------------------- facts
+
+
+class ModeChanged(Fact, frozen=True):
+    """Another mode holds for calls judged from here on."""
+
+    mode: str
 
 
 class RulesConfigured(Fact, frozen=True):
@@ -28,6 +35,12 @@ class RuleRevoked(Fact, frozen=True):
 
 
 # ---------------------------------------------------------------- intents
+
+
+class ChangeMode(Intent, frozen=True):
+    """Let another mode hold."""
+
+    mode: str
 
 
 class ConfigureRules(Intent, frozen=True):
@@ -64,6 +77,20 @@ class Rulebook(Struct):
             return False
         self.uses[name] = self.uses.get(name, 0) + 1
         return any(not rule.holds(0.0, self.uses[name]) for rule in limited)
+
+
+def check_mode(mode: str) -> None:
+    """Raises Refused for a mode that is not known."""
+    if mode not in MODES:
+        raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+
+
+def decide_mode(mode: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
+    """The other mode, unless it holds already."""
+    check_mode(intent.mode)
+    if at.actor == agent:
+        raise Refused("an agent does not change its own mode")
+    return [ModeChanged(intent.mode)] if intent.mode != mode else []
 
 
 def decide_configure(book: Rulebook, intent: ConfigureRules, at: At, agent: str) -> list[Fact]:

@@ -130,8 +130,8 @@ def check_name(name: str) -> None:
         )
 
 
-def decide(label: Label, intent: Intent, at: At, running: bool, agent: str) -> list[Fact]:
-    """What becomes of the session. Raises Refused."""
+def decide(label: Label, intent: Intent, at: At, busy: str, agent: str) -> list[Fact]:
+    """What becomes of the session; `busy` says why it cannot go now. Raises Refused."""
     if at.actor == agent:
         raise Refused("an agent does not put away its own session")
     if isinstance(intent, NameSession):
@@ -141,8 +141,8 @@ def decide(label: Label, intent: Intent, at: At, running: bool, agent: str) -> l
         changes = intent.archived != label.archived
         return [SessionArchived(intent.archived)] if changes else []
     if isinstance(intent, DeleteSession):
-        if running:
-            raise Refused("a run is going on in it: cancel that first")
+        if busy:
+            raise Refused(busy)
         return [SessionDeleted(at.now + intent.retention)]
     if label.deleted is None:
         raise Refused("the session was not deleted")

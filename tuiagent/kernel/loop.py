@@ -45,6 +45,18 @@ class FindUndo(Struct, frozen=True):
     call: str
 
 
+class FollowJob(Struct, frozen=True):
+    """Find out how what goes on in the background ends."""
+
+    job: str
+
+
+class StopJob(Struct, frozen=True):
+    """End what goes on in the background."""
+
+    job: str
+
+
 class ShortenPrompt(Struct, frozen=True):
     """Make the conversation shorter, which begins this epoch."""
 
@@ -87,6 +99,8 @@ Step = (
     | RunCall
     | SettleCall
     | FindUndo
+    | FollowJob
+    | StopJob
     | ShortenPrompt
     | StopAttempt
     | StopCall
@@ -104,8 +118,8 @@ def next_steps(state: Session, fence: int, now: float) -> list[Step]:
     """
     if state.unknown:
         return []
-    undos = _undos(state, fence)
-    return [*undos, *_of_run(state, state.run, fence, now)] if state.run else undos
+    beside = [*_undos(state, fence), *_jobs(state)]
+    return [*beside, *_of_run(state, state.run, fence, now)] if state.run else beside
 
 
 def _of_run(state: Session, run: Run, fence: int, now: float) -> list[Step]:
@@ -137,6 +151,13 @@ def _undos(state: Session, fence: int) -> list[Step]:
     waiting = [FindUndo(name) for name, u in state.undos.items() if u.phase == "requested"]
     others = [u for u in state.undos.values() if u.phase != "requested"]
     return [*waiting, *_calls(others, fence, state.revision)]
+
+
+def _jobs(state: Session) -> list[Step]:
+    """What runs in the background is followed, whoever began it, beside the run or without one."""
+    running = state.jobs.running()
+    stopped = [StopJob(job.id) for job in running if job.stopping]
+    return [*(FollowJob(job.id) for job in running), *stopped]
 
 
 def _calls(calls: list[CallState], fence: int, revision: int) -> list[Step]:

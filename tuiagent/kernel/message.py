@@ -82,6 +82,8 @@ class Command(Struct, frozen=True, tag="command", omit_defaults=True):
     seconds: float = 0.0
     dropped: int = 0
     """Bytes of output that were not kept."""
+    output: str = ""
+    """Hash of the blob that holds the rest, where the text does not show all of it."""
 
 
 class Question(Struct, frozen=True, tag="question", omit_defaults=True):

@@ -7,15 +7,15 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, lifecycle, undo
+from tuiagent.kernel import grants, jobs, lifecycle, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
-from tuiagent.kernel.grants import Rulebook
+from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook
+from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
-from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.prompts import (
     ChangeModel,
     ModelChanged,
@@ -30,24 +30,6 @@ from tuiagent.kernel.prompts import (
 )
 from tuiagent.kernel.run import Run
 from tuiagent.kernel.undo import Undos
-
-# ---------------------------------------------------------------- facts
-
-
-class ModeChanged(Fact, frozen=True):
-    """Another mode holds for calls judged from here on."""
-
-    mode: str
-
-
-# ---------------------------------------------------------------- intents
-
-
-class ChangeMode(Intent, frozen=True):
-    """Let another mode hold."""
-
-    mode: str
-
 
 # ---------------------------------------------------------------- state
 
@@ -79,8 +61,9 @@ class Session(Struct):
     undos: Undos = {}
     undone: int = 0
     """How many undos were asked for."""
+    jobs: Jobs = msgspec.field(default_factory=Jobs)
     unresolved: set[str] = set()
-    """Calls whose outcome is unknown and that no person has settled."""
+    """Calls and jobs whose outcome is unknown and that no person has settled."""
     unknown: int = 0
     """Facts that this version does not understand: such a session is shown, never driven."""
 
@@ -123,7 +106,7 @@ class Session(Struct):
 def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
     if state.opened:
         raise Refused("the session is open already")
-    _known_mode(intent.opened.mode)
+    grants.check_mode(intent.opened.mode)
     if intent.opened.name:
         lifecycle.check_name(intent.opened.name)
     return [intent.opened]
@@ -132,12 +115,10 @@ def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
 def _label(state: Session, intent: Intent, at: At) -> list[Fact]:
     if not state.opened:
         raise Refused("there is no such session")
-    return lifecycle.decide(state.label, intent, at, state.run is not None, state.agent)
-
-
-def _known_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+    busy = "a run is going on in it: cancel that first" if state.run else ""
+    if state.jobs.running():
+        busy = "commands of it still run in the background: end them first"
+    return lifecycle.decide(state.label, intent, at, busy, state.agent)
 
 
 def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
@@ -204,13 +185,6 @@ def _unseen(state: Session) -> list[PromptSubmitted]:
     return [PromptSubmitted(prompt, "", limits=run.limits) for prompt in late]
 
 
-def _change_mode(state: Session, intent: ChangeMode, at: At) -> list[Fact]:
-    _known_mode(intent.mode)
-    if at.actor == state.agent:
-        raise Refused("an agent does not change its own mode")
-    return [ModeChanged(intent.mode)] if intent.mode != state.mode else []
-
-
 def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
     return [ModelChanged(intent.model)] if intent.model != state.model else []
 
@@ -233,6 +207,14 @@ def _not_stopping(state: Session, call: str) -> None:
         raise Refused("the run is being stopped")
 
 
+def _finish(state: Session, intent: calls.FinishCall, at: At) -> list[Fact]:
+    found = state.call(intent.call)
+    facts = calls.decide_finish(found, intent, at)
+    if intent.job is not None:
+        facts.append(jobs.started(state.jobs, found, intent.job, at))
+    return facts
+
+
 def _resolve(state: Session, intent: calls.ResolveOutcome, at: At) -> list[Fact]:
     if intent.call not in state.unresolved:
         raise Refused(f"the outcome of call {intent.call} is not in doubt")
@@ -248,7 +230,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
     ShortenConversation: _shorten,
-    ChangeMode: _change_mode,
+    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i),
@@ -263,9 +245,11 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     grants.RevokeRule: lambda s, i, at: grants.decide_revoke(s.rulebook, i),
     calls.StartCall: _start_call,
     calls.DeferCall: lambda s, i, at: calls.decide_defer(s.call(i.call), i),
-    calls.FinishCall: lambda s, i, at: calls.decide_finish(s.call(i.call), i, at),
+    calls.FinishCall: _finish,
     calls.AnswerQuestion: lambda s, i, at: calls.decide_question(s.call(i.call), i, at, s.agent),
     calls.ResolveOutcome: _resolve,
+    jobs.StopJob: lambda s, i, at: jobs.decide_stop(s.jobs, i),
+    jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
     undo.UndoCall: lambda s, i, at: undo.decide_request(s.undone, i, at, s.agent),
     undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.undos, i, at),
 }
@@ -369,6 +353,12 @@ def _fold_call(state: Session, fact: Any) -> None:
         state.unresolved.discard(fact.call)
 
 
+def _fold_job(state: Session, fact: Fact) -> None:
+    jobs.fold(state.jobs, fact)
+    if isinstance(fact, jobs.JobEnded) and fact.observation.status == "unknown":
+        state.unresolved.add(fact.job)
+
+
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     SessionOpened: _fold_opened,
     **dict.fromkeys(lifecycle.FOLDED, lambda s, fact: lifecycle.fold(s.label, fact)),
@@ -385,6 +375,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
     **dict.fromkeys(undo.FOLDED, _fold_undo),
+    **dict.fromkeys(jobs.FOLDED, _fold_job),
 }
 
 

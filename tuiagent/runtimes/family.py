@@ -40,6 +40,8 @@ def end(spool: Spool, reason: str) -> None:
         finally:  # a full disk keeps nothing alive
             _end(spool)
     except OSError as error:
+        if not os.path.isdir(spool.folder):
+            return  # it ended, and whoever followed it has taken its spool away
         raise ToolError(
             f"Call {spool.call} ended, but that cannot be recorded: {error}."
         ) from error

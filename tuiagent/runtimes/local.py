@@ -11,8 +11,8 @@ from functools import partial
 from typing import TypeVar
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Execution, Exit, Stat
-from tuiagent.runtimes import family, files
+from tuiagent.ports import Execution, Exit, Stat, Typed
+from tuiagent.runtimes import family, files, terminal
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
 
 T = TypeVar("T")
@@ -127,13 +127,37 @@ class LocalRuntime:
 
     async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Starts the command and follows it to the end; being cancelled leaves it running."""
-        spool = self._spool(execution.spool)
+        spool, command = self._spool(execution.spool), self._command(execution)
 
         def run() -> None:
             # Waiting for the child itself rather than for its lock also reaps it.
-            spool.launch(execution.command, self._shell, self.folder, self._env).wait()
+            spool.launch(command, self._shell, self.folder, self._env).wait()
 
         return await _follow(spool, execution.timeout, output, in_thread(run))
+
+    async def start(self, execution: Execution) -> None:
+        """Starts the command under its wrapper and leaves it running."""
+        spool, command = self._spool(execution.spool), self._command(execution)
+        launch = partial(spool.launch, command, self._shell, self.folder, self._env)
+        process = await in_thread(launch)
+        in_thread(process.wait)  # reaps it
+
+    async def output(self, spool: str, start: int) -> tuple[bytes, int]:
+        """What an execution has written from a byte on, at most the last MiB, and up to where."""
+        return await asyncio.to_thread(self._spool(spool).since, start)
+
+    async def type(self, spool: str, ident: str, kind: str, text: str) -> Typed:
+        """Types into a terminal, once for each `ident`; see ports.Runtime. Raises ToolError."""
+        return await terminal.type_into(self._spool(spool), ident, kind, text)
+
+    async def typed(self, spool: str, ident: str) -> Typed | None:
+        """What became of it; None when it never was typed and never will be."""
+        return await terminal.typed(self._spool(spool), ident)
+
+    def _command(self, execution: Execution) -> str:
+        if execution.terminal is None:
+            return execution.command
+        return terminal.command(execution.spool, self._shell, execution.terminal)
 
     async def settle(self, spool: str) -> str:
         """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""

@@ -183,6 +183,15 @@ class Spool:
         except FileNotFoundError:
             return 0
 
+    def since(self, start: int) -> tuple[bytes, int]:
+        """What was written from byte `start` on, at most the last MiB, and the size of all."""
+        size = self.size()
+        begin = max(0, start, size - LAG)
+        if begin >= size:
+            return b"", size
+        with open(self._path("output"), "rb", buffering=0) as file:
+            return _pread(file.fileno(), size - begin, begin), size
+
     def _output(self) -> tuple[bytes, int]:
         try:
             file = os.open(self._path("output"), os.O_RDONLY | os.O_CLOEXEC)
@@ -237,9 +246,12 @@ class Spool:
             return
         if self.held():
             raise ToolError(f"Call {self.call} still runs; end it before its spool is removed.")
-        for name in os.listdir(self.folder):
-            os.unlink(self._path(name))
-        os.rmdir(self.folder)
+        try:
+            for name in os.listdir(self.folder):
+                os.unlink(self._path(name))
+            os.rmdir(self.folder)
+        except OSError as error:  # such as somebody who ends it just now
+            raise ToolError(f"The spool of call {self.call} stays: {error}.") from error
 
     # ------------------------------------------------------------ files
 

@@ -14,6 +14,8 @@ TABLE = {
     "glob": "tuiagent.tools.glob:Glob",
     "search": "tuiagent.tools.search:Search",
     "shell": "tuiagent.tools.shell:Shell",
+    "jobs": "tuiagent.tools.jobs:JobsTool",
+    "terminal": "tuiagent.tools.terminal:Terminal",
     "git_status": "tuiagent.tools.git:Status",
     "git_diff": "tuiagent.tools.git:DiffTool",
     "git_log": "tuiagent.tools.git:Log",

@@ -1,18 +1,25 @@
 """Runs a command, which goes on when the engine that started it dies."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.ports import Again, Execution, Exit, Kit, Note, OutcomeUnknown, Runtime
+from tuiagent.ports import Again, Background, Execution, Exit, Kit, Note, OutcomeUnknown, Runtime
 from tuiagent.tools.arguments import check, schema
 
-SECONDS, LONGEST = 120, 3600
+PATIENCE = 120.0
+"""Seconds after which a command goes on in the background."""
+LONGEST = 86_400.0
+"""Seconds after which it is ended, unless the call says earlier."""
 SHOWN = 30_000
-LONGEST = 64 * 1024
+"""Characters of its output that are shown."""
+SIZE = 64 * 1024
 """Bytes of a command; all of it is looked at before it is judged."""
+JOBS = 16
+"""How many may run in the background of one session."""
 
 
 class Shell:
@@ -22,44 +29,46 @@ class Shell:
     effect = "execute"
     description = (
         "Run a command in the session's folder with no terminal and closed input; each call is a "
-        "shell of its own. `timeout` in seconds (default 120, at most 3600). Shows 30,000 "
-        "characters of output, head and tail."
+        f"shell of its own. A command that is not done after `wait` seconds (default "
+        f"{PATIENCE:g}; 0 for servers and the like) goes on as a job in the background: see "
+        f"`jobs`; at most {JOBS} at a time. It is ended after `timeout` seconds (default and most "
+        f"{LONGEST:,g}). Shows {SHOWN:,} characters of output, head and tail."
     )
     parameters = schema(
         ("command",),
         command={"type": "string"},
+        wait={"type": "number", "minimum": 0},
         timeout={"type": "number", "minimum": 0.1},
     )
 
     async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
         """The command; its argument lists when it is made of plain words only."""
         check(args, self.parameters)
-        command = args["command"]
-        if not command.strip():
-            raise ToolError("the command is empty")
-        if len(command.encode("utf-8", "replace")) > LONGEST:
-            raise ToolError(
-                f"the command is longer than {LONGEST} bytes: write it to a file and run that"
-            )
         # the grammar is loaded once a command is judged, not when a session starts
         from tuiagent.tools.commands import claimed  # noqa: PLC0415
 
-        return await claimed(self.name, command, runtime)
+        return await claimed(self.name, sized(args["command"]), runtime)
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """Where the execution is recorded."""
+        room(kit)
         return Note({"spool": await kit.runtime.prepare(kit.call)})
 
-    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
-        """Runs it to its end, or to its time limit."""
-        ended = await kit.runtime.exec(_execution(args, note), _shower(kit))
-        return self._observation(args, kit, ended)
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation | Background:
+        """Runs it to its end, or until it goes on in the background."""
+        execution = _execution(args, note)
+        if args.get("wait", PATIENCE) >= PATIENCE:
+            return await self._watched(args, kit, note, kit.runtime.exec)
+        await kit.runtime.start(execution)  # it has begun before anybody stops waiting for it
+        return await self._watched(args, kit, note, kit.runtime.follow)
 
     async def settle(
         self, args: dict[str, Any], kit: Kit, note: Note
-    ) -> Observation | Again | OutcomeUnknown:
+    ) -> Observation | Background | Again | OutcomeUnknown:
         """The spool knows: never begun, still running, or ended."""
         state = await kit.runtime.settle(note.data["spool"])
+        if state == "void" and note.data.get("job"):
+            raise ToolError("it never began")
         if state == "void":
             return Again(await self.note(args, kit))  # what is void stays void
         if state == "unknown":
@@ -67,32 +76,79 @@ class Shell:
                 f"the machine was restarted, or the command's wrapper was killed, while "
                 f"`{args['command']}` ran; look at what it did before doing it again"
             )
-        ended = await kit.runtime.follow(_execution(args, note), _shower(kit))
-        return self._observation(args, kit, ended)
+        return await self._watched(args, kit, note, kit.runtime.follow)
+
+    async def _watched(
+        self, args: dict[str, Any], kit: Kit, note: Note, watch: Callable[..., Any]
+    ) -> Observation | Background:
+        """Waits for the end; for that of a job as long as it takes."""
+        begun: list[bytes] = []
+
+        def output(data: bytes) -> None:
+            kit.progress(data.decode("utf-8", "replace"))
+            if sum(map(len, begun)) < SHOWN:
+                begun.append(data)
+
+        task = asyncio.ensure_future(watch(_execution(args, note), output))
+        patience = None if note.data.get("job") else args.get("wait", PATIENCE)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=patience)
+        finally:
+            if not task.done():
+                task.cancel()  # which leaves the command running
+        if done:
+            return self._observation(args, kit, task.result())
+        text = b"".join(begun).decode("utf-8", "replace")[:SHOWN]
+        text += (
+            f"\n[not done after {patience:g} s: it goes on in the background, and you will be "
+            "told when it ends; see `jobs`]"
+        )
+        block = Command(args["command"], None, patience or 0.0)
+        note = Note({**note.data, "job": True})
+        return Background(Observation("ok", text.strip("\n"), (block,)), note)
 
     def _observation(self, args: dict[str, Any], kit: Kit, ended: Exit) -> Observation:
-        text = ended.output.decode("utf-8", "replace")
-        if len(text) > SHOWN or ended.dropped:
-            key = kit.blobs.put(ended.output)
-            half = SHOWN // 2
-            hidden = max(0, len(text) - SHOWN) + ended.dropped
-            middle = f"\n… ({hidden} characters are not shown; kept as {key[:12]})\n"
-            text = text[:half] + middle + text[-half:]
+        whole = ended.output.decode("utf-8", "replace")
+        text = shortened(whole, ended.dropped)
+        blob = kit.blobs.put(ended.output) if text is not whole else ""
+        text = text.rstrip("\n")
         if ended.timed_out:
             text += f"\n[ended: its time limit of {_timeout(args):g} s was reached]"
         elif ended.code:
             text += f"\n[exit {ended.code}]"
-        block = Command(args["command"], ended.code, round(ended.seconds, 3), ended.dropped)
+        seconds = round(ended.seconds, 3)
+        block = Command(args["command"], ended.code, seconds, ended.dropped, blob)
         return Observation("error" if ended.code else "ok", text.strip("\n"), (block,))
 
 
+def sized(command: str) -> str:
+    """The command, if it can be run. Raises ToolError."""
+    if not command.strip():
+        raise ToolError("the command is empty")
+    if len(command.encode("utf-8", "replace")) > SIZE:
+        raise ToolError(f"the command is longer than {SIZE} bytes: write it to a file and run that")
+    return command
+
+
+def room(kit: Kit) -> None:
+    """Raises ToolError when too much goes on in the background already."""
+    running = [job.id for job in kit.jobs.all() if job.running]
+    if len(running) >= JOBS:
+        raise ToolError(f"{len(running)} jobs run in the background: end some of them first")
+
+
+def shortened(text: str, dropped: int = 0) -> str:
+    """The head and the tail of a long text."""
+    if len(text) <= SHOWN and not dropped:
+        return text
+    half = SHOWN // 2
+    hidden = max(0, len(text) - SHOWN) + dropped
+    return f"{text[:half]}\n… ({hidden} characters are not shown)\n{text[-half:]}"
+
+
 def _timeout(args: dict[str, Any]) -> float:
-    return min(LONGEST, args.get("timeout", SECONDS))
+    return min(LONGEST, args.get("timeout", LONGEST))
 
 
 def _execution(args: dict[str, Any], note: Note) -> Execution:
     return Execution(note.data["spool"], args["command"], _timeout(args))
-
-
-def _shower(kit: Kit) -> Callable[[bytes], None]:
-    return lambda data: kit.progress(data.decode("utf-8", "replace"))

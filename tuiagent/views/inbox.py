@@ -8,6 +8,7 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.message import Question
 from tuiagent.kernel.policy import Verdict
 
@@ -45,6 +46,8 @@ class InboxView:
             "ApprovalAnswered",
             "CallDeferred",
             "CallFinished",
+            "JobStarted",
+            "JobEnded",
             "OutcomeResolved",
             "RunFinished",
         }
@@ -78,7 +81,10 @@ class InboxView:
             return []
         if isinstance(fact, runs.RunFinished):
             return self._forget(stream, fact.run)
-        place = (stream, getattr(fact, "call", ""))
+        if isinstance(fact, JobStarted):
+            self._calls[stream, fact.job] = (fact.tool, fact.args)
+            return []
+        place = (stream, fact.job if isinstance(fact, JobEnded) else getattr(fact, "call", ""))
         name, args = self._calls.get(place, ("", None))
         before = self.waiting.pop(place, None)
         if isinstance(fact, calls.CallAmended):
@@ -91,7 +97,9 @@ class InboxView:
             self.waiting[place] = Waiting(
                 *place, "question", seen.at, name, args, question=fact.question
             )
-        elif isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
+        elif isinstance(fact, calls.CallFinished | JobEnded) and (
+            fact.observation.status == "unknown"
+        ):
             text = fact.observation.text
             self.waiting[place] = Waiting(*place, "outcome", seen.at, name, args, text=text)
         return [place] if before is not None or place in self.waiting else []

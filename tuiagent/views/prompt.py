@@ -8,10 +8,13 @@ from tuiagent.kernel import session, undo
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.jobs import JobEnded
 from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
 
 EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
 SUMMARY = "(What came before was made shorter. Each line names the entries it stands for.)"
+TOLD = 4000
+"""Characters of a job's output that are told at its end."""
 INTERRUPTED = "(The person interrupted you here.)"
 
 
@@ -137,6 +140,10 @@ class PromptView:
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
             self._notes.append(fact.text)
+        elif isinstance(fact, JobEnded):
+            found = fact.observation
+            text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
+            self._notes.append(f"({fact.job} has ended: {found.status}.)\n{text}".rstrip())
         elif isinstance(fact, session.ModeChanged):
             self._notes.append(f"(The permission mode is now {fact.mode}.)")
         elif isinstance(fact, calls.OutcomeResolved):

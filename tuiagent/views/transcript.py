@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, prompts, session, undo
+from tuiagent.kernel import jobs, lifecycle, prompts, session, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
@@ -18,7 +18,7 @@ class Item(Struct):
 
     id: str
     kind: str
-    """prompt, reply, call, notice or run."""
+    """prompt, reply, call, job, notice or run."""
     text: str = ""
     status: str = ""
     """prompt: queued, seen, withdrawn · reply: open, done, failed, interrupted · call: its phase
@@ -47,6 +47,7 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
     session.ModelChanged: lambda fact: f"model {fact.model}",
+    jobs.JobStopRequested: lambda fact: f"{fact.job} is to end",
     lifecycle.SessionNamed: lambda fact: f"named {fact.name}",
     lifecycle.SessionArchived: lambda fact: "archived" if fact.archived else "out of the archive",
     lifecycle.SessionDeleted: lambda fact: "deleted",
@@ -192,6 +193,19 @@ class TranscriptView:
             output=found.text,
             blocks=found.blocks,
             seconds=seconds,
+        )
+
+    def _JobStarted(self, event: Event, fact: jobs.JobStarted) -> list[str]:
+        item = Item(fact.job, "job", fact.call, "started", name=fact.tool, args=fact.args)
+        return self._add(item, event)
+
+    def _JobEnded(self, event: Event, fact: jobs.JobEnded) -> list[str]:
+        found = fact.observation
+        item = self._by_id.get(fact.job)
+        seconds = event.at - item.at if item else 0.0
+        blocks = found.blocks
+        return self._set(
+            fact.job, status=found.status, output=found.text, blocks=blocks, seconds=seconds
         )
 
     def _UndoRequested(self, event: Event, fact: undo.UndoRequested) -> list[str]:

@@ -11,6 +11,7 @@ COMMANDS = {
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
+    "jobs": "tuiagent.clients.cli.jobs:run",
     "gc": "tuiagent.clients.cli.manage:gc",
     "usage": "tuiagent.clients.cli.usage:run",
     "files": "tuiagent.clients.cli.usage:files",

@@ -193,6 +193,17 @@ def _files() -> argparse.ArgumentParser:
     return parser
 
 
+def _jobs() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent jobs", description="What runs in the background."
+    )
+    parser.add_argument("what", choices=("list", "kill"))
+    parser.add_argument("session", nargs="?", default="", help="a name or id; all without one")
+    parser.add_argument("job", nargs="?", default="", help="kill: which, such as job1")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
 def _gc() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent gc", description="Erase deleted sessions whose time is over."
@@ -201,6 +212,7 @@ def _gc() -> argparse.ArgumentParser:
 
 SUBPARSERS = {
     "gc": _gc,
+    "jobs": _jobs,
     "usage": _usage,
     "files": _files,
     "policy": _policy,

@@ -18,6 +18,7 @@ from tuiagent.kernel import lifecycle, session, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
+from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Client, Window
 from tuiagent.views.transcript import NOTICES
@@ -28,7 +29,7 @@ HELP = """\
 type to speak · y or n answers an approval · /approve [CALL] · /deny [CALL] [REASON] · /always
 /answer TEXT · /resume (go on here) · /interrupt · /mode MODE · /model PROVIDER/MODEL
 /undo [CALL [FILE [HUNK]]] (without CALL the last change) · /compact (shorten what the model sees)
-/name NAME · /quit (the run goes on elsewhere)
+/name NAME · /kill JOB (ends what runs in the background) · /quit (the run goes on elsewhere)
 """
 
 
@@ -38,6 +39,7 @@ SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/model": session.ChangeModel,
     "/compact": lambda stream, rest: session.ShortenConversation(stream),
     "/name": lifecycle.NameSession,
+    "/kill": StopJob,
 }
 """What is typed, and what is meant by it and the rest of the line."""
 

@@ -7,6 +7,7 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import undo
 from tuiagent.kernel.event import Event
+from tuiagent.kernel.jobs import JobEnded, JobStarted
 
 EXITS = {
     "done": DONE,
@@ -29,6 +30,8 @@ class Follow:
         self.model = ""
         self.usage: dict[str, int] = {}
         self.calls: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        """What runs in the background, with its arguments."""
         self.denied: list[str] = []
         """Why calls were refused by policy."""
         self._started: dict[str, float] = {}
@@ -42,6 +45,10 @@ class Follow:
         elif isinstance(fact, undo.UndoRequested):
             args = {"call": fact.call, "path": fact.path}
             self.calls[fact.undo] = _row(fact.undo, undo.TOOL, args)
+        elif isinstance(fact, JobStarted):
+            self.jobs[fact.job] = fact.args
+        elif isinstance(fact, JobEnded):
+            self.jobs.pop(fact.job, None)
         elif self.run and self.run != getattr(fact, "attempt", self.run).partition(".")[0]:
             return  # of another run
         elif isinstance(fact, runs.AttemptStarted):

@@ -11,6 +11,7 @@ from tuiagent.clients.cli.follow import Follow
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Seen, Unknown
+from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.session import PromptRebased
 
 
@@ -71,6 +72,10 @@ class TextPrinter:
             print(f"tuiagent: waits for a person: {clean(what)}", file=sys.stderr)
         if follow.waits:
             print(f"tuiagent: answer with: tuiagent attach {ident}", file=sys.stderr)
+        for job, args in follow.jobs.items():
+            what = clean(f"{job} ({brief(args)})")
+            kill = f"tuiagent jobs kill {ident} {job}"
+            print(f"tuiagent: {what} still runs; end it with: {kill}", file=sys.stderr)
 
 
 class JsonPrinter:
@@ -96,6 +101,7 @@ class JsonPrinter:
             "calls": list(follow.calls.values()),
             "denied": follow.denied,
             "waits": follow.waits,
+            "jobs": list(follow.jobs),
         }
         say(msgspec.json.encode(value).decode() + "\n")
 
@@ -148,6 +154,10 @@ def progress(seen: Event, follow: Follow) -> str:
         mark = "✓" if fact.observation.status == "ok" else "✗"
         first = fact.observation.text.strip().partition("\n")[0][:100]
         return f"{mark} {row.get('name', '')}: {first}"
+    if isinstance(fact, JobStarted):
+        return f"… {fact.job} goes on in the background: {brief(fact.args)}"
+    if isinstance(fact, JobEnded):
+        return f"… {fact.job} has ended ({fact.observation.status})"
     return ""
 
 

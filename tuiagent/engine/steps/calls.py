@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import logging
+from typing import Any
 
 from msgspec import Struct
 
-from tuiagent.engine.drive import Drive
+from tuiagent.engine.drive import Drive, SessionJobs
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
@@ -14,9 +15,11 @@ from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.message import Observation, Reply
 from tuiagent.kernel.run import Progress, StartAttempt
-from tuiagent.ports import Again, Deferred, Kit, Note, OutcomeUnknown, Tool
+from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
 
 LOG = logging.getLogger("tuiagent.calls")
+MOMENT = 2.0
+"""Seconds that a program in a terminal gets to end after C-c."""
 
 
 class StagedBlobs:
@@ -43,25 +46,28 @@ class StagedBlobs:
 
 
 class Work:
-    """A call that is being worked on: its tool, its kit and its staged blobs."""
+    """A call or a job that is being worked on: its tool, its kit and its staged blobs."""
 
-    def __init__(self, drive: Drive, state: CallState, tool: Tool) -> None:
+    def __init__(self, drive: Drive, ident: str, args: dict[str, Any] | None, tool: Tool) -> None:
         self.drive = drive
         self.tool = tool
-        self.id = state.call.id
-        self.args = state.args or {}
+        self.id = ident
+        self.args = args or {}
         self.blobs = StagedBlobs(drive)
-        place = f"{drive.stream.partition('/')[2]}.{self.id}"
-        self.kit = Kit(place, drive.runtime, self.blobs, self._progress)
+        place = f"{drive.stream.partition('/')[2]}.{ident}"
+        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, SessionJobs(drive))
 
     def _progress(self, text: str) -> None:
         self.drive.context.hub.signal(Progress(self.drive.stream, self.id, text))
 
-    async def finish(self, observation: Observation, settled: bool = False) -> None:
+    async def finish(
+        self, observation: Observation, settled: bool = False, job: Note | None = None
+    ) -> None:
         """Reports what came of the call; when it was the last one, the next attempt begins."""
         world = self.drive.context.world
         world.point("call-done")
-        finish = calls.FinishCall(self.drive.stream, self.id, observation, settled)
+        note = encode_note(job) if job else None
+        finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
         begin = [StartAttempt(self.drive.stream)] if self.id not in self.drive.state.undos else []
         await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
@@ -118,7 +124,7 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
     found = _tool(drive, state)
     if isinstance(found, Observation):
         return Prepared((calls.FinishCall(drive.stream, ident, found),))
-    work = Work(drive, state, found)
+    work = Work(drive, state.call.id, state.args, found)
     try:
         claims = await found.claims(work.args, drive.runtime)
         judge = calls.JudgeCall(drive.stream, ident, claims)
@@ -132,7 +138,7 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
         observation = Observation("error", str(error))
         return Prepared((calls.FinishCall(drive.stream, ident, observation),))
     drive.context.world.point("call-noted")
-    start = calls.StartCall(drive.stream, ident, _encode(note))
+    start = calls.StartCall(drive.stream, ident, encode_note(note))
     return Prepared((judge, start), work, note)
 
 
@@ -157,7 +163,7 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
     if isinstance(found, Observation):
         await _report(drive, step.call, found)
         return
-    work = Work(drive, state, found)
+    work = Work(drive, state.call.id, state.args, found)
     try:
         claims = await found.claims(work.args, drive.runtime)
         if calls.digest(state.call.name, state.args, claims) != state.digest:
@@ -182,8 +188,8 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
         why = f"its tool {state.call.name} is not there any more"
         await _report(drive, step.call, Observation("unknown", why), settled=True)
         return
-    work = Work(drive, state, found)
-    note = _decode(state)
+    work = Work(drive, state.call.id, state.args, found)
+    note = decode_note(state.note)
     try:
         outcome = await found.settle(work.args, work.kit, note)
     except ToolError as error:
@@ -198,6 +204,8 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
     elif isinstance(outcome, OutcomeUnknown):
         text = f"outcome unknown: {outcome.why}"
         await work.finish(Observation("unknown", text), settled=True)
+    elif isinstance(outcome, Background):
+        await work.finish(outcome.observation, settled=True, job=outcome.note)
     else:
         await work.finish(outcome, settled=True)
         await work.discard(note)
@@ -209,10 +217,12 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     if state is None:
         return
     task = _task_of(drive, step.call)
-    note = _decode(state)
+    note = decode_note(state.note)
     if note.data.get("spool"):
         await drive.runtime.kill(note.data["spool"])
     elif task is not None:
+        if note.data.get("terminal"):
+            await _interrupt(drive, note, task)
         task.cancel()
     if task is not None:
         await asyncio.wait([task])
@@ -221,7 +231,8 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     found = _tool(drive, state)
     ended = Observation("cancelled", "interrupted while it ran")
     if not isinstance(found, Observation):
-        outcome = await found.settle(state.args or {}, Work(drive, state, found).kit, note)
+        work = Work(drive, step.call, state.args, found)
+        outcome = await found.settle(work.args, work.kit, note)
         if isinstance(outcome, Observation):
             ended = outcome
         elif isinstance(outcome, OutcomeUnknown):
@@ -229,16 +240,28 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     await _report(drive, step.call, ended)
 
 
+async def _interrupt(drive: Drive, note: Note, task: asyncio.Task[None]) -> None:
+    """Types C-c, and gives what runs in the terminal a moment to end."""
+    ident = f"{note.data['ident']}.stop"
+    try:
+        await drive.runtime.type(note.data["terminal"], ident, "keys", "\x03")
+        await asyncio.wait([task], timeout=MOMENT)
+    except ToolError as error:
+        LOG.info("%s: %s", drive.stream, error)  # the terminal has ended
+
+
 async def sweep(drive: Drive) -> None:
     """Removes what earlier processes kept for calls that are over; before any step begins."""
     run = drive.state.run
-    spools = [state.note.get("spool") for state in run.open_calls()] if run else []
+    notes = [state.note for state in run.open_calls()] if run else []
+    notes += [job.note for job in drive.state.jobs.running()]
+    spools = [note.get("terminal") or note.get("spool") for note in notes]
     prefix = f"{drive.stream.partition('/')[2]}."
     await drive.runtime.sweep(prefix, frozenset(spool for spool in spools if spool))
 
 
 async def _start(work: Work, note: Note) -> None:
-    start = calls.StartCall(work.drive.stream, work.id, _encode(note))
+    start = calls.StartCall(work.drive.stream, work.id, encode_note(note))
     try:
         await work.drive.write(start, blobs=work.blobs.take())
     except Refused:
@@ -260,6 +283,9 @@ async def _run(work: Work, note: Note) -> None:
         outcome = Observation("error", f"the tool failed: {type(error).__name__}: {error}")
     if isinstance(outcome, Deferred):
         await work.drive.write(calls.DeferCall(work.drive.stream, work.id, outcome.question))
+        return
+    if isinstance(outcome, Background):
+        await work.finish(outcome.observation, job=outcome.note)
         return
     await work.finish(outcome)
     if outcome.status != "unknown":
@@ -303,10 +329,12 @@ async def _report(drive: Drive, call: str, observation: Observation, settled: bo
     await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
 
 
-def _encode(note: Note) -> dict[str, object]:
+def encode_note(note: Note) -> dict[str, Any]:
+    """The note as it is kept in a fact."""
     return {**note.data, "blobs": list(note.blobs)} if note.blobs else note.data
 
 
-def _decode(state: CallState) -> Note:
-    data = dict(state.note)
+def decode_note(data: dict[str, Any]) -> Note:
+    """The note that was kept in a fact."""
+    data = dict(data)
     return Note(data, tuple(data.pop("blobs", ())))

@@ -1,0 +1,43 @@
+"""The sockets of the house: one interface up (Client) and those that the engine needs below."""
+
+from tuiagent.ports.client import Client, Snapshot, Window
+from tuiagent.ports.provider import Provider
+from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
+from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
+from tuiagent.ports.tool import (
+    Again,
+    Background,
+    Blobs,
+    Deferred,
+    Jobs,
+    Kit,
+    Note,
+    OutcomeUnknown,
+    Tool,
+)
+
+__all__ = [
+    "Again",
+    "Answer",
+    "Background",
+    "Blobs",
+    "Claim",
+    "Client",
+    "Deferred",
+    "Execution",
+    "Exit",
+    "Head",
+    "Jobs",
+    "Kit",
+    "Note",
+    "OutcomeUnknown",
+    "Provider",
+    "Runtime",
+    "Snapshot",
+    "Stat",
+    "Store",
+    "Tool",
+    "Transaction",
+    "Typed",
+    "Window",
+]
