@@ -8,17 +8,29 @@ if TYPE_CHECKING:
 
     from tuiagent.kernel.errors import TuiagentError
     from tuiagent.kernel.event import Event, Intent
-    from tuiagent.ports import Client
+    from tuiagent.ports import Client, Kit
+    from tuiagent.tools.function import tool
     from tuiagent.wiring import open_engine
 
 _PLACES = {
     "Client": "tuiagent.ports",
+    "Kit": "tuiagent.ports",
     "Event": "tuiagent.kernel.event",
     "Intent": "tuiagent.kernel.event",
     "TuiagentError": "tuiagent.kernel.errors",
     "open_engine": "tuiagent.wiring",
+    "tool": "tuiagent.tools.function",
 }
-__all__ = ["Client", "Event", "Intent", "TuiagentError", "__version__", "open_engine"]
+__all__ = [
+    "Client",
+    "Event",
+    "Intent",
+    "Kit",
+    "TuiagentError",
+    "__version__",
+    "open_engine",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> "Any":

@@ -5,8 +5,9 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,7 +27,7 @@ from tuiagent.config import OPENAI_URL, Flags, Settings
 from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine
+from tuiagent.engine.engine import Engine, Report
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import open_log, silence
@@ -35,22 +36,36 @@ from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
+from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, ProviderError, TuiagentError
 from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import Session, SessionOpened, fold
+from tuiagent.kernel.standing import Standing
 from tuiagent.ports import Client, Provider, Runtime, Tool
 from tuiagent.registry import load
+
+if TYPE_CHECKING:
+    from tuiagent.tools.own import Offered
 
 
 class LocalMeans:
     """Providers, tools and runtimes of this machine, each loaded when it is first used."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        trusted: Mapping[str, str],
+        given: Sequence[Tool],
+    ) -> None:
         self._settings = settings
         self._vault = load(vaults.TABLE["env"])(environ)
         self._providers: dict[tuple[str, str], Provider] = {}
         self._tools: dict[str, Tool] = {}
+        self._trusted = trusted
+        self._given = given
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
         """See engine.drive.Means."""
@@ -94,12 +109,21 @@ class LocalMeans:
             return load(tools.UNTOLD[name])()
         if name not in self._tools and name in tools.TABLE:
             self._tools[name] = load(tools.TABLE[name])()
-        return self._tools.get(name)
+        return self._tools.get(name) or self.own[0].get(name)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        found = [tool for name in tools.TABLE if (tool := self.tool(name)) is not None]
+        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    @functools.cached_property
+    def own(self) -> "tuple[dict[str, Tool], list[Offered]]":
+        """People's own tools, and what became of the places where they come from."""
+        given = {tool.name: tool for tool in self._given}
+        cache = os.path.join(self._settings.root, "cache", "packages.json")
+        packages, told = load("tuiagent.tools.own:from_packages")(cache)
+        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
+        return {**packages, **files, **given}, [*told, *more]
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
@@ -114,8 +138,12 @@ class LocalMeans:
 class House:
     """An engine in its own thread, with a client for this process."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], given: Sequence[Tool] = ()
+    ) -> None:
         self.settings = settings
+        self._given = given
+        self._standing = Standing()
         self.codec = codec()
         self._environ = environ
         self._world = World(environ.get("TUIAGENT_CRASH", ""))
@@ -128,7 +156,12 @@ class House:
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
-        return config.opening(self.settings, folder, self._environ)
+        opened = config.opening(self.settings, folder, self._environ)
+        return msgspec.structs.replace(opened, rules=self.rules(opened.folder))
+
+    def rules(self, folder: str) -> tuple[Rule, ...]:
+        """The rules that hold for sessions in this folder, configured ones and kept ones."""
+        return (*self.settings.rules, *self._standing.holding(folder, self._world.now()))
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""
@@ -162,7 +195,8 @@ class House:
         journal = Journal(store, self.codec, owner, self._world)
         journal.writer = ThreadWriter(journal)
         hub = Hub()
-        means = LocalMeans(self.settings, self._environ)
+        self._standing = holding(journal)
+        means = LocalMeans(self.settings, self._environ, self._standing.files, self._given)
         await self._prove(means)
 
         async def dial(other: str) -> Client:
@@ -194,11 +228,21 @@ class House:
         engine.services += [listening, sealer.running]
         engine.last_of_all = sealer.seal
 
+        engine.reports = self._reports(engine, means)
+        engine.reports["verify"] = verified
+        return engine
+
+    def _reports(self, engine: Engine, means: LocalMeans) -> dict[str, Report]:
+        """What is made anew each time it is asked for."""
+        journal = engine.journal
+
         async def checked(key: str) -> object:
             asked = msgspec.json.decode(key, type=dict[str, str])
             folder, mode = asked.get("folder") or ".", asked.get("mode", "")
             settings = config.load(self._environ, Flags(folder, mode=mode))
-            opened, rules = config.opening(settings, folder, self._environ), settings.rules
+            opened = config.opening(settings, folder, self._environ)
+            kept = holding(journal).holding(opened.folder, self._world.now())
+            rules = (*settings.rules, *kept)
             if asked.get("session"):
                 facts = (event.fact for event in journal.events(asked["session"]))
                 state = functools.reduce(fold, facts, Session())
@@ -208,10 +252,28 @@ class House:
                 rules = state.rulebook.holding(self._world.now())
             return await check(means, opened, rules, asked["tool"], asked["subject"])
 
-        engine.reports["check"] = checked
-        engine.reports["verify"] = verified
-        engine.reports["health"] = lambda key: health(engine, root)
-        return engine
+        return {
+            "check": checked,
+            "kept": lambda key: [
+                {"rule": rule, "folder": folder, "until": kept.until}
+                for (rule, folder), kept in holding(journal).rules.items()
+            ],
+            "tools": lambda key: told(means),
+            "health": lambda key: health(engine, self.settings.root),
+        }
+
+
+def holding(journal: Journal) -> Standing:
+    """What holds in every session here."""
+    facts = (event.fact for event in journal.events(standing.STREAM))
+    return functools.reduce(standing.fold, facts, Standing())
+
+
+def told(means: LocalMeans) -> dict[str, object]:
+    """The tools that there are, and the places where people's own come from."""
+    found = [tool for spec in means.tools() if (tool := means.tool(spec.name))]
+    rows = [{"name": t.name, "effect": t.effect, "description": t.description} for t in found]
+    return {"tools": rows, "offered": means.own[1]}
 
 
 def health(engine: Engine, root: str) -> dict[str, object]:
@@ -258,10 +320,13 @@ def command(argv: list[str]) -> int:
 
 
 @asynccontextmanager
-async def open_engine(root: str = "") -> AsyncGenerator[Client]:
-    """The engine of this process on a state root, as the local owner sees it."""
+async def open_engine(root: str = "", tools: Sequence[Tool] = ()) -> AsyncGenerator[Client]:
+    """The engine of this process on a state root, as the local owner sees it.
+
+    `tools` are what agents can do here besides what is shipped: see tuiagent.tool.
+    """
     environ = {**os.environ, "TUIAGENT_HOME": root} if root else os.environ
-    house = House(config.load(environ), environ)
+    house = House(config.load(environ), environ, tools)
     try:
         yield house.client
     finally:

@@ -40,7 +40,7 @@ def test_a_grant_is_listed_with_what_ran_under_it_and_can_be_revoked(tmp_path: P
     assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
     cli.run("attach", input="/always\n")
     assert cli.run("--continue").returncode == 0
-    (row,) = json.loads(cli.run("policy", "list", "--output", "json").stdout)
+    (row,) = json.loads(cli.run("policy", "list", "--output", "json").stdout)["granted"]
     assert (row["rule"], row["source"]) == ("shell(mkdir -pv hello)", "session")
     assert [ran["subject"] for ran in row["ran"]][-1:] == ["mkdir -pv hello"]
     done = cli.run("policy", "revoke", row["rule"])
@@ -56,3 +56,16 @@ def test_rules_of_now_hold_when_a_session_goes_on(tmp_path: Path) -> None:
     config(cli, 'allow = ["shell(mkdir *)"]')
     assert cli.run("--continue", *PROMPT).returncode == 0
     assert (cli.work / "hello").is_dir()
+
+
+def test_a_rule_that_is_kept_holds_in_this_folder_also_in_what_goes_on(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SHELL, SAY)
+    assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
+    assert cli.run("policy", "allow", "shell(mkdir *)").returncode == 0
+    assert "always, in " in cli.run("policy", "list").stdout
+    assert cli.run("policy", "check", "mkdir x").returncode == 0
+    assert cli.run("policy", "check", "--cwd", str(tmp_path), "mkdir x").returncode == 5
+    assert cli.run("--continue").returncode == 0
+    assert (cli.work / "hello").is_dir()
+    assert cli.run("policy", "revoke", "shell(mkdir *)").returncode == 0
+    assert cli.run("policy", "check", "mkdir x").returncode == 5

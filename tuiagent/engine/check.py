@@ -1,6 +1,9 @@
 """Asks the policy about a call that nobody made: for people who write rules."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 
 from tuiagent.config import Example
 from tuiagent.engine.drive import Means
@@ -18,8 +21,10 @@ async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str
         names = ", ".join(spec.name for spec in means.tools())
         raise ConfigError(f"there is no tool {tool!r}; there are: {names}")
     runtime = means.runtime(opened)
-    if found.effect == "execute":
+    if "command" in found.parameters["properties"]:
         return await found.claims({"command": subject}, runtime)
+    if subject.startswith("{"):
+        return await found.claims(msgspec.json.decode(subject, type=dict[str, Any]), runtime)
     path = runtime.resolve(subject)
     reads, writes = ((), (path,)) if found.effect == "write" else ((path,), ())
     return Claims(tool, found.effect, path, reads, writes, folder=runtime.folder)

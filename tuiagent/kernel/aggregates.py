@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tuiagent.kernel import audit, directory, loop, session
+from tuiagent.kernel import audit, directory, loop, session, standing
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.event import Aggregate
 
@@ -17,7 +17,8 @@ SESSION: Aggregate[session.Session] = Aggregate(
 )
 
 AGGREGATES: dict[str, Aggregate[Any]] = {
-    aggregate.kind: aggregate for aggregate in (SESSION, directory.AGGREGATE, audit.AGGREGATE)
+    aggregate.kind: aggregate
+    for aggregate in (SESSION, directory.AGGREGATE, audit.AGGREGATE, standing.AGGREGATE)
 }
 
 

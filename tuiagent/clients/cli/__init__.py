@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tuiagent.config import Settings
+from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 
 COMMANDS = {
@@ -12,6 +13,7 @@ COMMANDS = {
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
     "jobs": "tuiagent.clients.cli.jobs:run",
+    "tools": "tuiagent.clients.cli.tools:run",
     "gc": "tuiagent.clients.cli.manage:gc",
     "usage": "tuiagent.clients.cli.usage:run",
     "files": "tuiagent.clients.cli.usage:files",
@@ -38,6 +40,10 @@ class Host(Protocol):
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
+        ...
+
+    def rules(self, folder: str) -> tuple[Rule, ...]:
+        """The rules that hold for sessions in this folder, configured ones and kept ones."""
         ...
 
     async def adopt(self, stream: str) -> bool:

@@ -154,8 +154,8 @@ def _policy() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tuiagent policy", description="What may be done, and what was granted."
     )
-    parser.add_argument("what", choices=("check", "list", "revoke"))
-    parser.add_argument("words", nargs="*", help="check: a command or path; revoke: a rule")
+    parser.add_argument("what", choices=("check", "list", "allow", "revoke"))
+    parser.add_argument("words", nargs="*", help="check: a command or path; else: a rule")
     parser.add_argument("--tool", default="shell", help="the tool that is checked")
     parser.add_argument("--session", default="", help="with the rules of this session")
     parser.add_argument("--mode", default="", choices=MODES)
@@ -204,6 +204,16 @@ def _jobs() -> argparse.ArgumentParser:
     return parser
 
 
+def _tools() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent tools", description="What agents can do; add files with tools of your own."
+    )
+    parser.add_argument("what", choices=("list", "add", "remove"))
+    parser.add_argument("file", nargs="?", default="", help="a Python file")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
 def _gc() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent gc", description="Erase deleted sessions whose time is over."
@@ -212,6 +222,7 @@ def _gc() -> argparse.ArgumentParser:
 
 SUBPARSERS = {
     "gc": _gc,
+    "tools": _tools,
     "jobs": _jobs,
     "usage": _usage,
     "files": _files,

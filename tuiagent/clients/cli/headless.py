@@ -62,7 +62,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         folder = os.path.realpath(args.cwd)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream, after = row["stream"], 0
-        await _change(client, stream, args, settings.rules)
+        await _change(client, stream, args, host.rules(row["folder"]))
     prompt = _ident(args.once, host)
     if text:
         submit = SubmitPrompt(stream, prompt, text, limits=settings.limits)

@@ -1,6 +1,7 @@
 """What may be done: ask the policy about a call, list what was granted, take it back."""
 
 import argparse
+import os
 import time
 from typing import Any
 
@@ -10,27 +11,34 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, NEEDS_PERSON, REFUSED, Host
 from tuiagent.clients.cli.find import ALL, named
 from tuiagent.clients.cli.printers import say
+from tuiagent.kernel import standing
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.grants import RevokeRule
+from tuiagent.kernel.standing import DropRule, KeepRule
 from tuiagent.ports import Client
 
 CODES = {"allow": DONE, "ask": NEEDS_PERSON, "deny": REFUSED}
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """`policy check -- COMMAND…`, `policy list`, `policy revoke RULE`."""
+    """`policy check -- COMMAND…`, `policy list`, `policy allow RULE`, `policy revoke RULE`."""
     stream = (await named(client, args.session))["stream"] if args.session else ""
     if args.what == "check":
         return await _check(client, args, stream)
+    if args.what == "allow":
+        return await _keep(client, args)
     rows = (await client.read("grants", stream, ALL)).data
+    kept = (await client.read("kept")).data
     if args.what == "revoke":
-        return await _revoke(client, args, rows)
+        return await _revoke(client, args, rows, kept)
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say(msgspec.json.encode({"kept": kept, "granted": rows}).decode() + "\n")
         return DONE
+    for row in kept:
+        say(clean(f"allow {row['rule']}  (always{_until(row)}, in {row['folder']})\n"))
     for row in rows:
         _show(row)
-    if not rows:
+    if not rows and not kept:
         say("nothing was granted, and no rule has let anything through yet\n")
     return DONE
 
@@ -61,14 +69,34 @@ async def _check(client: Client, args: argparse.Namespace, stream: str) -> int:
     return CODES[verdict["decision"]]
 
 
-async def _revoke(client: Client, args: argparse.Namespace, rows: list[dict[str, Any]]) -> int:
+async def _keep(client: Client, args: argparse.Namespace) -> int:
+    """Lets a rule hold in this folder's sessions from now on."""
+    if not args.words:
+        raise ConfigError("say which rule: tuiagent policy allow 'shell(make *)'")
+    rule, folder = " ".join(args.words), os.path.realpath(args.cwd)
+    await client.submit(KeepRule(standing.STREAM, rule, folder))
+    say(clean(f"allowed in sessions of {folder} from their next start on: {rule}\n"))
+    return DONE
+
+
+async def _revoke(
+    client: Client,
+    args: argparse.Namespace,
+    rows: list[dict[str, Any]],
+    kept: list[dict[str, Any]],
+) -> int:
+    """Takes the rule back wherever it was granted, and where it was kept."""
     rule = " ".join(args.words)
+    places = [row["folder"] for row in kept if row["rule"] == rule and not args.session]
+    for folder in places:
+        await client.submit(DropRule(standing.STREAM, rule, folder))
+        say(clean(f"not kept any more in {folder}: {rule}\n"))
     found = [
         row
         for row in rows
         if row["rule"] == rule and row["source"] == "session" and not row["revoked"]
     ]
-    if not found:
+    if not found and not places:
         raise ConfigError(f"no grant {rule!r} holds; see `tuiagent policy list`")
     for row in found:
         await client.submit(RevokeRule(row["stream"], rule))
@@ -76,10 +104,15 @@ async def _revoke(client: Client, args: argparse.Namespace, rows: list[dict[str,
     return DONE
 
 
+def _until(row: dict[str, Any]) -> str:
+    if not row["until"]:
+        return ""
+    return time.strftime(", until %Y-%m-%d %H:%M", time.localtime(row["until"]))
+
+
 def _show(row: dict[str, Any]) -> None:
     state = "revoked" if row["revoked"] else f"from {row['source']}"
-    if row["until"]:
-        state += time.strftime(", until %Y-%m-%d %H:%M", time.localtime(row["until"]))
+    state += _until(row)
     if row["uses"]:
         state += f", {len(row['ran'])} of {row['uses']} uses"
     ident = row["stream"].partition("/")[2]

@@ -1,0 +1,159 @@
+"""What holds in every session here: rules kept for good, and files whose tools are trusted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import Aggregate, At, Fact, Intent
+from tuiagent.kernel.rules import Rule, parse_rule
+
+STREAM = "policy/local"
+SOURCE = "always"
+"""Where a kept rule says that it comes from."""
+
+# ---------------------------------------------------------------- facts
+
+
+class RuleKept(Fact, frozen=True):
+    """A rule holds in the sessions of a folder from now on."""
+
+    rule: Rule
+    folder: str
+
+
+class RuleDropped(Fact, frozen=True):
+    """A kept rule holds no more in new sessions."""
+
+    rule: str
+    folder: str
+
+
+class FileTrusted(Fact, frozen=True):
+    """The tools of a file may be used as long as it holds just this."""
+
+    path: str
+    sha256: str
+
+
+class FileDistrusted(Fact, frozen=True):
+    """The tools of a file may be used no more."""
+
+    path: str
+
+
+# ---------------------------------------------------------------- intents
+
+
+class KeepRule(Intent, frozen=True):
+    """Let a rule hold in the sessions of a folder, also in those to come."""
+
+    rule: str
+    folder: str
+    until: float = 0.0
+    """When it ends, in seconds since 1970; 0 for never."""
+
+
+class DropRule(Intent, frozen=True):
+    """Take a kept rule back."""
+
+    rule: str
+    folder: str
+
+
+class TrustFile(Intent, frozen=True):
+    """Trust the tools of a file with this content."""
+
+    path: str
+    sha256: str
+
+
+class DistrustFile(Intent, frozen=True):
+    """Trust a file no more."""
+
+    path: str
+
+
+# ---------------------------------------------------------------- state
+
+
+class Standing(Struct):
+    """What holds here."""
+
+    rules: dict[tuple[str, str], Rule] = {}
+    """By how they are written, and their folder."""
+    files: dict[str, str] = {}
+    """The SHA-256 of each trusted file, by its path."""
+
+    def holding(self, folder: str, now: float) -> tuple[Rule, ...]:
+        """The rules that count in this folder."""
+        found = (rule for (_, place), rule in self.rules.items() if place == folder)
+        return tuple(rule for rule in found if rule.holds(now, 0))
+
+
+# ---------------------------------------------------------------- decide and fold
+
+
+def _keep(state: Standing, intent: KeepRule, at: At) -> list[Fact]:
+    rule = parse_rule(intent.rule, source=SOURCE)
+    rule = msgspec.structs.replace(rule, until=intent.until)
+    if state.rules.get((str(rule), intent.folder)) == rule:
+        return []
+    return [RuleKept(rule, intent.folder)]
+
+
+def _drop(state: Standing, intent: DropRule, at: At) -> list[Fact]:
+    rule = str(parse_rule(intent.rule))
+    if (rule, intent.folder) not in state.rules:
+        raise Refused(f"no rule {rule} is kept for {intent.folder}")
+    return [RuleDropped(rule, intent.folder)]
+
+
+def _trust(state: Standing, intent: TrustFile, at: At) -> list[Fact]:
+    same = state.files.get(intent.path) == intent.sha256
+    return [] if same else [FileTrusted(intent.path, intent.sha256)]
+
+
+def _distrust(state: Standing, intent: DistrustFile, at: At) -> list[Fact]:
+    if intent.path not in state.files:
+        raise Refused(f"{intent.path} is not trusted")
+    return [FileDistrusted(intent.path)]
+
+
+DECIDE: dict[type[Intent], Callable[[Standing, Any, At], list[Fact]]] = {
+    KeepRule: _keep,
+    DropRule: _drop,
+    TrustFile: _trust,
+    DistrustFile: _distrust,
+}
+
+
+def decide(state: Standing, intent: Intent, at: At) -> Sequence[Fact]:
+    """The facts that this intent makes in this state. Raises Refused."""
+    return DECIDE[type(intent)](state, intent, at)
+
+
+def fold(state: Standing, fact: Fact) -> Standing:
+    """What holds after this fact."""
+    if isinstance(fact, RuleKept):
+        state.rules[str(fact.rule), fact.folder] = fact.rule
+    elif isinstance(fact, RuleDropped):
+        state.rules.pop((fact.rule, fact.folder), None)
+    elif isinstance(fact, FileTrusted):
+        state.files[fact.path] = fact.sha256
+    elif isinstance(fact, FileDistrusted):
+        state.files.pop(fact.path, None)
+    return state
+
+
+AGGREGATE: Aggregate[Standing] = Aggregate(
+    kind="policy",
+    initial=Standing,
+    decide=decide,
+    fold=fold,
+    wake=lambda state: None,
+    facts=(RuleKept, RuleDropped, FileTrusted, FileDistrusted),
+    intents=tuple(DECIDE),
+)

@@ -1,0 +1,116 @@
+"""People's own tools: of files that they trust, and of packages that they have installed."""
+
+import hashlib
+import logging
+import os
+import sys
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.ports import Tool
+from tuiagent.tools import TABLE, UNTOLD
+
+GROUP = "tuiagent.tools"
+"""The entry points at which packages offer tools: `NAME = "module:attribute"`."""
+LOG = logging.getLogger("tuiagent.tools")
+
+
+class Offered(Struct, frozen=True):
+    """A place where tools come from, and what became of it."""
+
+    source: str
+    """A file's path, or a package's entry point."""
+    tools: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def digest(path: str) -> str:
+    """The SHA-256 of a file, in hexadecimal. Raises OSError."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def from_files(trusted: Mapping[str, str]) -> tuple[dict[str, Tool], list[Offered]]:
+    """The tools of files that hold what was trusted. Only those are run, and just those bytes."""
+    found: dict[str, Tool] = {}
+    told: list[Offered] = []
+    for path, sha256 in trusted.items():
+        try:
+            with open(path, "rb") as file:
+                source = file.read()
+            if hashlib.sha256(source).hexdigest() != sha256:
+                why = f"it has changed since it was trusted; look at it, then: tools add {path}"
+                told.append(Offered(path, (), why))
+                continue
+            module = types.ModuleType(os.path.basename(path).removesuffix(".py"))
+            module.__file__ = path
+            exec(compile(source, path, "exec"), module.__dict__)
+        except Exception as error:  # a person's own code may fail in any way
+            told.append(Offered(path, (), f"{type(error).__name__}: {error}"))
+            continue
+        told.append(_take(path, _tools(vars(module).values()), found))
+    return found, told
+
+
+def from_packages(cache: str) -> tuple[dict[str, Tool], list[Offered]]:
+    """The tools of installed packages; which there are is kept in the file `cache`."""
+    found: dict[str, Tool] = {}
+    told: list[Offered] = []
+    for name, value in _entries(cache).items():
+        try:
+            from tuiagent.registry import load  # noqa: PLC0415 - few have such packages
+
+            thing = load(value)
+            made = thing() if isinstance(thing, type) else thing
+        except Exception as error:  # somebody else's code may fail in any way
+            told.append(Offered(f"{name} = {value}", (), f"{type(error).__name__}: {error}"))
+            continue
+        told.append(_take(f"{name} = {value}", _tools([made]), found))
+    return found, told
+
+
+def _take(source: str, made: list[Tool], found: dict[str, Tool]) -> Offered:
+    """Adds the tools whose names are free."""
+    taken = [tool.name for tool in made if tool.name in {*TABLE, *UNTOLD, *found}]
+    free = [tool for tool in made if tool.name not in taken]
+    found.update((tool.name, tool) for tool in free)
+    problem = f"there is a {', '.join(taken)} already" if taken else ""
+    if not made:
+        problem = "it holds no tool: mark a function with @tuiagent.tool(…)"
+    return Offered(source, tuple(tool.name for tool in free), problem)
+
+
+def _tools(values: Iterable[Any]) -> list[Tool]:
+    """What of this can do what a tool does."""
+    parts = ("name", "effect", "description", "parameters", "claims", "note", "run", "settle")
+    every = [v for v in values if not isinstance(v, type) and all(hasattr(v, p) for p in parts)]
+    return list(dict.fromkeys(every))
+
+
+def _entries(cache: str) -> dict[str, str]:
+    """The entry points, by name; looking for them takes 30 ms, so it is done once a change."""
+    places = [path for path in sys.path if os.path.isdir(path)]
+    mark = [[path, os.stat(path).st_mtime] for path in places]
+    try:
+        with open(cache, "rb") as file:
+            kept = msgspec.json.decode(file.read())
+        if kept["mark"] == mark:
+            return kept["entries"]
+    except (OSError, ValueError, KeyError, TypeError):
+        LOG.debug("what packages offer is looked for anew")
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    found = {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    try:
+        os.makedirs(os.path.dirname(cache), 0o700, exist_ok=True)
+        scratch = f"{cache}.{os.getpid()}"
+        with open(scratch, "wb") as file:
+            file.write(msgspec.json.encode({"mark": mark, "entries": found}))
+        os.replace(scratch, cache)
+    except OSError as error:
+        LOG.info("what packages offer is not kept: %s", error)
+    return found
