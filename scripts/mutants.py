@@ -31,6 +31,20 @@ POLICY = "tests/contracts/test_shell_policy.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 MUTANTS = (
     Mutant(
+        "a trusted file that changed",
+        "tuiagent/tools/own.py",
+        "if hashlib.sha256(source).hexdigest() != sha256:",
+        "if False:",
+        "tests/contracts/test_own_tools.py",
+    ),
+    Mutant(
+        "a kept rule holds in its folder only",
+        "tuiagent/kernel/standing.py",
+        "if place == folder)",
+        "if True)",
+        "tests/flows/test_standing.py tests/flows/test_policy.py",
+    ),
+    Mutant(
         "spool of a job is swept by nobody",
         CALLS,
         "notes += [job.note for job in drive.state.jobs.running()]",

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
@@ -12,7 +13,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.jobs import JobEnded, JobStarted, StopJob
-from tuiagent.kernel.lifecycle import DeleteSession
+from tuiagent.kernel.lifecycle import DeleteSession, OpenSession, Origin
 from tuiagent.kernel.message import Text
 from tuiagent.kernel.run import InterruptRun, Progress, RunFinished
 from tuiagent.ports import Client
@@ -240,3 +241,20 @@ async def test_the_parts_of_a_job_are_in_the_transcript(tmp_path: Path) -> None:
         rows = (await client.read("transcript", STREAM)).data
     (item,) = [row for row in rows if row["kind"] == "job"]
     assert (item["id"], item["text"], item["status"]) == (started.job, "p1.1.1", "ok")
+
+
+async def test_a_fork_is_told_that_a_job_is_not_its_own(tmp_path: Path) -> None:
+    turns = [call("shell", command="sleep 100", wait=0), say("one"), say("two")]
+    means = Fakes(tmp_path, turns)
+    async with engine(means) as made:
+        client = await over(made, means, tmp_path)
+        position = (await client.read("sessions")).position
+        first = (await anext(client.watch(STREAM))).fact  # type: ignore[union-attr]
+        fork = msgspec.structs.replace(first, origin=Origin(STREAM, position))
+        await client.submit(OpenSession("session/s2", fork))
+        await prompt(client, "three", "p3", "session/s2")
+        await until(client, RunFinished, "session/s2")
+        assert "(job1 runs in the session that this one was forked from.)" in told(means)
+        assert [row["stream"] for row in (await client.read("jobs")).data] == [STREAM]
+        await client.submit(StopJob(STREAM, "job1"))
+        await until(client, JobEnded)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuiagent.kernel import compact
+from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.message import Call, Message, Text, Todo
 
 BIG = "x" * 4000
@@ -52,7 +53,8 @@ def test_a_summary_is_checked_and_completed() -> None:
         "- fixed f [p1.1]\n- never touch setup.py [p1]\n- flew to the moon [p9.9]\n- no source"
     )
     todos = [Todo("write docs", "open"), Todo("something finished", "done")]
-    found = compact.checked(summary, frozenset({"p1", "p1.1"}), prompts, todos)
+    job = Job("job1", "p1.1.1", "shell", {"command": "npm  run\ndev"}, {}, 1.0)
+    found = compact.checked(summary, frozenset({"p1", "p1.1"}), prompts, todos, [job])
     lines = found.split("\n")
     assert lines[0] == "- fixed f [p1.1]"
     assert lines[2:4] == [
@@ -61,5 +63,6 @@ def test_a_summary_is_checked_and_completed() -> None:
     ]
     assert found.lower().count("never touch setup.py") == 1
     assert "- Always run the tests [p2]" in lines
-    assert lines[-1] == "- [open] write docs"
+    assert "- [open] write docs" in lines
+    assert lines[-2:] == ["Running in the background:", "- job1: npm run dev"]
     assert "something finished" not in found

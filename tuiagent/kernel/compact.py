@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.message import Call, Message, Reasoning, Text, Todo
 
 FULL = 0.8
@@ -104,12 +105,16 @@ def digest(prompts: Mapping[str, str], changed: Sequence[str]) -> str:
 
 
 def checked(
-    summary: str, known: frozenset[str], prompts: Mapping[str, str], todos: Sequence[Todo]
+    summary: str,
+    known: frozenset[str],
+    prompts: Mapping[str, str],
+    todos: Sequence[Todo],
+    jobs: Sequence[Job] = (),
 ) -> str:
     """The summary with only lines that name their sources, and with all that must be in it.
 
-    Standing instructions and open todos are put in word for word where the summary does not
-    have them; a line whose ids do not exist is marked.
+    Standing instructions, open todos and what runs in the background are put in word for word
+    where the summary does not have them; a line whose ids do not exist is marked.
     """
     lines: list[str] = []
     for line in summary.splitlines():
@@ -125,4 +130,6 @@ def checked(
     left = [item for item in todos if item.state in ("open", "doing")]
     if left:
         lines += ["", "Still to be done:", *(f"- [{item.state}] {item.text}" for item in left)]
+    if jobs:
+        lines += ["", "Running in the background:", *(f"- {job.line}" for job in jobs)]
     return "\n".join(lines)

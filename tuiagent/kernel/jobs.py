@@ -74,6 +74,13 @@ class Job(Struct):
     """As in Observation, once it is over."""
 
     @property
+    def line(self) -> str:
+        """What it is, in one line."""
+        what = " ".join(str(self.args.get("command", "")).split())
+        what = "a terminal" if self.tool == "terminal" else what
+        return f"{self.id}: {what if len(what) <= 80 else what[:79] + '…'}"
+
+    @property
     def running(self) -> bool:
         """Whether it goes on."""
         return not self.status

@@ -76,11 +76,8 @@ class JobsTool:
 
 def _line(job: Job) -> str:
     """A job in one line."""
-    what = job.args.get("command", "a terminal") if job.tool != "terminal" else "a terminal"
-    what = " ".join(what.split())
-    what = what if len(what) <= 80 else f"{what[:79]}…"
     state = f"running for {time.time() - job.since:.0f} s" if job.running else job.status
-    return f"{job.id}: {what} ({state})"
+    return f"{job.line} ({state})"
 
 
 async def _output(job: Job, kit: Kit) -> str:

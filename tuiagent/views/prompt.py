@@ -8,7 +8,7 @@ from tuiagent.kernel import session, undo
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
-from tuiagent.kernel.jobs import JobEnded
+from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
 
 EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
@@ -36,6 +36,7 @@ class PromptView:
         self._observations: dict[str, Observation] = {}
         self._notes: list[str] = []
         self._undos: dict[str, str] = {}
+        self._jobs: list[str] = []
 
     def prompt(self) -> Prompt:
         """The whole prompt as of the last attempt; the model is named without its provider."""
@@ -116,6 +117,10 @@ class PromptView:
             ended = Observation("cancelled", "not known: the session was forked before it ended")
             self._observations.setdefault(call.id, ended)
         self._prompts.clear()
+        if self._jobs:
+            names = ", ".join(self._jobs)
+            self._notes.append(f"({names} runs in the session that this one was forked from.)")
+        self._jobs.clear()
 
     def _undone(self, fact: calls.CallFinished) -> None:
         if fact.observation.status == "ok":
@@ -140,7 +145,10 @@ class PromptView:
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
             self._notes.append(fact.text)
+        elif isinstance(fact, JobStarted):
+            self._jobs.append(fact.job)
         elif isinstance(fact, JobEnded):
+            self._jobs = [job for job in self._jobs if job != fact.job]
             found = fact.observation
             text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
             self._notes.append(f"({fact.job} has ended: {found.status}.)\n{text}".rstrip())

@@ -40,7 +40,8 @@ async def shorten_prompt(drive: Drive, step: ShortenPrompt) -> None:
         reason = f"summarised without the model ({error.kind})"
         summary = compact.digest(view.texts, _changed(drive))
     known = frozenset(marks) | frozenset(view.texts)
-    text = compact.checked(summary, known, view.texts, _todos(drive))
+    running = drive.state.jobs.running()
+    text = compact.checked(summary, known, view.texts, _todos(drive), running)
     pruned = tuple(name for name in pruned if name in view.marks[first:])
     await _rebase(drive, reason, Shortened(pruned, text, kept), usage, cost)
 
