@@ -95,7 +95,7 @@ class Status(GitTool):
     """Which files are changed, staged or unknown to git."""
 
     name = "git_status"
-    description = "Show the branch and the changed, staged and untracked files."
+    description = f"Show the branch and the changed, staged and untracked files; {SHOWN:,} characters at most."
 
     def words(self, args: dict[str, Any]) -> list[str]:
         """See GitTool."""
@@ -108,7 +108,7 @@ class DiffTool(GitTool):
     name = "git_diff"
     description = (
         "Show changes: of the working tree, with `staged` of what would be committed, with "
-        "`ref` against a commit or range."
+        f"`ref` against a commit or range; of a `path`. {SHOWN:,} characters at most."
     )
     parameters = schema(staged={"type": "boolean"}, ref={"type": "string"}, path={"type": "string"})
 
@@ -123,7 +123,10 @@ class Log(GitTool):
     """Which commits there are."""
 
     name = "git_log"
-    description = "Show commits, newest first: `limit` of them (default 20), of a `path` or `ref`."
+    description = (
+        "Show commits, newest first: `limit` of them (default 20), of a `path` or `ref`; "
+        f"{SHOWN:,} characters at most."
+    )
     parameters = schema(
         limit={"type": "integer", "minimum": 1},
         ref={"type": "string"},
@@ -145,7 +148,7 @@ class Commit(GitTool):
     effect = "execute"
     description = (
         "Commit `paths` (files or folders, also new and deleted ones), or with none what is "
-        "staged, under `message`. Hooks do not run."
+        "staged, under `message`. Hooks do not run; it may take 60 s."
     )
     parameters = schema(("message",), message={"type": "string"}, paths={"type": "array"})
 

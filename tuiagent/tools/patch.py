@@ -52,7 +52,7 @@ class Patch(Changing):
         "fits. `patch` is a unified diff, or *** Begin Patch / *** Update File: P (then perhaps "
         "*** Move to: Q) / *** Add File: P / *** Delete File: P / *** End Patch with hunks that "
         "begin with @@ (perhaps with a line that stands before) and lines that begin with space, "
-        "- or +. Give three lines of context."
+        "- or +. Give three lines of context. Files of at most 16 MiB."
     )
     parameters = schema(("patch",), patch={"type": "string"})
 
