@@ -19,7 +19,8 @@ class Edit(Changing):
     name = "edit"
     description = (
         "Replace `old` by `new` in a file. `old` must occur exactly once (with `all`, at least "
-        "once), copied exactly, without line numbers. Line ends and encoding are kept; at most 16 MiB."
+        "once), copied exactly, without line numbers. Line ends and encoding are kept. Files of "
+        "at most 16 MiB."
     )
     parameters = schema(
         ("path", "old", "new"),

@@ -95,7 +95,10 @@ class Status(GitTool):
     """Which files are changed, staged or unknown to git."""
 
     name = "git_status"
-    description = f"Show the branch and the changed, staged and untracked files; {SHOWN:,} characters at most."
+    description = (
+        "Show the branch and the changed, staged and untracked files; "
+        f"{SHOWN:,} characters at most."
+    )
 
     def words(self, args: dict[str, Any]) -> list[str]:
         """See GitTool."""

@@ -20,7 +20,7 @@ class TodoList:
     effect = "read"
     description = (
         "Replace the list of what is to be done, for work of more than two steps; `items` is "
-        "every item with its state (open, doing, done or dropped). Keep it current; 100 items at most."
+        "every item with its state (open, doing, done or dropped), 100 at most. Keep it current."
     )
     parameters = schema(
         ("items",),
