@@ -155,7 +155,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
 
 
 def price(settings: Settings, model: str, usage: Usage) -> float | None:
-    """US dollars for these tokens; None when the price of PROVIDER/MODEL is not known."""
+    """US dollars for these tokens as the user's file says; None where it says nothing."""
     name = model.partition("/")[0]
     table = settings.providers.get(name)
     if name == "scripted":

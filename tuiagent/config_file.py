@@ -34,8 +34,12 @@ class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
     models: Annotated[tuple[str, ...], _means("the only models that may be used")] = ()
     env_var: Annotated[str, _means("the name of the environment variable that holds its key")] = ""
     api_key: Annotated[str, _means("the key itself; better kept in the environment")] = ""
-    input_price: Annotated[float, _means("US dollars for a million tokens in")] = 0.0
-    output_price: Annotated[float, _means("US dollars for a million tokens out")] = 0.0
+    input_price: Annotated[
+        float, _means("US dollars for a million tokens in, in place of the price known")
+    ] = 0.0
+    output_price: Annotated[
+        float, _means("US dollars for a million tokens out, in place of the price known")
+    ] = 0.0
     timeout_secs: Annotated[float, _means("longest silence while it answers")] = 120.0
     max_tokens: Annotated[int, _means("longest answer")] = 0
     context_window: Annotated[int, _means("tokens that fit into one request")] = 0

@@ -96,12 +96,24 @@ class LocalMeans:
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means."""
-        return config.price(self._settings, model, usage)
+        own = config.price(self._settings, model, usage)
+        if own is not None:
+            return own
+        found = load(providers.MODELS["find"])(model)
+        return found.cost(usage) if found else None
+
+    def prices(self, model: str) -> dict[str, object]:
+        """Whether the price of PROVIDER/MODEL is known, and where the usual ones come from."""
+        known = self.price(model, Usage()) is not None
+        return {**load(providers.MODELS["origin"])(), "known": known}
 
     def window(self, model: str) -> int:
         """See engine.drive.Means."""
         table = self._settings.providers.get(model.partition("/")[0])
-        return table.context_window if table else 0
+        if table is not None and table.context_window:
+            return table.context_window
+        found = load(providers.MODELS["find"])(model)
+        return found.window if found else 0
 
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""
@@ -260,6 +272,7 @@ class House:
             ],
             "tools": lambda key: told(means),
             "health": lambda key: health(engine, self.settings.root),
+            "prices": means.prices,
         }
 
 

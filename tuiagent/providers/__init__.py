@@ -4,3 +4,8 @@ TABLE = {
     "compatible": "tuiagent.providers.compatible:Compatible",
     "scripted": "tuiagent.providers.scripted:Scripted",
 }
+MODELS = {
+    "find": "tuiagent.providers.models:find",
+    "origin": "tuiagent.providers.models:origin",
+}
+"""What is known of models, whoever serves them."""

@@ -8,7 +8,6 @@ import sys
 
 import msgspec
 
-from tuiagent import config
 from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, USAGE, Host
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import Follow
@@ -17,7 +16,6 @@ from tuiagent.kernel.errors import ConfigError, Refused, StoreError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
-from tuiagent.kernel.message import Usage
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.run import Halted, InterruptRun
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
@@ -47,10 +45,11 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         return _usage(NO_MODEL, plain=True)
     if settings.mode == "auto" and not args.no_sandbox:
         return _usage("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
-    if settings.limits.cost and config.price(settings, settings.model, Usage()) is None:
+    limited, model = settings.limits.cost, settings.model
+    if limited and not (await client.read("prices", model)).data["known"]:
         return _usage(
-            f"the price of {settings.model} is not known, so no limit of money can be kept: set "
-            f"input_price and output_price in [providers.{settings.model.partition('/')[0]}]"
+            f"the price of {model} is not known, so no limit of money can be kept: set "
+            f"input_price and output_price in [providers.{model.partition('/')[0]}]"
         )
     if not os.path.isdir(args.cwd):
         return _usage(f"{args.cwd} is not a folder")

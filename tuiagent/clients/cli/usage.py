@@ -39,6 +39,9 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         )
     if not sums:
         say("nothing was used yet\n")
+    elif any(group["cost"] for group in sums.values()):
+        known = (await client.read("prices")).data
+        say(f"prices as of {known['date']} ({known['source']}), and yours of config.toml\n")
     return DONE
 
 

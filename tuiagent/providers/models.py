@@ -1,0 +1,79 @@
+"""What is known of models: how much fits into a request, and what tokens cost.
+
+models.jsonl is made by scripts/prices: its first line names the origin and date of the figures,
+each line after it is one model. Only the line that is asked for is decoded, as the window is asked
+for on the way to the first request.
+"""
+
+import functools
+import os
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.kernel.message import Usage
+
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models.jsonl")
+
+
+class Rates(Struct, frozen=True, omit_defaults=True):
+    """US dollars for a million tokens."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    """None where it costs the same as other input."""
+    cache_write: float | None = None
+    above: int = 0
+    """They hold for the whole of a request with more input tokens than this."""
+
+
+class Model(Struct, frozen=True, omit_defaults=True):
+    """One model."""
+
+    name: str
+    """PROVIDER/MODEL."""
+    rates: tuple[Rates, ...]
+    """The first for every request, those after it for longer and longer ones."""
+    window: int = 0
+    """Tokens that fit into one request; 0 when that is not known."""
+
+    def cost(self, usage: Usage) -> float:
+        """US dollars for these tokens; those from and into the cache are priced as such."""
+        rates = [r for r in self.rates if not r.above or usage.input > r.above][-1]
+        read = rates.input if rates.cache_read is None else rates.cache_read
+        write = rates.input if rates.cache_write is None else rates.cache_write
+        plain = max(0, usage.input - usage.cache_read - usage.cache_write)
+        cached = usage.cache_read * read + usage.cache_write * write
+        return (plain * rates.input + cached + usage.output * rates.output) / 1e6
+
+
+def find(name: str) -> Model | None:
+    """The model PROVIDER/MODEL, or the one that this is an issue of; None for an unknown one."""
+    body = _body()
+    for known in issues(name):
+        start = body.find(b'\n{"name":%s,' % msgspec.json.encode(known))
+        if start >= 0:
+            return msgspec.json.decode(body[start : body.index(b"\n", start + 1)], type=Model)
+    return None
+
+
+def issues(name: str) -> Iterator[str]:
+    """The name, and the one without what is put behind it for one issue: a date, or `latest`."""
+    yield name
+    for width in (len("-latest"), len("-20261231"), len("-2026-12-31")):
+        tail = name[-width:]
+        if tail == "-latest" or (tail[:1] == "-" and tail.replace("-", "").isdigit()):
+            yield name[:-width]
+
+
+def origin() -> dict[str, str]:
+    """Where the figures come from (`source`), and the newest day that it has any of (`date`)."""
+    return msgspec.json.decode(_body().partition(b"\n")[0])
+
+
+@functools.cache
+def _body() -> bytes:
+    with open(FILE, "rb") as file:
+        return file.read()
