@@ -365,6 +365,27 @@ MUTANTS = (
         STORES,
     ),
     Mutant(
+        "newer shape",
+        "tuiagent/kernel/codec.py",
+        "if known is None or shape > shape_of(known):",
+        "if known is None:",
+        "tests/kernel/test_codec.py tests/contracts/test_golden.py",
+    ),
+    Mutant(
+        "upgrade of an old shape",
+        "tuiagent/kernel/codec.py",
+        "if older := known.upgrades[shape - 1 :]:",
+        "if older := ():",
+        "tests/contracts/test_golden.py",
+    ),
+    Mutant(
+        "a fact that changed",
+        "tuiagent/kernel/lifecycle.py",
+        'agent: str = "agent"',
+        'agent: str = "helper"',
+        "tests/contracts/test_golden.py",
+    ),
+    Mutant(
         "network drive", "tuiagent/stores/opening.py", "if kind in REMOTE:", "if False:", STORES
     ),
     Mutant(

@@ -1,6 +1,7 @@
 """Facts to bytes and back, in two steps: an envelope that everyone can read, then its body."""
 
 from collections.abc import Iterable
+from functools import reduce
 
 import msgspec
 from msgspec import Struct
@@ -53,7 +54,8 @@ class Codec:
         """The fact's kind, shape and body."""
         if isinstance(fact, Unknown | Erased):
             raise TuiagentError(f"a fact of kind {fact.kind} can be kept but not written again")
-        return Draft(type(fact).__name__, type(fact).shape, self._encode(fact), refs)
+        kind = type(fact)
+        return Draft(kind.__name__, shape_of(kind), self._encode(fact), refs)
 
     def event(self, record: Record) -> Event:
         """The record's fact in its place; an unknown kind or a newer shape becomes Unknown."""
@@ -66,21 +68,24 @@ class Codec:
             return (fact.kind, NEWER, fact.body)
         if isinstance(fact, Erased):
             return (fact.kind, NEWER, b"null")
-        return (type(fact).__name__, type(fact).shape, self._encode(fact))
+        return (type(fact).__name__, shape_of(type(fact)), self._encode(fact))
 
     def fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
-        """The fact of this kind and shape with this body; None for an erased one."""
+        """The fact of this kind with this body, brought from this shape to the newest one."""
         if body is None:
             return Erased(kind)
         known = self._facts.get(kind)
-        if known is None or shape > known.shape:
+        if known is None or shape > shape_of(known):
             return Unknown(kind, body)
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(known)
         try:
+            if older := known.upgrades[shape - 1 :]:
+                upgraded = reduce(lambda value, step: step(value), older, msgspec.json.decode(body))
+                return decoder.decode(self._encode(upgraded))
             return decoder.decode(body)
-        except msgspec.MsgspecError:
+        except Exception:  # an upgrade that meets a body it was not made for may raise anything
             return Unknown(kind, body)
 
     def intent_bytes(self, intent: Intent) -> bytes:
@@ -96,6 +101,11 @@ class Codec:
             raise TuiagentError(f"unknown intent {error}") from error
         except msgspec.MsgspecError as error:
             raise TuiagentError(f"an intent cannot be read: {error}") from error
+
+
+def shape_of(kind: type[Fact]) -> int:
+    """The newest version of this kind's fields."""
+    return 1 + len(kind.upgrades)
 
 
 class _IntentEnvelope(Struct):

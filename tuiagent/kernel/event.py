@@ -14,10 +14,19 @@ class Intent(Struct, frozen=True, omit_defaults=True):
     stream: str
 
 
-class Fact(Struct, frozen=True, omit_defaults=True):
-    """What happened; never changed. `shape` is the version of its fields."""
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes of a fact's body, decoded, the body of its next shape."""
 
-    shape: ClassVar[int] = 1
+
+class Fact(Struct, frozen=True, omit_defaults=True):
+    """What happened; never changed.
+
+    A field with a default may be added. Any other change of a fact, or of what its fields are made
+    of, makes a new shape: it takes an upgrade of what older versions wrote, which stays as it is.
+    """
+
+    upgrades: ClassVar[tuple[Upgrade, ...]] = ()
+    """From shape 1 to 2, from 2 to 3, and so on; the newest shape is one more than there are."""
 
 
 class Unknown(Fact, frozen=True):

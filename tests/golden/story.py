@@ -1,0 +1,300 @@
+"""What happens in a golden journal: every kind of fact, every field set at least once.
+
+It is told by intents, so that it is a life that sessions can have; clock, ids and key are fixed.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from tuiagent.engine.clock import World
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal, Request, Work, deliver
+from tuiagent.engine.seal import Sealer
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import directory, grants, lifecycle, session, undo
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.compact import Shortened
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.message import (
+    Call,
+    Command,
+    Diff,
+    Observation,
+    Question,
+    Reasoning,
+    Reply,
+    Text,
+    Todo,
+    Todos,
+    ToolSpec,
+    Usage,
+)
+from tuiagent.kernel.prompts import ChangeModel, RebasePrompt, ShortenConversation, WithdrawPrompt
+from tuiagent.kernel.rules import Rule
+from tuiagent.stores.sqlite import SqliteStore
+from tuiagent.vaults.signer import Signer
+
+START = 1_800_000_000.0
+FOLDER = "/work/golden"
+TOOLS = (ToolSpec("write", "Writes a file.", {"type": "object"}), ToolSpec("shell", "Runs.", {}))
+OPENED = lifecycle.SessionOpened(
+    FOLDER,
+    "openai/gpt-5.5",
+    "ask",
+    {"PATH": "/usr/bin", "LANG": "de_DE.UTF-8"},
+    {"openai": "env:OPENAI_API_KEY"},
+    {"openai": "http://127.0.0.1:9/v1"},
+    (
+        Rule("deny", "*", "/state/**", "house"),
+        Rule("allow", "list", "", "user", START + 9e5, 7),
+        Rule("allow", "shell", "touch y", "user"),
+    ),
+    "helper",
+    "Größe: golden",
+)
+USAGE = Usage(1200, 80, 700, 300, 40)
+
+
+class Clockwork(World):
+    """A second passes with each look at the clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = START
+
+    def now(self) -> float:
+        """One second later than the last time."""
+        self.time += 1.0
+        return self.time
+
+
+class Direct:
+    """Commits each piece of work by itself, in this thread."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def run(self, work: Work) -> Any:
+        """See engine.journal.Writer."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        deliver(self._journal, self._journal.commit([work]), [future])
+        return await future
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+class Teller:
+    """Says what people and agents want in one session."""
+
+    def __init__(self, journal: Journal, stream: str, agent: str = "agent") -> None:
+        self.journal = journal
+        self.stream = stream
+        self.agent = agent
+        self.fence = 0
+
+    async def says(self, kind: type[Intent], *args: Any, once: str = "", **more: Any) -> None:
+        """A person wants it."""
+        intent = kind(self.stream, *args, **more)
+        await self.journal.write(Request(self.stream, (intent,), "owner", once))
+
+    async def does(
+        self, kind: type[Intent], *args: Any, blobs: Mapping[str, bytes] | None = None
+    ) -> None:
+        """The agent reports it."""
+        intent = kind(self.stream, *args)
+        request = Request(self.stream, (intent,), self.agent, "", self.fence, blobs or {})
+        await self.journal.write(request)
+
+    async def drives(self) -> None:
+        """A process takes the session, for the first time or anew."""
+        claim = await self.journal.reclaim(self.stream)
+        assert claim is not None
+        self.fence = claim.fence
+
+    async def asked(self, text: str = "Do it.", prompt: str = "p1", **more: Any) -> None:
+        """A session with a prompt, up to the first question to the model."""
+        await self.says(session.OpenSession, more.pop("opened", OPENED), once=f"open {self.stream}")
+        await self.says(session.SubmitPrompt, prompt, text, False, more.pop("limits", Limits()))
+        await self.drives()
+        system = "Be brief. " * (2000 if self.stream == "session/bb" else 1)
+        await self.does(RebasePrompt, "first", "openai/gpt-5.5", system, TOOLS, 100_000)
+        await self.does(runs.StartAttempt)
+
+    async def judged(self, call: str, claims: Claims) -> str:
+        """The call is judged; the digest that an answer has to name."""
+        await self.does(calls.JudgeCall, call, claims)
+        events = self.journal.events(self.stream)
+        return [e.fact.digest for e in events if isinstance(e.fact, calls.CallJudged)][-1]
+
+
+def writes(path: str, **more: Any) -> Claims:
+    """What writing this file touches."""
+    return Claims("write", "write", path, writes=(path,), folder=FOLDER, **more)
+
+
+async def tell(root: Path) -> None:
+    """Makes the whole journal, and the copy of its seals, in this folder."""
+    root.mkdir(mode=0o700)
+    key = root / "key"
+    key.touch(0o600)
+    key.write_bytes(bytes(range(32)))
+    with closing(SqliteStore(str(root / "journal.db"))) as store:
+        store.hold("golden")
+        journal = Journal(store, codec(), "golden", Clockwork())
+        journal.writer = Direct(journal)
+        sealer = Sealer(journal, Hub(), lambda: Signer(str(key)), str(root / "seals.jsonl"))
+        await _much(Teller(journal, "session/aa", "helper"))
+        await sealer.seal()
+        await _others(journal)
+        await sealer.seal()
+    key.unlink()
+
+
+async def _much(a: Teller) -> None:
+    """The session in which nearly everything happens."""
+    await a.asked("Always test. Do it.", limits=Limits(50, 9.5, 90_000.0))
+    await a.does(runs.FailAttempt, "p1.1", "network", "gone", START + 9.0, "Half")
+    await a.does(runs.StartAttempt)
+    await _calls(a)
+    await _rounds(a)
+    await a.says(session.ChangeMode, "accept-edits")
+    await a.says(session.SubmitPrompt, "p3", "Later.")
+    await a.says(WithdrawPrompt, "p3")
+    await a.says(runs.InterruptRun, True)
+    await a.does(runs.InterruptReply, "p1.6", "I was ab")
+    await a.does(runs.EndRun)
+    await a.says(undo.UndoCall, "p1.2.1", f"{FOLDER}/a.txt", 1)
+    await a.does(undo.ProposeUndo, "undo1", {"files": [{"path": f"{FOLDER}/a.txt"}]})
+    await a.judged("undo1", writes(f"{FOLDER}/a.txt"))
+    await a.does(calls.StartCall, "undo1", {})
+    await a.does(calls.FinishCall, "undo1", Observation("ok", "undone: a.txt"))
+    await a.says(ChangeModel, "openai/gpt-5")
+    await a.says(grants.ConfigureRules, (Rule("ask", "shell", "rm *", "project"),))
+    await a.says(lifecycle.NameSession, "golden")
+    await a.says(lifecycle.ArchiveSession)
+    await a.says(lifecycle.ArchiveSession, False)
+
+
+async def _calls(a: Teller) -> None:
+    """One reply with a call of each sort, and what becomes of them."""
+    path, before = f"{FOLDER}/a.txt", b"one\n" * 5000
+    todo = Call("p1.2.5", "todo", {"items": []})
+    blocks = (
+        Reasoning("I think.", {"signature": "s1"}),
+        Text("On it. 🐈"),
+        Call("p1.2.1", "write", {"path": "a.txt", "content": "two"}, "", "call_1"),
+        Call("p1.2.2", "shell", None, '{"command": '),
+        Call("p1.2.3", "ask", {"text": "Which?"}),
+        Call("p1.2.4", "shell", {"command": "rm -r x"}),
+        todo,
+    )
+    reply = Reply(blocks, "calls", USAGE, "gpt-5.5-2026-04-23")
+    await a.does(runs.ReceiveReply, "p1.2", reply, 0.0125, 1280)
+    await a.says(session.SubmitPrompt, "p2", "And quickly.", True)
+    digest = await a.judged("p1.2.1", writes(path, state=("sha256:0",)))
+    yes = {"reason": "fine", "grant": f"write({FOLDER}/*)", "until": START + 9e5, "uses": 3}
+    changed = {"path": "a.txt", "content": "three"}
+    await a.says(calls.AnswerApproval, "p1.2.1", digest, True, args=changed, **yes)
+    await a.judged("p1.2.1", writes(path, state=("sha256:0",)))
+    key = hashlib.sha256(before).hexdigest()
+    await a.does(calls.StartCall, "p1.2.1", {"before": key}, blobs={key: before})
+    diff = Diff(path, "@@ -1 +1 @@\n-one\n+three\n", key, "ab" * 32)
+    await a.does(calls.FinishCall, "p1.2.1", Observation("ok", "written", (diff,)))
+    await a.does(calls.FinishCall, "p1.2.2", Observation("error", "The arguments are no JSON."))
+    await a.judged("p1.2.3", Claims("ask", "ask", "Which?"))
+    await a.does(calls.StartCall, "p1.2.3", {})
+    await a.does(calls.DeferCall, "p1.2.3", Question("Which?", ("red", "blue")))
+    await a.says(calls.AnswerQuestion, "p1.2.3", "blue")
+    shell = Claims(
+        "shell",
+        "execute",
+        "rm -r x",
+        (f"{FOLDER}/x",),
+        (f"{FOLDER}/y",),
+        (f"{FOLDER}/x",),
+        (("rm", "-r", "x"),),
+        (("rm", "-r", "x"),),
+        "it holds a substitution",
+        FOLDER,
+        ("here",),
+    )
+    digest = await a.judged("p1.2.4", shell)
+    await a.says(calls.AnswerApproval, "p1.2.4", digest, True)
+    await a.does(calls.StartCall, "p1.2.4", {"spool": "/state/spools/aa.p1.2.4"})
+    await a.drives()
+    ran = Command("rm -r x", 1, 2.5, 77)
+    seen = (ran, Text("no such file"), Question("?"))
+    unknown = Observation("unknown", "Nobody knows.", seen)
+    await a.does(calls.FinishCall, "p1.2.4", unknown, True)
+    await a.says(calls.ResolveOutcome, "p1.2.4", "verified", "I looked.")
+    listed = Observation("ok", "1 thing", (Todos((Todo("write the docs", "open"),)),))
+    await a.judged("p1.2.5", Claims("todo", "read", "todo"))
+    await a.does(calls.StartCall, "p1.2.5", {})
+    await a.does(calls.FinishCall, "p1.2.5", listed)
+
+
+async def _rounds(a: Teller) -> None:
+    """The same turn until the model is told so, under a rule; then all is made shorter."""
+    for number in (3, 4, 5):
+        attempt, call = f"p1.{number}", f"p1.{number}.1"
+        await a.does(runs.StartAttempt)
+        args = {"path": "b.txt", "content": ""}
+        await a.does(runs.ReceiveReply, attempt, Reply((Call(call, "write", args),), "calls"))
+        digest = await a.judged(call, writes(f"{FOLDER}/b.txt"))
+        if number == 5:  # the rule is used up
+            await a.says(calls.AnswerApproval, call, digest, True)
+        await a.does(calls.StartCall, call, {})
+        await a.does(calls.FinishCall, call, Observation("ok", "written"))
+    await a.says(grants.RevokeRule, f"write({FOLDER}/*)")
+    await a.says(ShortenConversation)
+    short = Shortened(("p1.3.1",), "- The person wants it done [p1]", "p1.4")
+    more = ("openai/gpt-5.5", "Be brief.", TOOLS, 100_000, short, Usage(900, 60), 0.003)
+    await a.does(RebasePrompt, "summarised", *more)
+    await a.does(runs.StartAttempt)
+
+
+async def _others(journal: Journal) -> None:
+    """Sessions in other states, and an actor."""
+    limited = Teller(journal, "session/bb", "helper")
+    await limited.asked(limits=Limits(seconds=2.0))
+    await limited.does(runs.ReachLimit)
+    await limited.does(runs.InterruptReply, "p1.1", "")
+    await limited.does(runs.EndRun)
+    position = journal.store.heads(0)[-1].position
+    fork = Teller(journal, "session/cc", "helper")
+    origin = lifecycle.Origin("session/aa", journal.store.read("session/aa", 0, 999)[-1].position)
+    assert origin.position < position
+    opened = lifecycle.SessionOpened(FOLDER, "openai/gpt-5.5", "plan", origin=origin)
+    fork.agent = opened.agent
+    await fork.asked("And then?", "p9", opened=opened)
+    done = Reply((Text("Done."),), "end", Usage(50, 5), "gpt-5.5")
+    await fork.does(runs.ReceiveReply, "p9.1", done, 0.0004, 55)
+    gone = Teller(journal, "session/dd", "helper")
+    await gone.asked("Secret words.")
+    await gone.does(runs.FailAttempt, "p1.1", "auth", "the key is wrong")
+    await gone.says(lifecycle.DeleteSession, 0.0)
+    await gone.says(lifecycle.EraseSession)
+    deleted = Teller(journal, "session/ee", "helper")
+    await deleted.says(session.OpenSession, OPENED)
+    await deleted.says(lifecycle.DeleteSession)
+    await deleted.says(lifecycle.RestoreSession)
+    await deleted.says(lifecycle.DeleteSession)
+    waiting = Teller(journal, "session/ff", "helper")
+    await waiting.asked("Change it.")
+    call = Call("p1.1.1", "shell", {"command": "touch x"})
+    await waiting.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
+    await waiting.judged("p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER))
+    with suppress(Refused):  # kept under its `once`
+        await waiting.says(session.OpenSession, OPENED, once="twice")
+    add = directory.AddActor(directory.STREAM, "ada", "person", "Ada")
+    await journal.write(Request(directory.STREAM, (add,), "owner"))
+    await waiting.drives()
