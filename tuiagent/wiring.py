@@ -1,6 +1,7 @@
 """The only module that names concrete classes: puts an engine together for one process."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import os
@@ -47,6 +48,7 @@ from tuiagent.ports import Client, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
+    from tuiagent.engine.upkeep import Upkeep
     from tuiagent.tools.own import Offered
 
 
@@ -234,19 +236,31 @@ class House:
             path = os.path.join(root, "owners", f"{owner}.sock")
             return load(clients.TABLE["socket"])(engine.seat(), path, self.codec)
 
+        def upkeep() -> "Upkeep":
+            from tuiagent.engine.upkeep import Upkeep  # noqa: PLC0415 - begins after the start
+
+            spools = os.path.join(root, "spools")
+            sweep = load(runtimes.TABLE["local"])("/", {}, spools).sweep
+            return Upkeep(engine, root, sweep)
+
+        engine.services += [listening, sealer.running, lambda: upkeep().running()]
+        engine.last_of_all = sealer.seal
+        engine.reports = self._reports(engine, means, copy)
+        engine.reports["gc"] = lambda key: upkeep().run()
+        return engine
+
+    def _reports(self, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
+        """What is made anew each time it is asked for."""
+        journal = engine.journal
+
         def verified(stream: str) -> Verdict:
             return verify(journal, stream, load(vaults.TABLE["check"]), copy)
 
-        engine.services += [listening, sealer.running]
-        engine.last_of_all = sealer.seal
-
-        engine.reports = self._reports(engine, means)
-        engine.reports["verify"] = verified
-        return engine
-
-    def _reports(self, engine: Engine, means: LocalMeans) -> dict[str, Report]:
-        """What is made anew each time it is asked for."""
-        journal = engine.journal
+        def copied(target: str) -> Verdict:
+            journal.store.copy(target)
+            with contextlib.closing(load(stores.COPY)(target)) as made:
+                other = Journal(made, self.codec, "", self._world)
+                return verify(other, "", load(vaults.TABLE["check"]), "")
 
         async def checked(key: str) -> object:
             asked = msgspec.json.decode(key, type=dict[str, str])
@@ -273,6 +287,8 @@ class House:
             "tools": lambda key: told(means),
             "health": lambda key: health(engine, self.settings.root),
             "prices": means.prices,
+            "copy": lambda target: asyncio.to_thread(copied, target),
+            "verify": verified,
         }
 
 
@@ -294,11 +310,7 @@ def health(engine: Engine, root: str) -> dict[str, object]:
     return {
         "root": root,
         "sqlite": engine.journal.store.engine,
-        "bytes": sum(
-            os.path.getsize(path)
-            for name in ("journal.db", "journal.db-wal")
-            if os.path.exists(path := os.path.join(root, name))
-        ),
+        "bytes": engine.journal.store.size(),
         "events": engine.journal.store.position(),
         "driving": engine.worker.driving,
         "halted": dict(engine.worker.halted),

@@ -393,6 +393,28 @@ def test_an_answer_is_given_again_to_the_same_actor_only(place: Place) -> None:
         assert tx.recall("user", "k") == done
 
 
+def test_answers_are_kept_as_long_as_their_stream_and_at_least_for_a_time(place: Place) -> None:
+    answer = Answer(b"x", 1)
+    with place.store.transaction() as tx:
+        for stream in ("s/stays", "s/goes"):
+            tx.append(stream, 0, [Draft("A", 1, b"{}")], 1.0, "p", None)
+        for stream in ("s/stays", "s/goes", "s/never"):
+            tx.remember("old", stream, stream, AT, answer)
+            tx.remember("new", stream, stream, AT + 2, answer)
+        tx.append("s/goes", 1, [Draft("A", 1, b"{}")], 1.0, "p", None)
+        tx.erase("s/goes", 0, 2)
+    with place.store.transaction() as tx:
+        tx.tidy(AT + 1, 1)
+    with place.store.transaction() as tx:
+        left = {
+            (actor, stream)
+            for actor in ("old", "new")
+            for stream in ("s/stays", "s/goes", "s/never")
+            if tx.recall(actor, stream) is not None
+        }
+    assert left == {("old", "s/stays"), *(("new", f"s/{n}") for n in ("stays", "goes", "never"))}
+
+
 # ---------------------------------------------------------------- who drives
 
 
@@ -548,12 +570,12 @@ def test_what_is_erased_is_gone_and_the_chain_still_holds(place: Place) -> None:
         tx.append("s/b", 0, [Draft("A", 1, b"stays", (shared,))], 1.0, "p", None)
     hashes = [record.hash for record in place.store.read("s/a")]
     with pytest.raises(RuntimeError), place.store.transaction() as tx:
-        tx.erase("s/a", 3)
+        tx.erase("s/a", 0, 3)
         raise RuntimeError
     assert place.store.read("s/a")[0].body == b"canary"
     with place.store.transaction() as tx:
         tx.append("s/a", 2, [Draft("Z", 1, b"{}")], 2.0, "p", None)
-        tx.erase("s/a", 3)
+        tx.erase("s/a", 0, 3)
     place.reopen()
     found = place.store.read("s/a")
     assert [record.body for record in found] == [None, None, b"{}"]
@@ -562,6 +584,35 @@ def test_what_is_erased_is_gone_and_the_chain_still_holds(place: Place) -> None:
     assert place.store.blob(shared) == b"shared" * 100
     assert place.store.read("s/b")[0].body == b"stays"
     assert place.store.tail("s/*")[0].body is None
+
+
+def test_only_what_lies_between_two_versions_is_erased(place: Place) -> None:
+    with place.store.transaction() as tx:
+        keys = [tx.put_blob(str(n).encode() * 99) for n in range(6)]
+        drafts = [Draft("A", 1, str(n).encode(), (keys[n],)) for n in range(6)]
+        tx.append("s/a", 0, drafts, 1.0, "p", None)
+        tx.erase("s/a", 1, 4)
+    found = place.store.read("s/a")
+    assert [r.body for r in found] == [b"0", None, None, b"3", b"4", b"5"]
+    assert [place.store.blob(key) is None for key in keys] == [False, True, True, *[False] * 3]
+    assert audit.verify("s/a", found) is None
+
+
+def test_free_room_is_given_back_piece_by_piece(file: InFile) -> None:
+    with file.store.transaction() as tx:
+        body = os.urandom(400_000)
+        tx.append("s/a", 0, [Draft("A", 1, body), Draft("B", 1, b"x")], 1.0, "p", None)
+    full = file.store.size()
+    with file.store.transaction() as tx:
+        tx.erase("s/a", 0, 2)
+    left, pieces = 1, 0
+    while left:
+        with file.store.transaction() as tx:
+            before, left = left, tx.tidy(0.0, 20)
+        pieces += 1
+        assert pieces == 1 or left == max(0, before - 20)
+    assert pieces > 3
+    assert full - file.store.size() > 380_000
 
 
 def test_a_tail_selects_by_stream_kind_position_and_number(place: Place) -> None:

@@ -527,27 +527,6 @@ def test_somebody_elses_folder_is_refused(root: Path, journal: Path) -> None:
     refused(root, "belongs to another user (number 4321)", "TUIAGENT_HOME")
 
 
-def test_a_journal_is_migrated_after_a_backup(
-    root: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opening, "MIGRATIONS", (*opening.MIGRATIONS, "CREATE TABLE more(a) STRICT"))
-    with pytest.raises(StoreError, match="SQLite failed"):  # a STRICT table needs types
-        SqliteStore(str(journal))
-    monkeypatch.undo()
-    assert len(records(journal)) == 40
-    step = "CREATE TABLE more(a INTEGER) STRICT"
-    monkeypatch.setattr(opening, "MIGRATIONS", (*opening.MIGRATIONS, step))
-    assert len(records(journal)) == 40
-    monkeypatch.undo()
-    refused(root, "newer tuiagent (schema 2, this one knows 1)")
-    copies = sorted(root.glob("journal.db.1.*.backup"))
-    assert copies
-    assert {oct(stat.S_IMODE(copy.stat().st_mode)) for copy in copies} == {"0o600"}
-    copy = shutil.copy(copies[0], root.parent / "journal.db")
-    root.parent.chmod(0o700)
-    assert len(records(Path(copy))) == 40
-
-
 WORK: list[Callable[[SqliteStore], object]] = [
     lambda store: store.tail("*"),
     lambda store: store.read(STREAM),

@@ -134,13 +134,19 @@ class Engine:
         access.check(directory.Directory(), actor, intent)
         written = await self.journal.write(Request(intent.stream, (intent,), actor, once))
         if isinstance(intent, EraseSession):
-            self._standing = _standing()
-            if self._snapshots:
-                self._snapshots.forget()
+            await self.erase(intent.stream)
+            return written.position
         acts = kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession)
         if acts and not await self.adopt(intent.stream):
             await self.neighbours.wake(intent.stream)
         return written.position
+
+    async def erase(self, stream: str, pause: float = 0.0) -> None:
+        """Takes away what an erased session held, and what views have kept of it."""
+        await self.journal.erase(stream, pause)
+        self._standing = _standing()
+        if self._snapshots:
+            self._snapshots.forget()
 
     async def watch(self, select: str, after: int) -> AsyncIterator[Seen]:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""

@@ -17,6 +17,9 @@ from tuiagent.kernel.event import At, Event, Fact, Intent, kind_of
 from tuiagent.kernel.lifecycle import SessionErased, SessionOpened
 from tuiagent.ports import Answer, Claim, Store, Transaction
 
+PIECE = 100
+"""Records whose bodies are erased in one transaction, which others wait for."""
+
 
 class Written(Struct, frozen=True):
     """What became of a request: the position at which it is done, and how many intents held."""
@@ -84,11 +87,11 @@ class Journal:
         The first intent must hold (else Refused, Conflict or Fenced is raised and nothing is
         written); from the first later one that is refused, the rest is dropped.
         """
-        return await self._run(lambda tx: self._decide(tx, request))
+        return await self.run(lambda tx: self._decide(tx, request))
 
     async def claim(self, stream: str) -> Claim | None:
         """Takes the right to drive a stream; None while a living process has it."""
-        return await self._run(lambda tx: tx.claim(stream, self.owner))
+        return await self.run(lambda tx: tx.claim(stream, self.owner))
 
     async def reclaim(self, stream: str) -> Claim | None:
         """Claims a stream anew, so that what this process has begun before counts as abandoned."""
@@ -97,15 +100,27 @@ class Journal:
             tx.release(stream, self.owner)
             return tx.claim(stream, self.owner)
 
-        return await self._run(claim)
+        return await self.run(claim)
 
     async def release(self, stream: str) -> None:
         """Gives the right to drive a stream back."""
-        await self._run(lambda tx: tx.release(stream, self.owner))
+        await self.run(lambda tx: tx.release(stream, self.owner))
+
+    async def erase(self, stream: str, pause: float = 0.0) -> None:
+        """Removes the bodies of an erased session, piece by piece: others write in between.
+
+        A process that is killed meanwhile leaves some, for whoever does it again. Of a session
+        that was not erased by a fact, nothing is removed. `pause` is in seconds.
+        """
+        said = self.store.tail(stream, 0, 1, frozenset({SessionErased.__name__}))
+        for after in range(0, said[0].version if said else 0, PIECE):
+            before = min(after + PIECE + 1, said[0].version)
+            await self.run(lambda tx, a=after, b=before: tx.erase(stream, a, b))
+            await asyncio.sleep(pause)
 
     async def sync(self) -> None:
         """Publishes what other processes wrote."""
-        await self._run(lambda tx: None)
+        await self.run(lambda tx: None)
 
     def events(self, stream: str, after: int = 0) -> list[Event]:
         """A stream's events whose version is above `after`."""
@@ -129,7 +144,8 @@ class Journal:
             after = records[-1].version
         return found
 
-    async def _run(self, work: Work) -> Any:
+    async def run(self, work: Work) -> Any:
+        """Does something in a transaction; its outcome once it is durable. Raises StoreError."""
         if self.writer is None:
             raise StoreError("the journal is closed")
         return await self.writer.run(work)
@@ -213,8 +229,7 @@ class Journal:
         records = tx.append(request.stream, cached.version, drafts, at.now, request.actor, wake)
         cached.version = records[-1].version
         if any(isinstance(fact, SessionErased) for fact in facts):
-            tx.erase(request.stream, records[0].version)
-            self._cache.pop(request.stream, None)
+            self._cache.pop(request.stream, None)  # its bodies go next: see `erase`
         return Written(records[-1].position, done)
 
     def _drafts(self, facts: Iterable[Fact], refs: tuple[str, ...]) -> list[Draft]:

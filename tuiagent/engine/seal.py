@@ -19,6 +19,8 @@ from tuiagent.kernel.run import RunFinished
 LOG = logging.getLogger("tuiagent.seal")
 INTERVAL = 60.0
 ACTOR = "sealer"
+LARGEST, LINES = 1 << 20, 1000
+"""Bytes of the copy at which it is cut down, and how many of its lines stay then."""
 
 
 class Signer(Protocol):
@@ -117,3 +119,24 @@ class Sealer:
             os.fsync(file)
         finally:
             os.close(file)
+
+
+def trim(copy: str) -> None:
+    """Leaves the newest lines of a long copy: each seal signs the end of the seals before it."""
+    try:
+        if os.path.getsize(copy) < LARGEST:
+            return
+    except FileNotFoundError:
+        return
+    scratch = f"{copy}.new"
+    with open(copy, "rb") as file:
+        lines = file.readlines()[-LINES:]
+    with open(scratch, "wb", opener=_private) as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, copy)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

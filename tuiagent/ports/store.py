@@ -87,10 +87,17 @@ class Transaction(Protocol):
         """Keeps an answer as long as its stream, and at least 30 days."""
         ...
 
-    def erase(self, stream: str, before: int) -> None:
-        """Removes the bodies of the stream's records below a version, and blobs nobody else needs.
+    def erase(self, stream: str, after: int, before: int) -> None:
+        """Removes the bodies of the stream's records between two versions, those left out.
 
-        Hashes stay, so that the chain still verifies.
+        Blobs that nobody else needs go with them. Hashes stay, so that the chain still verifies.
+        """
+        ...
+
+    def tidy(self, before: float, pages: int) -> int:
+        """Forgets answers older than a time for streams that never began or were erased.
+
+        Gives at most so many pages of free room back to the disk; how many are left then.
         """
         ...
 
@@ -137,6 +144,14 @@ class Store(Protocol):
 
     def blob(self, key: str) -> bytes | None:
         """The bytes kept under this hash."""
+        ...
+
+    def size(self) -> int:
+        """Bytes of everything that is kept."""
+        ...
+
+    def copy(self, target: str) -> None:
+        """Puts a copy of everything into a file, whole or not at all, while anybody writes."""
         ...
 
     def close(self) -> None:

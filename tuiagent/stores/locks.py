@@ -79,6 +79,13 @@ class Locks:
         finally:
             os.close(lock)
 
+    def living(self) -> list[str]:
+        """The owners in other processes that live."""
+        with contextlib.suppress(FileNotFoundError):  # there was never one
+            names = {name.rpartition(".")[0] for name in os.listdir(self._owners)}
+            return sorted(owner for owner in names - set(self._held) if self.alive(owner))
+        return []
+
     def close(self) -> None:
         """Gives all locks back."""
         for owner, lock in self._held.items():

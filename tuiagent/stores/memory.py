@@ -25,7 +25,8 @@ class Contents(Struct):
     streams: dict[str, list[Record]] = {}
     wakes: dict[str, float] = {}
     claims: dict[str, Claim] = {}
-    answers: dict[tuple[str, str], Answer] = {}
+    answers: dict[tuple[str, str], tuple[str, float, Answer]] = {}
+    """By actor and `once`: the stream, the time and the answer."""
     blobs: dict[str, bytes] = {}
     refs: dict[tuple[str, str, int], bool] = {}
     """Blob, stream and version of the record that needs it."""
@@ -128,6 +129,16 @@ class MemoryStore:
         """See ports.Store."""
         with self._lock:
             return self._contents.blobs.get(key)
+
+    def size(self) -> int:
+        """See ports.Store."""
+        with self._lock:
+            kept = self._contents.shown(self._contents.records)
+            return sum(len(record.body or b"") for record in kept)
+
+    def copy(self, target: str) -> None:
+        """See ports.Store. Raises StoreError, as nothing could read that file."""
+        raise StoreError("a journal in memory cannot be copied into a file")
 
     def close(self) -> None:
         """See ports.Store."""
@@ -255,25 +266,34 @@ class MemoryTransaction:
 
     def recall(self, actor: str, once: str) -> Answer | None:
         """See ports.Transaction."""
-        return self._contents.answers.get((actor, once))
+        found = self._contents.answers.get((actor, once))
+        return found[2] if found else None
 
     def remember(self, actor: str, once: str, stream: str, at: float, answer: Answer) -> None:
         """See ports.Transaction."""
         if self.recall(actor, once):
             raise Conflict(f"`once` {once!r} has its answer already")
-        self._set(self._contents.answers, (actor, once), answer)
+        self._set(self._contents.answers, (actor, once), (stream, at, answer))
 
-    def erase(self, stream: str, before: int) -> None:
+    def erase(self, stream: str, after: int, before: int) -> None:
         """See ports.Transaction."""
         refs = self._contents.refs
-        mine = [ref for ref in refs if ref[1] == stream and ref[2] < before]
+        mine = [ref for ref in refs if ref[1] == stream and after < ref[2] < before]
         for ref in mine:
             self._set(refs, ref, None)
         needed = {key for key, _, _ in refs}
         for key in {key for key, _, _ in mine} - needed:
             self._set(self._contents.blobs, key, None)
-        for version in range(1, before):
+        for version in range(after + 1, before):
             self._set(self._contents.erased, (stream, version), True)
+
+    def tidy(self, before: float, pages: int) -> int:
+        """See ports.Transaction."""
+        for place, (stream, at, _) in list(self._contents.answers.items()):
+            began = stream in self._contents.streams and (stream, 1) not in self._contents.erased
+            if at < before and not began:
+                self._set(self._contents.answers, place, None)
+        return 0
 
     def put_blob(self, body: bytes) -> str:
         """See ports.Transaction."""

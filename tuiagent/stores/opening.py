@@ -6,13 +6,12 @@
 
 import contextlib
 import os
-import time
 from collections.abc import Generator
 
 import apsw
 
 from tuiagent.kernel.errors import StoreError
-from tuiagent.stores import wal
+from tuiagent.stores import copying, wal
 from tuiagent.stores.locks import Locks
 from tuiagent.stores.schema import APPLICATION, MIGRATIONS
 
@@ -26,6 +25,8 @@ REMOTE = frozenset(
     "nfs nfs4 cifs smb2 smb3 smbfs 9p afs ceph fuse.sshfs fuse.s3fs fuse.rclone".split()
 )
 MOUNTS = "/proc/mounts"
+BACKUPS = "backups"
+"""The folder, in the state root, of copies that are made before tables change."""
 
 
 def prepare(root: str) -> None:
@@ -36,7 +37,7 @@ def prepare(root: str) -> None:
     with explained(root):
         if not os.path.isdir(root):
             os.makedirs(root, 0o700, exist_ok=True)
-            _sync(os.path.dirname(root))
+            copying.sync(os.path.dirname(root))
         found = os.stat(root)
         if found.st_uid != os.geteuid():
             raise StoreError(
@@ -54,7 +55,7 @@ def connect(path: str, locks: Locks, vfs: str, synchronous: str) -> apsw.Connect
         if not _size(path):
             with locks.writing():
                 _create(path)
-        _look(path, locks)
+        _logged(path, locks)
         connection = apsw.Connection(path, vfs=vfs or None)
         try:
             connection.set_busy_timeout(BUSY)
@@ -96,7 +97,7 @@ def _create(path: str) -> None:
         raise _emptied(path)
     _local(root)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    _sync(root)
+    copying.sync(root)
 
 
 def _emptied(path: str) -> StoreError:
@@ -106,7 +107,7 @@ def _emptied(path: str) -> StoreError:
     )
 
 
-def _look(path: str, locks: Locks) -> None:
+def _logged(path: str, locks: Locks) -> None:
     """Refuses a journal whose newest part, which is in the log, was taken away."""
     if not wal.lost(path):
         return
@@ -127,17 +128,8 @@ def _size(path: str) -> int:
         return 0
 
 
-def _sync(folder: str) -> None:
-    """Makes a folder's new entries outlive a power cut."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
 def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
-    """Brings the tables to this version's shape, one step at a time, after a backup."""
+    """Brings the tables to this version's shape, in one transaction, after a backup."""
     newest = len(MIGRATIONS)
     numbers = [
         connection.execute(f"PRAGMA {name}").get for name in ("user_version", "application_id")
@@ -145,11 +137,11 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
     if numbers == [newest, APPLICATION]:
         return
     with locks.writing():
-        version = _version(connection, path)
+        version = look(connection, path)
         if version == newest:
             return  # another process was faster
         if version:
-            _backup(connection, f"{path}.{version}.{int(time.time())}.backup")
+            _save(connection, path, locks, version)
         elif os.path.exists(_reserve(os.path.dirname(path))):
             raise _emptied(path)
         else:
@@ -160,14 +152,27 @@ def _migrate(connection: apsw.Connection, path: str, locks: Locks) -> None:
                     "a local folder with TUIAGENT_HOME"
                 )
         with connection:
-            for number in range(version, newest):
-                connection.execute(MIGRATIONS[number])
+            for migration in MIGRATIONS[version:]:
+                connection.execute(migration.sql)
             connection.execute(f"PRAGMA application_id={APPLICATION}")
             connection.execute(f"PRAGMA user_version={newest}")
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself has the tables
 
 
-def _version(connection: apsw.Connection, path: str) -> int:
+def _save(connection: apsw.Connection, path: str, locks: Locks, version: int) -> None:
+    """A backup of tables that are about to be changed, once nobody needs them as they are."""
+    others = locks.living()
+    if others and any(migration.alone for migration in MIGRATIONS[version:]):
+        raise StoreError(
+            f"{path} has to be changed for this tuiagent, but {len(others)} older ones still use "
+            "it; nothing was changed: end them, and start again"
+        )
+    folder = os.path.join(os.path.dirname(path), BACKUPS)
+    os.makedirs(folder, 0o700, exist_ok=True)
+    copying.copy(connection, os.path.join(folder, f"schema-{version}.db"))
+
+
+def look(connection: apsw.Connection, path: str) -> int:
     """The number of the newest migration in the file, 0 for an empty one. Raises StoreError.
 
     Asked under the lock: while another process makes the tables, the answers do not fit together.
@@ -185,15 +190,6 @@ def _version(connection: apsw.Connection, path: str) -> int:
             f"{len(MIGRATIONS)}); update tuiagent, or choose another folder with TUIAGENT_HOME"
         )
     return version
-
-
-def _backup(connection: apsw.Connection, path: str) -> None:
-    """A copy of everything that is committed, beside the file."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    copy = apsw.Connection(path)
-    with copy.backup("main", connection, "main") as backup:
-        backup.step(-1)
-    copy.close()
 
 
 def reserve(root: str) -> None:

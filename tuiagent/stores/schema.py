@@ -1,9 +1,20 @@
-"""The tables of the SQLite journal; migrations only add."""
+"""The tables of the SQLite journal; migrations only add, unless they say otherwise."""
+
+from msgspec import Struct
 
 APPLICATION = 0x74756961
 """`tuia`, so that other programs' files are not taken for ours."""
 
-MIGRATIONS = (
+
+class Migration(Struct, frozen=True):
+    """One step from the tables of one version to those of the next."""
+
+    sql: str
+    alone: bool = False
+    """It changes or takes away what older versions use: no process of one may be there."""
+
+
+TABLES = Migration(
     """
     CREATE TABLE event(
         position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,5 +60,10 @@ MIGRATIONS = (
         version INTEGER NOT NULL,
         PRIMARY KEY(blob, stream, version)
     ) STRICT, WITHOUT ROWID;
-    """,
+    """
+)
+MIGRATIONS = (
+    TABLES,
+    # What a stream refers to is found without looking through all blobs.
+    Migration("CREATE INDEX ref_stream ON ref(stream, version)"),
 )

@@ -11,10 +11,9 @@ used because the standard library's has a known WAL defect.
 import contextlib
 import hashlib
 import os
-import threading
 import zlib
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import apsw
 
@@ -22,30 +21,24 @@ from tuiagent.kernel import audit
 from tuiagent.kernel.codec import Draft, Record
 from tuiagent.kernel.errors import Conflict
 from tuiagent.ports import Answer, Claim, Head
-from tuiagent.stores import BIG, opening
+from tuiagent.stores import BIG, copying, opening
 from tuiagent.stores.locks import Locks
-
-T = TypeVar("T")
-COLUMNS = (
-    "e.position, e.stream, e.version, e.at, e.actor, e.kind, e.shape, e.body, e.body_hash, e.hash,"
-    " b.body"
-)
-SOURCE = f"SELECT {COLUMNS} FROM event e LEFT JOIN blob b ON b.hash = e.blob"
+from tuiagent.stores.reading import SOURCE, Reader, records_of
 
 
-class SqliteStore:
+class SqliteStore(Reader):
     """ports.Store in one file; its folder, the state root, also holds the locks."""
 
     engine = f"SQLite {apsw.sqlite_lib_version()}"
 
     def __init__(self, path: str, vfs: str = "", synchronous: str = "FULL") -> None:
-        self._root = os.path.dirname(path)
-        opening.prepare(self._root)
-        self.locks = Locks(self._root)
+        root = os.path.dirname(path)
+        opening.prepare(root)
+        self._path = path
+        self.locks = Locks(root)
         self._writer = opening.connect(path, self.locks, vfs, synchronous)
-        self._reading = threading.Lock()
         try:
-            self._reader = opening.attach(path, vfs)
+            super().__init__(path, opening.attach(path, vfs))
         except BaseException:
             with contextlib.suppress(apsw.Error):  # the first error says why
                 self._writer.close()
@@ -56,6 +49,13 @@ class SqliteStore:
         """This process is the owner with this id, until it ends. Raises StoreError."""
         with opening.explained(self._root):
             self.locks.hold(owner)
+            with self.locks.writing():  # the tables may have been changed since they were opened
+                opening.look(self._writer, self._path)
+
+    def copy(self, target: str) -> None:
+        """See ports.Store. Raises StoreError."""
+        with contextlib.closing(opening.attach(self._path, "")) as source:
+            copying.copy(source, target)
 
     @contextlib.contextmanager
     def transaction(self) -> Generator["SqliteTransaction"]:
@@ -85,52 +85,6 @@ class SqliteStore:
             tx.repeat()
             self._writer.execute("COMMIT")
 
-    def read(self, stream: str, after: int = 0, limit: int = 1000) -> list[Record]:
-        """See ports.Store."""
-        query = f"{SOURCE} WHERE e.stream = ? AND e.version > ? ORDER BY e.version LIMIT ?"
-        return self._query(lambda c: _records(c, query, (stream, after, limit)))
-
-    def tail(
-        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
-    ) -> list[Record]:
-        """See ports.Store."""
-        values: list[int | str] = []
-        if select.endswith("*"):
-            where, order = "e.position > ?", "e.position"
-            values = [after]
-            if len(select) > 1:
-                where += " AND substr(e.stream, 1, ?) = ?"
-                values += [len(select) - 1, select[:-1]]
-        else:  # by version, which the index has in order; it is the same order
-            where, order = "e.stream = ? AND e.version > ?", "e.version"
-            values = [select, self._version(select, after)]
-        if kinds is not None:
-            where += f" AND e.kind IN ({','.join('?' * len(kinds))})"
-            values += sorted(kinds)
-        query = f"{SOURCE} WHERE {where} ORDER BY {order} LIMIT ?"
-        return self._query(lambda c: _records(c, query, (*values, limit)))
-
-    def _version(self, stream: str, position: int) -> int:
-        """The stream's version as of a position."""
-        query = (
-            "SELECT version FROM event WHERE stream = ? AND position <= ?"
-            " ORDER BY version DESC LIMIT 1"
-        )
-        if not position:
-            return 0
-        return self._query(lambda c: c.execute(query, (stream, position)).get) or 0
-
-    def position(self) -> int:
-        """See ports.Store."""
-        return self._query(lambda c: c.execute("SELECT max(position) FROM event").get) or 0
-
-    def heads(self, after: int = 0) -> list[Head]:
-        """See ports.Store."""
-        query = (
-            "SELECT id, version, hash, position FROM stream WHERE position > ? ORDER BY position"
-        )
-        return self._query(lambda c: [Head(*row) for row in c.execute(query, (after,))])
-
     def claims(self) -> dict[str, Claim]:
         """See ports.Store."""
         query = "SELECT stream, owner, fence FROM claim WHERE owner <> ''"
@@ -138,28 +92,11 @@ class SqliteStore:
         alive = {owner: self.locks.alive(owner) for owner in {row[1] for row in rows}}
         return {stream: Claim(owner, fence, alive[owner]) for stream, owner, fence in rows}
 
-    def due(self, now: float) -> list[str]:
-        """See ports.Store."""
-        query = "SELECT id FROM stream WHERE wake <= ?"
-        return self._query(lambda c: [row[0] for row in c.execute(query, (now,))])
-
-    def blob(self, key: str) -> bytes | None:
-        """See ports.Store."""
-        query = "SELECT body FROM blob WHERE hash = ?"
-        packed = self._query(lambda c: c.execute(query, (key,)).get)
-        return None if packed is None else zlib.decompress(packed)
-
     def close(self) -> None:
         """See ports.Store."""
         self.locks.close()
-        with self._reading:
-            self._reader.close()
+        super().close()
         self._writer.close()
-
-    def _query(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Reads on the one reading connection; no read stays open."""
-        with opening.explained(self._root), self._reading:
-            return work(self._reader)
 
 
 class SqliteTransaction:
@@ -204,7 +141,7 @@ class SqliteTransaction:
     def read(self, stream: str, after: int = 0) -> list[Record]:
         """See ports.Transaction."""
         query = f"{SOURCE} WHERE e.stream = ? AND e.version > ? ORDER BY e.version"
-        return _records(self._connection, query, (stream, after))
+        return records_of(self._connection, query, (stream, after))
 
     def append(
         self,
@@ -329,17 +266,31 @@ class SqliteTransaction:
             *(actor, once, stream, at, answer.intents, answer.position, answer.refusal),
         )
 
-    def erase(self, stream: str, before: int) -> None:
-        """See ports.Transaction. Pages that become free are overwritten and given back."""
-        mine = "FROM ref WHERE stream = ? AND version < ?"
-        keys = [row[0] for row in self._connection.execute(f"SELECT blob {mine}", (stream, before))]
-        self._write(f"DELETE {mine}", stream, before)
+    def erase(self, stream: str, after: int, before: int) -> None:
+        """See ports.Transaction. What becomes free is overwritten."""
+        mine = "FROM ref WHERE stream = ? AND version > ? AND version < ?"
+        place = (stream, after, before)
+        keys = [row[0] for row in self._connection.execute(f"SELECT blob {mine}", place)]
+        self._write(f"DELETE {mine}", *place)
         for key in set(keys):
             unused = "NOT EXISTS(SELECT 1 FROM ref WHERE ref.blob = blob.hash)"
             self._write(f"DELETE FROM blob WHERE hash = ? AND {unused}", key)
-        erase = "UPDATE event SET body = NULL, blob = NULL WHERE stream = ? AND version < ?"
-        self._write(erase, stream, before)
-        self._write("PRAGMA incremental_vacuum")
+        self._write(
+            "UPDATE event SET body = NULL, blob = NULL WHERE stream = ? AND version > ?"
+            " AND version < ? AND (body IS NOT NULL OR blob IS NOT NULL)",
+            *place,
+        )
+
+    def tidy(self, before: float, pages: int) -> int:
+        """See ports.Transaction."""
+        began = (
+            "SELECT 1 FROM event WHERE stream = once.stream AND version = 1"
+            " AND (body IS NOT NULL OR blob IS NOT NULL)"
+        )
+        self._write(f"DELETE FROM once WHERE at < ? AND NOT EXISTS({began})", before)
+        # one row for each page, which is given back only when its row is fetched
+        self._connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        return self._connection.execute("PRAGMA freelist_count").get
 
     def put_blob(self, body: bytes) -> str:
         """See ports.Transaction."""
@@ -351,13 +302,3 @@ class SqliteTransaction:
             zlib.compress(body, 1),
         )
         return key
-
-
-def _records(connection: apsw.Connection, query: str, values: Sequence[Any]) -> list[Record]:
-    records: list[Record] = []
-    for row in connection.execute(query, tuple(values)):
-        *columns, packed = row
-        if packed is not None:
-            columns[7] = zlib.decompress(packed)
-        records.append(Record(*columns))
-    return records

@@ -66,7 +66,8 @@ def _main() -> argparse.ArgumentParser:
         prog="tuiagent",
         description="A terminal coding assistant whose work outlives its window.",
         usage="tuiagent [--headless PROMPT | -p PROMPT | run PROMPT] [options]\n"
-        "       tuiagent attach|sessions|verify|doctor|policy|usage|files|config|init [-h]",
+        "       tuiagent attach|sessions|verify|doctor|gc|backup [-h]\n"
+        "       tuiagent policy|usage|files|config|init [-h]",
         epilog=EPILOG,
         formatter_class=Help,
     )
@@ -220,10 +221,19 @@ def _gc() -> argparse.ArgumentParser:
     )
 
 
+def _backup() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent backup", description="Copy the journal while anybody writes, and verify it."
+    )
+    parser.add_argument("file", nargs="?", default="", help="where to; else into backups/")
+    return parser
+
+
 SUBPARSERS = {
     "gc": _gc,
     "tools": _tools,
     "jobs": _jobs,
+    "backup": _backup,
     "usage": _usage,
     "files": _files,
     "policy": _policy,

@@ -107,24 +107,3 @@ async def verify(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"not sealed to its end yet: {name}\n")
     say("(This shows changes by others, not by a program that runs as you.)\n")
     return DONE
-
-
-async def gc(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """Erases deleted sessions that can be brought back no more, and says what was gained."""
-    before = (await client.read("health")).data["bytes"]
-    rows = await every(client)
-    needed = {row["origin"] for row in rows if row["deleted"] is None}
-    now = time.time()
-    done = 0
-    for row in rows:
-        if row["deleted"] is None or row["deleted"] > now:
-            continue
-        if row["stream"] in needed:
-            ident = row["stream"].partition("/")[2]
-            say(f"{ident} stays: another session was forked from it\n")
-            continue
-        await client.submit(EraseSession(row["stream"]))
-        done += 1
-    after = (await client.read("health")).data["bytes"]
-    say(f"{done} sessions erased; the journal has {after} bytes (before: {before})\n")
-    return DONE
