@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from tuiagent.engine.clock import World
+from tuiagent.engine.drive import Context
+from tuiagent.engine.engine import Engine
+from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, ThreadWriter
+from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.upkeep import Upkeep
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.event import Fact
+from tuiagent.kernel.lifecycle import DeleteSession
 from tuiagent.kernel.message import Call, Observation, Text
 from tuiagent.kernel.policy import Verdict
 from tuiagent.kernel.reply import Reply
@@ -244,7 +250,61 @@ async def folding(server: Server, count: int) -> None:
     told("fold", rows, "ms", "10,000 events")
 
 
-def history(size: int) -> list[Fact]:
+async def upkeep(server: Server, count: int) -> None:
+    """A day of heavy use, deleted: what its erasing gives back, and whom it holds up."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(f"{folder}/journal.db")
+        store.hold("o")
+        journal = Journal(store, codec(), "o", World())
+        journal.writer = ThreadWriter(journal)
+        engine = Engine(
+            Context(journal, Hub(), World(), None),  # type: ignore[arg-type] - nothing is driven
+            Neighbours(journal, Hub(), None, None),  # type: ignore[arg-type]
+        )
+        facts = [*history(50_000, 12_000), runs.RunFinished("last", "done")]
+        empty = store.size()
+        for start in range(0, len(facts), 500):
+            drafts = [journal.codec.draft(fact) for fact in facts[start : start + 500]]
+            with store.transaction() as tx:
+                tx.append("session/big", start, drafts, 1.0, "agent", None)
+        turns = sum(isinstance(fact, runs.ReplyReceived) for fact in facts)
+        full = store.size() - empty
+        print(f"\n{turns} turns: {full} bytes, {full / turns:.0f} a turn")
+        opened = OpenSession("session/other", SessionOpened(folder, "scripted/x", "ask", {}))
+        await journal.write(Request(opened.stream, (opened,), "me"))
+        told("a commit beside it", {"nothing": await _beside(journal, asyncio.sleep(2.0))}, "ms")
+        delete = DeleteSession("session/big", 0.0)
+        await journal.write(Request(delete.stream, (delete,), "me"))
+        kept = Upkeep(engine, folder, store.size, None)  # type: ignore[arg-type] - no spools
+        began = time.perf_counter()
+        waits = await _beside(journal, kept.turn())
+        took = time.perf_counter() - began
+        left = store.size() - empty
+        told("a commit beside it", {"upkeep": waits}, "ms")
+        print(f"  longest {max(waits):.1f} ms; done after {took:.1f} s")
+        print(f"  {left} bytes stay, {left / turns:.0f} a turn ({len(facts)} events)")
+        began = time.perf_counter()
+        await kept.run()
+        print(f"  nothing to do: {time.perf_counter() - began:.3f} s")
+        await engine.close()
+
+
+async def _beside(journal: Journal, work: Any) -> list[float]:
+    """Milliseconds of each of many commits, one every 10 ms, until the work is done."""
+    waits: list[float] = []
+    going = asyncio.ensure_future(work)
+    while not going.done():
+        mode = ("ask", "plan")[len(waits) % 2]
+        began = time.perf_counter()
+        change = ChangeMode("session/other", mode)
+        await journal.write(Request(change.stream, (change,), "me"))
+        waits.append((time.perf_counter() - began) * 1000)
+        await asyncio.sleep(0.01)
+    await going
+    return waits
+
+
+def history(size: int, longest: int = 500) -> list[Fact]:
     """The facts of one long session: prompts, replies, and a call for each."""
     chance = random.Random(1)
     facts: list[Fact] = [
@@ -266,7 +326,7 @@ def history(size: int) -> list[Fact]:
                 runs.ReplyReceived(attempt, Reply((words, call), "calls")),
                 calls.CallJudged(ident, Verdict("allow", "mode", ""), claims, "d", 0),
                 calls.CallStarted(ident, 1),
-                calls.CallFinished(ident, Observation("ok", "y" * chance.randrange(500))),
+                calls.CallFinished(ident, Observation("ok", _words(chance, longest))),
             ]
         facts += [
             runs.AttemptStarted(f"{prompt}.11", 1),
@@ -276,12 +336,18 @@ def history(size: int) -> list[Fact]:
     return facts[:size]
 
 
+def _words(chance: random.Random, longest: int) -> str:
+    """An output of up to so many characters."""
+    return chance.randbytes(chance.randrange(longest) // 2).hex()
+
+
 MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "version": version,
     "first": first,
     "steps": steps,
     "writers": writers,
     "fold": folding,
+    "upkeep": upkeep,
 }
 
 

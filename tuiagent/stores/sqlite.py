@@ -275,11 +275,13 @@ class SqliteTransaction:
         for key in set(keys):
             unused = "NOT EXISTS(SELECT 1 FROM ref WHERE ref.blob = blob.hash)"
             self._write(f"DELETE FROM blob WHERE hash = ? AND {unused}", key)
-        self._write(
-            "UPDATE event SET body = NULL, blob = NULL WHERE stream = ? AND version > ?"
-            " AND version < ? AND (body IS NOT NULL OR blob IS NOT NULL)",
-            *place,
-        )
+        # Written anew rather than changed: pages that become emptier are joined only then.
+        columns = "position, stream, version, at, actor, kind, shape, body_hash, hash"
+        whole = "WHERE stream = ? AND version > ? AND version < ?"
+        rows = self._connection.execute(f"SELECT {columns} FROM event {whole}", place).fetchall()
+        self._write(f"DELETE FROM event {whole}", *place)
+        for row in rows:
+            self._write(f"INSERT INTO event({columns}) VALUES(?,?,?,?,?,?,?,?,?)", *row)
 
     def tidy(self, before: float, pages: int) -> int:
         """See ports.Transaction."""
