@@ -388,8 +388,8 @@ MUTANTS = (
     Mutant(
         "only what a fact erased is erased",
         JOURNAL,
-        "frozenset({SessionErased.__name__})",
-        "None",
+        "kinds = frozenset({SessionErased.__name__})",
+        "kinds = None",
         "tests/flows/test_upkeep.py",
     ),
     Mutant(

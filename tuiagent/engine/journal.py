@@ -112,7 +112,8 @@ class Journal:
         A process that is killed meanwhile leaves some, for whoever does it again. Of a session
         that was not erased by a fact, nothing is removed. `pause` is in seconds.
         """
-        said = self.store.tail(stream, 0, 1, frozenset({SessionErased.__name__}))
+        kinds = frozenset({SessionErased.__name__})
+        said = await asyncio.to_thread(self.store.tail, stream, 0, 1, kinds)
         for after in range(0, said[0].version if said else 0, PIECE):
             before = min(after + PIECE + 1, said[0].version)
             await self.run(lambda tx, a=after, b=before: tx.erase(stream, a, b))

@@ -33,9 +33,10 @@ def copy(source: apsw.Connection, target: str) -> None:
     except (apsw.Error, OSError) as error:
         with contextlib.suppress(OSError):  # it may not even have been made
             os.unlink(scratch)
+        why = error.strerror if isinstance(error, OSError) else error
         raise StoreError(
             f"{target}: no copy of the journal could be made, and nothing was changed: make room "
-            f"for it, and the folder writable, and try again [{error}]"
+            f"for it, and its folder writable, and try again [{why}]"
         ) from error
 
 
