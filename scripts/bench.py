@@ -275,7 +275,7 @@ async def upkeep(server: Server, count: int) -> None:
         told("a commit beside it", {"nothing": await _beside(journal, asyncio.sleep(2.0))}, "ms")
         delete = DeleteSession("session/big", 0.0)
         await journal.write(Request(delete.stream, (delete,), "me"))
-        kept = Upkeep(engine, folder, store.size, None)  # type: ignore[arg-type] - no spools
+        kept = Upkeep(engine, folder, None)  # type: ignore[arg-type] - no spools
         began = time.perf_counter()
         waits = await _beside(journal, kept.turn())
         took = time.perf_counter() - began

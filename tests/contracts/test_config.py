@@ -84,12 +84,14 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
 def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -> None:
     user(home, '[providers.x]\napi_base = "http://127.0.0.1:9/v1"\napi_key = "canary"\n')
     found = load(home)
-    means = LocalMeans(found, home)
+    means = LocalMeans(found, home, {}, ())
     assert means.provider("x/m", opening(found, ".", home))
     with pytest.raises(ProviderError, match=r"api_base in \[providers.y\]"):
         means.provider("y/m", opening(found, ".", home))
     with pytest.raises(ProviderError, match="needs key"):
-        LocalMeans(load({"HOME": "/nowhere"}), {}).provider("x/m", opening(found, ".", home))
+        LocalMeans(load({"HOME": "/nowhere"}), {}, {}, ()).provider(
+            "x/m", opening(found, ".", home)
+        )
 
 
 def test_a_key_in_the_file_is_never_recorded(home: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Work, deliver
 from tuiagent.engine.seal import Sealer
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import directory, grants, lifecycle, session, undo
+from tuiagent.kernel import directory, grants, jobs, lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
@@ -196,6 +196,7 @@ async def _calls(a: Teller) -> None:
         Call("p1.2.3", "ask", {"text": "Which?"}),
         Call("p1.2.4", "shell", {"command": "rm -r x"}),
         todo,
+        Call("p1.2.6", "shell", {"command": "make"}),
     )
     reply = Reply(blocks, "calls", USAGE, "gpt-5.5-2026-04-23")
     await a.does(runs.ReceiveReply, "p1.2", reply, 0.0125, 1280)
@@ -240,6 +241,15 @@ async def _calls(a: Teller) -> None:
     await a.judged("p1.2.5", Claims("todo", "read", "todo"))
     await a.does(calls.StartCall, "p1.2.5", {})
     await a.does(calls.FinishCall, "p1.2.5", listed)
+    digest = await a.judged("p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER))
+    await a.says(calls.AnswerApproval, "p1.2.6", digest, True)
+    note = {"spool": "/state/spools/aa.p1.2.6"}
+    await a.does(calls.StartCall, "p1.2.6", note)
+    goes_on = Observation("ok", "It goes on as job1.")
+    await a.does(calls.FinishCall, "p1.2.6", goes_on, False, note)
+    await a.says(jobs.StopJob, "job1")
+    ended = Command("make", 143, 60.0, output=key)
+    await a.does(jobs.EndJob, "job1", Observation("error", "It was ended.", (ended,)))
 
 
 async def _rounds(a: Teller) -> None:
@@ -295,6 +305,10 @@ async def _others(journal: Journal) -> None:
     await waiting.judged("p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER))
     with suppress(Refused):  # kept under its `once`
         await waiting.says(session.OpenSession, OPENED, once="twice")
-    add = directory.AddActor(directory.STREAM, "ada", "person", "Ada")
-    await journal.write(Request(directory.STREAM, (add,), "owner"))
+    everywhere = Teller(journal, standing.STREAM)
+    await everywhere.says(standing.KeepRule, "shell(make)", FOLDER, START + 9e5)
+    await everywhere.says(standing.DropRule, "shell(make)", FOLDER)
+    await everywhere.says(standing.TrustFile, f"{FOLDER}/tools.py", "cd" * 32)
+    await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
+    await Teller(journal, directory.STREAM).says(directory.AddActor, "ada", "person", "Ada")
     await waiting.drives()
