@@ -8,6 +8,7 @@ from tuiagent.kernel.session import SessionOpened
 
 COMMANDS = {
     "headless": "tuiagent.clients.cli.headless:run",
+    "plain": "tuiagent.clients.cli.attach:plain",
     "attach": "tuiagent.clients.cli.attach:run",
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "verify": "tuiagent.clients.cli.manage:verify",
@@ -19,10 +20,14 @@ COMMANDS = {
     "usage": "tuiagent.clients.cli.usage:run",
     "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
+    "__complete": "tuiagent.clients.cli.completion:words",
 }
 OFFLINE = {
     "config": "tuiagent.clients.cli.settings:run",
     "init": "tuiagent.clients.cli.settings:init",
+    "schema": "tuiagent.clients.cli.schemas:run",
+    "completion": "tuiagent.clients.cli.completion:script",
+    "reset": "tuiagent.clients.cli.reset:run",
 }
 """Commands that need no engine, and work when the settings are what is wrong."""
 

@@ -2,16 +2,35 @@
 
 import argparse
 import os
+import signal
 import sys
+from typing import NoReturn
 
 from tuiagent import __version__
 from tuiagent.kernel.policy import MODES
 
 EPILOG = """\
+commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
+  run PROMPT   the same as --headless PROMPT
+  attach       watch a session, type and approve, line by line
+  sessions     list, show, rename, archive, delete and restore sessions
+  files        what a session changed
+  usage        tokens and money
+  policy       what may be done, and what was granted
+  verify       check the hash chains and the seals of the journal
+  doctor       look for what is wrong
+  backup       copy the journal while anybody writes, and verify it
+  gc           erase deleted sessions whose time is over
+  init         write a config.toml that explains every key
+  config       read and change it
+  schema       the JSON Schemas of what is printed and read
+  completion   a completion script for bash, zsh or fish
+  reset        repair a terminal that a killed program left broken
+
 exit codes: 0 done, 1 error, 2 usage, 3 limit reached, 4 refused, 5 needs a person, 130 cancelled
 
   tuiagent --headless "why does test_x fail?"      one prompt, the answer on standard output
-  tuiagent attach                                  watch, type and approve, line by line
+  tuiagent --plain                                 talk line by line, also with a screen reader
 """
 
 
@@ -29,15 +48,60 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
+    if argv and argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
     if argv and argv[0] in SUBPARSERS:
-        args = SUBPARSERS[argv[0]]().parse_intermixed_args(argv[1:])
+        parser = _helpful(SUBPARSERS[argv[0]]())
+        args = parser.parse_intermixed_args(argv[1:])
         args.command = argv[0]
         return _completed(args)
+    parser = _helpful(main())
     if argv and argv[0] == "run":
-        args = _main().parse_args(argv[1:])
+        args = parser.parse_args(argv[1:])
         args.headless = args.headless or ("" if args.prompt else "-")
         return _completed(args)
-    return _completed(_main().parse_args(argv))
+    _known_command(parser, argv)
+    args = parser.parse_args(argv)
+    only_headless = (
+        args.headless is not None,
+        args.once,
+        args.output_schema,
+        args.output != "text",
+    )
+    if args.plain and any(only_headless):
+        parser.error("--plain goes with none of --headless, --once, --output, --output-schema")
+    if args.plain or (not any(only_headless) and sys.stdin and sys.stdin.isatty()):
+        args.command = "plain"
+        if args.file and not args.prompt:
+            parser.error("--file is read along with a prompt: say that too")
+    return _completed(args)
+
+
+def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
+    """Refuses one word that is nearly a command: it was hardly meant for the model."""
+    if not argv or not argv[0].isidentifier():
+        return
+    from tuiagent.clients.cli.nearest import nearest  # noqa: PLC0415 - only for such a word
+
+    near = nearest(argv[0], ["run", "help", *SUBPARSERS])
+    if near:
+        parser.error(
+            f"there is no command {argv[0]!r}; did you mean {near!r}? "
+            f"To say it to the model: tuiagent run {argv[0]}"
+        )
+
+
+def _helpful(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser, which names the nearest when it does not know something."""
+    plain = parser.error
+
+    def error(message: str) -> NoReturn:
+        from tuiagent.clients.cli.nearest import hint  # noqa: PLC0415 - only for a mistake
+
+        plain(message + hint(message, [o for a in parser._actions for o in a.option_strings]))
+
+    parser.error = error
+    return parser
 
 
 def _completed(args: argparse.Namespace) -> argparse.Namespace:
@@ -59,15 +123,16 @@ USUAL = (
     ("max_time", 0.0),
     ("log_level", ""),
 )
+"""What every command has, with its value where the command does not know it."""
 
 
-def _main() -> argparse.ArgumentParser:
+def main() -> argparse.ArgumentParser:
+    """What is understood without the name of a command."""
     parser = argparse.ArgumentParser(
         prog="tuiagent",
         description="A terminal coding assistant whose work outlives its window.",
-        usage="tuiagent [--headless PROMPT | -p PROMPT | run PROMPT] [options]\n"
-        "       tuiagent attach|sessions|verify|doctor|gc|backup [-h]\n"
-        "       tuiagent policy|usage|files|config|init [-h]",
+        usage="tuiagent [--headless PROMPT | -p PROMPT | --plain [PROMPT]] [options]\n"
+        "       tuiagent COMMAND [options]",
         epilog=EPILOG,
         formatter_class=Help,
     )
@@ -80,11 +145,12 @@ def _main() -> argparse.ArgumentParser:
         const="-",
         help="do this without a screen; - or nothing reads standard input",
     )
+    parser.add_argument(
+        "--plain", action="store_true", help="talk line by line: no colours, nothing redrawn"
+    )
     parser.add_argument("prompt", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="who answers")
-    parser.add_argument(
-        "--mode", default="", choices=MODES, help="what may be done unasked (headless: locked)"
-    )
+    parser.add_argument("--mode", default="", choices=MODES, help="what may be done unasked")
     parser.add_argument(
         "--no-sandbox", action="store_true", help="say openly that mode auto runs unconfined"
     )
@@ -96,6 +162,19 @@ def _main() -> argparse.ArgumentParser:
             metavar="RULE",
             help=f"{action} calls: TOOL or TOOL(PATTERN), such as 'shell(git status)'",
         )
+    _where(parser)
+    _outcome(parser)
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument(
+        "--log-level", default="", choices=levels, help="log into logs/ of the root"
+    )
+    parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
+    parser.set_defaults(command="headless")
+    return parser
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    """In which session, with what at hand."""
     parser.add_argument("--cwd", default=".", metavar="DIR", help="the folder to work in")
     parser.add_argument(
         "--continue", dest="newest", action="store_true", help="go on with this folder's newest"
@@ -106,17 +185,21 @@ def _main() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fork", default="", metavar="ID", help="begin with a copy of this one")
     parser.add_argument("--name", default="", help="what the new session is called")
-    parser.add_argument("--output", default="text", choices=("text", "json", "events"))
-    parser.add_argument("--max-turns", type=int, default=0, metavar="N", help="model replies")
-    parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="of one run")
-    parser.add_argument("--max-time", type=float, default=0.0, metavar="SECONDS", help="of one run")
-    levels = ("debug", "info", "warning", "error")
+
+
+def _outcome(parser: argparse.ArgumentParser) -> None:
+    """How it is told, and how far it may go."""
     parser.add_argument(
-        "--log-level", default="", choices=levels, help="log into logs/ of the root"
+        "--output", default="text", choices=("text", "json", "events"), help="see tuiagent schema"
     )
-    parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
-    parser.set_defaults(command="headless")
-    return parser
+    parser.add_argument(
+        "--output-schema", default="", metavar="FILE", help="a JSON Schema that the answer fits"
+    )
+    parser.add_argument(
+        "--max-turns", type=int, default=0, metavar="N", help="model replies of one prompt"
+    )
+    parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="likewise")
+    parser.add_argument("--max-time", type=float, default=0.0, metavar="SECONDS", help="likewise")
 
 
 def _attach() -> argparse.ArgumentParser:
@@ -130,7 +213,7 @@ def _attach() -> argparse.ArgumentParser:
 def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
     what = ("list", "show", "rename", "archive", "unarchive", "delete", "restore")
-    parser.add_argument("what", choices=what)
+    parser.add_argument("what", nargs="?", default="list", choices=what)
     parser.add_argument("session", nargs="?", default="", help="a name, an id, or its start")
     parser.add_argument("name", nargs="?", default="", help="rename: how it shall be called")
     parser.add_argument("--now", action="store_true", help="delete: at once and for good")
@@ -229,7 +312,56 @@ def _backup() -> argparse.ArgumentParser:
     return parser
 
 
+def _schema() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent schema", description="The JSON Schemas of what is printed and read."
+    )
+    parser.add_argument(
+        "what",
+        choices=("events", "result", "config"),
+        help="a line of --output events, the object of --output json, or config.toml",
+    )
+    return parser
+
+
+def _completion() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent completion",
+        description="Print a completion script.",
+        epilog=COMPLETION,
+        formatter_class=Help,
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return parser
+
+
+def _complete() -> argparse.ArgumentParser:
+    signal.setitimer(signal.ITIMER_REAL, 0.5)  # whoever pressed Tab is not kept waiting
+    parser = argparse.ArgumentParser(prog="tuiagent __complete")
+    parser.add_argument("what", choices=("sessions", "models"))
+    return parser
+
+
+def _reset() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="tuiagent reset",
+        description="Repair a terminal that a killed program left broken; harmless on a healthy "
+        "one. To repair another terminal: tuiagent reset >/dev/pts/N",
+    )
+
+
+COMPLETION = """\
+bash: eval "$(tuiagent completion bash)" in ~/.bashrc
+zsh:  tuiagent completion zsh >DIR/_tuiagent, with DIR in $fpath
+fish: tuiagent completion fish >~/.config/fish/completions/tuiagent.fish
+"""
+
+
 SUBPARSERS = {
+    "schema": _schema,
+    "completion": _completion,
+    "__complete": _complete,
+    "reset": _reset,
     "gc": _gc,
     "tools": _tools,
     "jobs": _jobs,

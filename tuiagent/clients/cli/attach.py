@@ -1,37 +1,54 @@
-"""Line by line: watch a session, type to it, answer what it asks."""
+"""Line by line: open or watch a session, type to it, answer what it asks."""
 
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
+from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, Host
+from tuiagent.clients.cli.approve import SHORT, WORDS, answer
+from tuiagent.clients.cli.begin import attached, begin
 from tuiagent.clients.cli.find import named, newest
-from tuiagent.clients.cli.follow import Follow
-from tuiagent.clients.cli.printers import brief, progress, say
+from tuiagent.clients.cli.follow import EXITS, Follow
+from tuiagent.clients.cli.voice import Voice
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, undo
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.kernel.errors import ConfigError, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Client, Window
-from tuiagent.views.transcript import NOTICES
 
-SHOWN = 20
-"""Lines of each argument that are shown for an approval."""
 HELP = """\
-type to speak · y or n answers an approval · /approve [CALL] · /deny [CALL] [REASON] · /always
-/answer TEXT · /resume (go on here) · /interrupt · /mode MODE · /model PROVIDER/MODEL
-/undo [CALL [FILE [HUNK]]] (without CALL the last change) · /compact (shorten what the model sees)
-/name NAME · /kill JOB (ends what runs in the background) · /quit (the run goes on elsewhere)
+Type to speak; while the agent works, it reads that before its next step.
+When it asks:
+  y                      yes, this once
+  n                      no
+  s                      yes, and the rule that is named, for this session
+  s for 1h               the same, until then (30m, 1h, 2d)
+  s for 5 uses           the same, so often
+  /always RULE [for ...] yes, and this rule, such as shell(git *)
+  /edit NAME VALUE       yes, with this argument changed (or JSON: /edit {"NAME": ...})
+  /deny REASON           no, and why
+  /answer TEXT           answers a question
+If several calls ask, say which: /approve, /deny, /always, /edit and then the id in brackets.
+Else:
+  /interrupt             stop what is going on
+  /undo [CALL [FILE [HUNK]]]   take back what a call changed (the last one)
+  /mode MODE, /model PROVIDER/MODEL, /name NAME
+  /kill JOB              end what runs in the background
+  /compact               shorten what the model sees
+  /resume                go on here with what another process left
+  /quit                  leave; also exit, quit, :q and Ctrl-D
+What was begun is kept when you leave: tuiagent --plain --continue goes on with it.
 """
-
+LEAVE = ("/quit", "/detach", "exit", "quit", ":q")
 
 SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
@@ -53,85 +70,169 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
             row = await newest(client, os.path.realpath(args.cwd))
         except ConfigError:
             row = await newest(client, "")
-    attached = Attached(client, row["stream"], host)
-    await attached.show_past()
-    watching = asyncio.create_task(attached.watch())
-    caught_up = asyncio.create_task(attached.caught_up.wait())
+    conversation = Attached(client, row["stream"], host)
+    await conversation.show_past()
+    return await _talk(conversation, interrupts=False)
+
+
+async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
+    """Opens a session, or takes one up again, and talks in it."""
+    text = "\n\n".join([args.prompt, *attached(args.file)] if args.prompt else [])
+    begun = await begin(client, args, host, text)
+    conversation = Attached(client, begun.stream, host)
+    await conversation.show_past()
+    if (args.newest or args.resume) and not await host.adopt(begun.stream):
+        conversation.voice.line("note: another process drives this session")
+    return await _talk(conversation, interrupts=True)
+
+
+async def _talk(here: "Attached", interrupts: bool) -> int:
+    """Until the input ends, /quit, or a signal; the exit code.
+
+    A person types when they like. A line from a pipe waits until the session does, so that a
+    script is read as it was meant; when the pipe ends, so does this once nothing goes on.
+    """
+    watching = asyncio.create_task(here.watch())
+    typing = asyncio.create_task(_type(here, sys.stdin.isatty()))
+    left = _on_signals(here, interrupts)
     try:
-        await asyncio.wait({watching, caught_up}, return_when=asyncio.FIRST_COMPLETED)
-        async for line in _lines():
-            if not await attached.typed(line.strip()):
-                break
+        await asyncio.wait({watching, typing, left}, return_when=asyncio.FIRST_COMPLETED)
+        if left.done():
+            code = left.result()
         else:
-            attached.alone = not sys.stdin.isatty()
-            if attached.alone and not attached.idle:
-                await watching
+            code = (watching if watching.done() else typing).result() or DONE
     finally:
-        watching.cancel()
-        caught_up.cancel()
-        await asyncio.gather(watching, caught_up, return_exceptions=True)
-    return DONE
+        for task in (watching, typing):
+            task.cancel()
+        await asyncio.gather(watching, typing, return_exceptions=True)
+    here.leave()
+    return code
+
+
+async def _type(here: "Attached", person: bool) -> int:
+    """Does what is typed; the exit code, once there is no more."""
+    await here.caught_up.wait()
+    async for line in _lines():
+        words = line.strip()
+        if not person and words != "/interrupt":
+            await here.turn.wait()
+        if not await here.typed(words):
+            return DONE
+    if person:
+        return DONE
+    await here.turn.wait()
+    return here.exit
+
+
+def _on_signals(here: "Attached", interrupts: bool) -> "asyncio.Future[int]":
+    """Ctrl-C interrupts the run where that is meant, a second one leaves; TERM and HUP leave."""
+    loop = asyncio.get_running_loop()
+    left: asyncio.Future[int] = loop.create_future()
+    tasks: list[asyncio.Task[bool]] = []
+
+    def leave(code: int) -> None:
+        if not left.done():
+            left.set_result(code)
+
+    def interrupt() -> None:
+        if here.warned or not interrupts:
+            leave(CANCELLED)
+            return
+        here.warned = True
+        if here.running:
+            here.voice.line("note: stopping what is going on; Ctrl-C again leaves")
+            tasks.append(loop.create_task(here.typed("/interrupt")))
+        else:
+            here.voice.line("note: nothing is going on; Ctrl-C again leaves")
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(name, leave, 128 + name)
+    return left
 
 
 class Attached:
     """One person at one session."""
 
     def __init__(self, client: Client, stream: str, host: Host) -> None:
+        self.voice = Voice()
         self._client = client
         self._stream = stream
         self._host = host
         self._follow = Follow("")
-        self._running = False
+        self.running = False
+        self._ended = "done"
         self._printed: dict[str, int] = {}
         self._asks: dict[str, Event] = {}
         """What each call last asked of a person."""
-        self.alone = False
-        """Whether nobody will type any more: it ends once nothing goes on."""
         self._seen = self._asked_for = 0
         """Positions: what was watched up to, and what was submitted from here."""
         self._undoing: set[str] = set()
         self._changed = ""
         """The last call that changed files."""
         self._position = 0
+        self._own: set[str] = set()
+        """Prompts that were typed here, on a terminal that shows what is typed."""
         self.caught_up = asyncio.Event()
         """Set once all history was seen: before, nobody knows what a y would answer."""
+        self.turn = asyncio.Event()
+        """Set while the session waits for whoever types."""
+        self.warned = False
+        """Whether Ctrl-C was pressed, and nothing typed since."""
+
+    @property
+    def exit(self) -> int:
+        """The exit code for a script that has ended: what the last run came to."""
+        return NEEDS_PERSON if self._follow.waits else EXITS[self._ended]
 
     async def show_past(self) -> None:
-        """The last items of the transcript, and who drives the session."""
+        """The last items of the transcript, and where this is."""
         past = await self._client.read("transcript", self._stream, Window(50))
-        say(f"— session {self._stream.partition('/')[2]} · /help\n")
+        ident = self._stream.partition("/")[2]
+        self.voice.line(f"session {ident}. Type to speak; /help lists what else can be typed.")
         for item in past.data:
-            text = item.get("text") or item.get("output") or ""
-            name = f" {item['name']}" if item.get("name") else ""
-            head = f"[{item['kind']}{name} {item.get('status', '')}]"
-            say(clean(" ".join(filter(None, (head, brief(item.get("args")), text[:400]))) + "\n"))
+            self.voice.past(item)
         self._position = past.position
 
+    def leave(self) -> None:
+        """Says what becomes of what is going on."""
+        if self.running:
+            ident = self._stream.partition("/")[2]
+            waits = "waits for a person" if self._follow.waits else "is not done"
+            self.voice.line(
+                f"left: the run {waits}; what was begun is kept. "
+                f"Go on with: tuiagent --plain --resume {ident}"
+            )
+
     async def watch(self) -> None:
-        """Prints tokens as they come and facts as they happen."""
+        """Tells tokens as they come and facts as they happen."""
         async for seen in self._client.watch(self._stream):
             if isinstance(seen, Event):
-                self._running = self._note(seen)
+                self._note(seen)
                 if seen.position > self._position:
                     self._show(seen)
             elif isinstance(seen, runs.Delta) and not seen.reasoning:
                 self._delta(seen)
             elif isinstance(seen, runs.Progress):
-                say(clean(seen.text))
+                self.voice.text(seen.text)
             elif isinstance(seen, runs.Halted):
-                say(clean(f"! {seen.why}; it goes on here once that is done\n"))
+                if not sys.stdin.isatty():
+                    raise StoreError(seen.why)
+                self.voice.line(f"halted: {seen.why}; it goes on here once that is done")
             elif isinstance(seen, CaughtUp):
                 self._show_open()
                 self.caught_up.set()
             if isinstance(seen, Event | CaughtUp):
                 self._seen = seen.position
-                if self.alone and self.idle:
-                    return
+                self._take_turns()
 
-    @property
-    def idle(self) -> bool:
-        """Whether all that was asked for here was seen, and nothing goes on."""
-        return self._seen >= self._asked_for and not self._running and not self._undoing
+    def _take_turns(self) -> None:
+        """It is the person's turn once all that was asked for was seen, and nothing goes on."""
+        quiet = not self.running and not self._undoing
+        if self._seen >= self._asked_for and (quiet or self._follow.waits):
+            self.turn.set()
+        else:
+            self.turn.clear()
 
     def _show_open(self) -> None:
         """What waits for a person since before."""
@@ -141,81 +242,70 @@ class Attached:
             if waits and asked.position <= self._position:
                 self._show(asked)
 
-    def _note(self, seen: Event) -> bool:
+    def _note(self, seen: Event) -> None:
+        fact = seen.fact
         self._follow.apply(seen)
-        if isinstance(seen.fact, calls.CallJudged | calls.CallDeferred):
-            self._asks[seen.fact.call] = seen
-        if isinstance(seen.fact, calls.CallFinished):
-            changed = any(isinstance(block, Diff) for block in seen.fact.observation.blocks)
-            self._changed = seen.fact.call if changed else self._changed
-            self._undoing.discard(seen.fact.call)
-        if isinstance(seen.fact, undo.UndoRequested):
-            self._undoing.add(seen.fact.undo)
-        if isinstance(seen.fact, runs.RunStarted):
-            return True
-        return self._running and not isinstance(seen.fact, runs.RunFinished)
+        if isinstance(fact, calls.CallJudged | calls.CallDeferred):
+            self._asks[fact.call] = seen
+        elif isinstance(fact, calls.CallFinished):
+            changed = any(isinstance(block, Diff) for block in fact.observation.blocks)
+            self._changed = fact.call if changed else self._changed
+            self._undoing.discard(fact.call)
+        elif isinstance(fact, undo.UndoRequested):
+            self._undoing.add(fact.undo)
+        elif isinstance(fact, runs.RunStarted):
+            self.running = True
+        elif isinstance(fact, runs.RunFinished):
+            self.running, self._ended = False, fact.status
 
     def _delta(self, delta: runs.Delta) -> None:
-        """Only what was not printed yet, whatever comes twice."""
+        """Only what was not said yet, whatever comes twice."""
         done = self._printed.get(delta.attempt, 0)
         fresh = delta.text[max(0, done - delta.offset) :]
         if fresh and delta.offset <= done:
-            say(clean(fresh))
+            if delta.attempt not in self._printed:
+                fresh = self._speaker(fresh)
+            self.voice.text(fresh)
             self._printed[delta.attempt] = delta.offset + len(delta.text)
+
+    def _speaker(self, words: str) -> str:
+        self.voice.end()
+        return f"assistant: {words}"
 
     def _show(self, seen: Event) -> None:
         fact = seen.fact
         if isinstance(fact, runs.ReplyReceived):
             done = self._printed.pop(fact.attempt, 0)
-            say(clean(fact.reply.text[done:]) + ("\n" if fact.reply.text else ""))
-        elif isinstance(fact, session.PromptSubmitted):
-            say(clean(f"\n> {fact.text}\n"))
-        elif isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
-            self._show_approval(fact)
-        elif isinstance(fact, calls.CallDeferred):
-            choices = f" ({' / '.join(fact.question.choices)})" if fact.question.choices else ""
-            say(clean(f"? {fact.question.text}{choices}   /answer TEXT\n"))
-        elif isinstance(fact, runs.RunFinished):
-            say(clean(f"— {fact.status}{': ' + fact.error if fact.error else ''}\n"))
-        elif isinstance(fact, session.PromptRebased) and fact.shortened:
-            say(clean(f"— the conversation was made shorter: {fact.reason}\n"))
-        elif type(fact) in NOTICES:
-            say(clean(f"— {NOTICES[type(fact)](fact)}\n"))
-        else:
-            line = progress(seen, self._follow)
-            if line:
-                say(clean(line) + "\n")
-
-    def _show_approval(self, fact: calls.CallJudged) -> None:
-        row = self._follow.calls.get(fact.call, {})
-        verdict = fact.verdict
-        say(clean(f"? may it? {row.get('name')} [{fact.call}]: {fact.claims.subject}\n"))
-        for name, value in (row.get("args") or {}).items():
-            lines = str(value).strip("\n").split("\n")
-            hidden = f"    … {len(lines) - SHOWN} more lines\n" if len(lines) > SHOWN else ""
-            say(clean("".join(f"    {name}: {line}\n" for line in lines[:SHOWN])) + hidden)
-        say(clean(f"  asked because {verdict.reason}; y, n, or /always for {verdict.offer}\n"))
+            rest = fact.reply.text[done:]
+            self.voice.text(rest if done or not rest else self._speaker(rest))
+            self.voice.end()
+        elif not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
+            self.voice.tell(seen, self._follow, self._client.actor)
 
     async def typed(self, line: str) -> bool:
         """Does what was typed; False to leave. What is refused is said, never raised."""
         word, _, rest = line.partition(" ")
+        self.warned = self.warned and line == "/interrupt"
         try:
-            if word in ("/quit", "/detach"):
+            if line in LEAVE:
                 return False
             if word == "/help":
-                say(HELP)
+                self.voice.line(HELP.rstrip("\n"))
             elif word == "/resume":
                 taken = await self._host.adopt(self._stream)
-                say("— going on here\n" if taken else "— another process drives it\n")
+                self.voice.line(
+                    f"note: {'going on here' if taken else 'another process drives it'}"
+                )
             elif line:
-                self._asked_for = await self._client.submit(self._intent(word, rest, line))
+                self._asked_for = await self._client.submit(self._intent(word, rest.strip(), line))
+                self._take_turns()
         except TuiagentError as error:
-            say(f"! {clean(str(error))}\n")
+            self.voice.line(f"refused: {error}")
         return True
 
     def _intent(self, word: str, rest: str, line: str) -> Intent:
         stream = self._stream
-        if word in ("/approve", "/deny", "/always") or (line in ("y", "n") and self._asked()):
+        if word in WORDS or (SHORT.fullmatch(line) and self._asked()):
             return self._answer(word, rest)
         if word == "/answer":
             return calls.AnswerQuestion(stream, self._waiting("deferred")["id"], rest)
@@ -225,7 +315,10 @@ class Attached:
             return SIMPLE[word](stream, rest)
         if word.startswith("/"):
             raise TuiagentError(f"there is no command {word}; /help lists them")
-        return session.SubmitPrompt(stream, self._host.new_id(), line, steer=self._running)
+        prompt, limits = self._host.new_id(), self._host.settings.limits
+        if sys.stdin.isatty():
+            self._own.add(prompt)
+        return session.SubmitPrompt(stream, prompt, line, steer=self.running, limits=limits)
 
     def _undo(self, words: list[str]) -> Intent:
         call = words[0] if words else self._changed
@@ -235,14 +328,10 @@ class Attached:
         return undo.UndoCall(self._stream, call, words[1] if len(words) > 1 else "", hunk)
 
     def _answer(self, word: str, rest: str) -> Intent:
-        name, _, reason = rest.partition(" ")
-        if name not in self._follow.calls:
-            name, reason = "", rest
-        row = self._follow.calls[name] if name else self._waiting("asked")
-        allow = word in ("/approve", "/always", "y")
-        grant = row.get("offer", "") if word == "/always" else ""
-        digest = row.get("digest", "")
-        return calls.AnswerApproval(self._stream, row["id"], digest, allow, reason, grant)
+        name, _, after = rest.partition(" ")
+        if name in self._follow.calls:
+            return answer(self._stream, self._follow.calls[name], word, after.strip(), time.time())
+        return answer(self._stream, self._waiting("asked"), word, rest, time.time())
 
     def _asked(self) -> list[dict[str, Any]]:
         return [row for row in self._follow.calls.values() if row["status"] == "asked"]
@@ -260,6 +349,7 @@ async def _lines() -> AsyncGenerator[str]:
     """Lines of standard input, read by a thread of its own, until it ends."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
+    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr] - a TextIOWrapper here
 
     def read() -> None:
         for line in sys.stdin:

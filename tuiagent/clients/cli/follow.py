@@ -8,6 +8,8 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel import undo
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.jobs import JobEnded, JobStarted
+from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.prompts import PromptRebased, PromptSubmitted
 
 EXITS = {
     "done": DONE,
@@ -19,6 +21,10 @@ EXITS = {
 }
 
 
+REPAIR = "-repair"
+"""Between a run's id and the number, in the id of a run that corrects its answer."""
+
+
 class Follow:
     """Reads the facts of one session as they come, for the run with this id ("": all runs)."""
 
@@ -27,6 +33,8 @@ class Follow:
         self.status = ""
         self.error = ""
         self.answer = ""
+        self.document = ""
+        """The answer as JSON that fits the schema that was asked for."""
         self.model = ""
         self.usage: dict[str, int] = {}
         self.calls: dict[str, dict[str, Any]] = {}
@@ -36,12 +44,21 @@ class Follow:
         """Why calls were refused by policy."""
         self._started: dict[str, float] = {}
         self._asking = False
+        self._limits = Limits()
+        self._began = self._ended = self._cost = 0.0
+        self._turns = 0
 
     def apply(self, event: Event) -> None:
         """Takes the next fact."""
         fact = event.fact
         if isinstance(fact, runs.RunFinished) and fact.run == self.run:
-            self.status, self.error = fact.status, fact.error
+            self.status, self.error, self._ended = fact.status, fact.error, event.at
+        elif isinstance(fact, runs.RunStarted) and fact.run == self.run:
+            self._limits, self._began = fact.limits, event.at
+        elif isinstance(fact, PromptSubmitted) and fact.prompt == self.repair:
+            self.again()
+        elif isinstance(fact, PromptRebased) and not self.status:
+            self._cost += fact.cost or 0.0
         elif isinstance(fact, undo.UndoRequested):
             args = {"call": fact.call, "path": fact.path}
             self.calls[fact.undo] = _row(fact.undo, undo.TOOL, args)
@@ -60,8 +77,40 @@ class Follow:
         else:
             self._call(event)
 
+    @property
+    def repair(self) -> str:
+        """The id of the run that corrects this one's answer."""
+        first, _, _ = self.run.partition(REPAIR)
+        return f"{first}{REPAIR}{self.repairs + 1}"
+
+    @property
+    def repairs(self) -> int:
+        """How often this answer was corrected already."""
+        number = self.run.partition(REPAIR)[2]
+        return int(number) if number.isdecimal() else 0
+
+    def again(self) -> None:
+        """Follows the run that corrects this one's answer; what was called and used stays."""
+        self.run = self.repair
+        self.status = self.error = self.answer = ""
+        self._cost, self._turns = 0.0, 0
+
+    def left(self) -> Limits | None:
+        """What this run left of its limits to the one that corrects it; None for nothing."""
+        given, seconds = self._limits, self._ended - self._began
+        pairs = ((given.turns, self._turns), (given.cost, self._cost), (given.seconds, seconds))
+        if any(limit and used >= limit for limit, used in pairs):
+            return None
+        return Limits(
+            given.turns and given.turns - self._turns,
+            given.cost and given.cost - self._cost,
+            given.seconds and given.seconds - seconds,
+        )
+
     def _reply(self, fact: runs.ReplyReceived) -> None:
         self._asking = False
+        self._turns += 1
+        self._cost += fact.cost or 0.0
         reply = fact.reply
         self.model = reply.model or self.model
         self.answer = reply.text if reply.text.strip() else self.answer
@@ -86,6 +135,8 @@ class Follow:
                 self.denied.append(f"{row['name']}: {fact.verdict.reason}")
         elif isinstance(fact, calls.ApprovalAnswered):
             row["status"] = "allowed" if fact.allow else "denied"
+        elif isinstance(fact, calls.CallAmended):
+            row["status"], row["args"] = "proposed", fact.args
         elif isinstance(fact, calls.CallStarted):
             row["status"] = "started"
             self._started.setdefault(fact.call, event.at)

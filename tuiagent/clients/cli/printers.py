@@ -1,18 +1,54 @@
 """How a headless run is shown: as text, as one JSON object, or event by event."""
 
 import sys
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
+from msgspec import Meta, Struct
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import NEEDS_PERSON
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.event import Event, Seen, Unknown
+from tuiagent.kernel.event import Erased, Event, Seen, Unknown
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.session import PromptRebased
+
+
+class Line(Struct, frozen=True):
+    """A fact in its place, as `--output events` prints it: one to a line."""
+
+    position: Annotated[int, Meta(description="global, in the order of commit; never reused")]
+    stream: Annotated[str, Meta(description="session/ID")]
+    version: Annotated[int, Meta(description="the place in the stream: 1, 2, 3 …, no gaps")]
+    at: Annotated[float, Meta(description="seconds since 1970, UTC")]
+    actor: Annotated[str, Meta(description="who did it")]
+    kind: Annotated[str, Meta(description="the fact's name; newer versions may know more")]
+    body: Annotated[Any, Meta(description="the fact; null when it was erased")]
+
+
+class Result(Struct, frozen=True):
+    """What came of a run, as `--output json` prints it: one object at the end."""
+
+    session: Annotated[str, Meta(description="its id")]
+    run: Annotated[str, Meta(description='its id; "" when there was nothing to do')]
+    status: Annotated[
+        str,
+        Meta(description="done, error, limit, refused, interrupted, cancelled, waiting or idle"),
+    ]
+    exit: Annotated[int, Meta(description="the exit code of the command")]
+    answer: Annotated[str, Meta(description="the model's last words, as they were")]
+    structured_output: Annotated[
+        Any, Meta(description="the answer as JSON that fits --output-schema, else null")
+    ]
+    error: Annotated[str, Meta(description='why it is not done; "" when it is')]
+    model: Annotated[str, Meta(description="who answered")]
+    usage: Annotated[dict[str, int], Meta(description="tokens by kind")]
+    calls: Annotated[list[dict[str, Any]], Meta(description="each tool call and its status")]
+    denied: Annotated[list[str], Meta(description="why calls were refused by policy")]
+    waits: Annotated[list[dict[str, Any]], Meta(description="the calls that need a person")]
+    jobs: Annotated[list[str], Meta(description="what still runs in the background")]
 
 
 class Printer(Protocol):
@@ -57,14 +93,13 @@ class TextPrinter:
         """The answer, and on standard error whatever else a person must know."""
         ident = stream.partition("/")[2]
         if follow.status == "done" and follow.answer.strip():
-            text = clean(follow.answer) if sys.stdout.isatty() else follow.answer
-            say(text.strip("\n") + "\n")
+            text = follow.document or follow.answer.strip("\n")
+            say((clean(text) if sys.stdout.isatty() else text) + "\n")
         elif follow.answer.strip() and follow.exit != NEEDS_PERSON:
             print(clean(follow.answer), file=sys.stderr)
         if not follow.run:
             print(f"tuiagent: session {ident} has nothing to do", file=sys.stderr)
-        if follow.error:
-            print(f"tuiagent: {clean(follow.error)}", file=sys.stderr)
+        _complain(follow)
         for denied in follow.denied:
             print(f"tuiagent: refused: {clean(denied)}", file=sys.stderr)
         for row in follow.waits:
@@ -89,21 +124,23 @@ class JsonPrinter:
 
     def end(self, stream: str, follow: Follow) -> None:
         """Everything that came of the run."""
-        value = {
-            "session": stream.partition("/")[2],
-            "run": follow.run,
-            "status": follow.status or ("waiting" if follow.waits else "idle"),
-            "exit": follow.exit if follow.run else 0,
-            "answer": follow.answer,
-            "error": follow.error,
-            "model": follow.model,
-            "usage": follow.usage,
-            "calls": list(follow.calls.values()),
-            "denied": follow.denied,
-            "waits": follow.waits,
-            "jobs": list(follow.jobs),
-        }
-        say(msgspec.json.encode(value).decode() + "\n")
+        result = Result(
+            stream.partition("/")[2],
+            follow.run,
+            follow.status or ("waiting" if follow.waits else "idle"),
+            follow.exit if follow.run else 0,
+            follow.answer,
+            msgspec.Raw(follow.document.encode()) if follow.document else None,
+            follow.error,
+            follow.model,
+            follow.usage,
+            list(follow.calls.values()),
+            follow.denied,
+            follow.waits,
+            list(follow.jobs),
+        )
+        say(msgspec.json.encode(result).decode() + "\n")
+        _complain(follow)
 
 
 class EventPrinter:
@@ -119,21 +156,23 @@ class EventPrinter:
 
     def end(self, stream: str, follow: Follow) -> None:
         """See Printer."""
+        _complain(follow)
 
 
-def event(seen: Event) -> dict[str, Any]:
-    """An event as plain values, its fact's fields under `body`."""
-    fact = seen.fact
-    body: Any = msgspec.Raw(fact.body) if isinstance(fact, Unknown) else fact
-    return {
-        "position": seen.position,
-        "stream": seen.stream,
-        "version": seen.version,
-        "at": seen.at,
-        "actor": seen.actor,
-        "kind": seen.kind,
-        "body": body,
-    }
+def event(seen: Event) -> Line:
+    """An event as it is printed, its fact's fields under `body`."""
+    fact: Any = seen.fact
+    if isinstance(fact, Unknown):
+        fact = msgspec.Raw(fact.body)
+    elif isinstance(fact, Erased):
+        fact = None
+    return Line(seen.position, seen.stream, seen.version, seen.at, seen.actor, seen.kind, fact)
+
+
+def _complain(follow: Follow) -> None:
+    """Why it is not done, on standard error, whatever is printed elsewhere."""
+    if follow.error:
+        print(f"tuiagent: {clean(follow.error)}", file=sys.stderr)
 
 
 def progress(seen: Event, follow: Follow) -> str:
@@ -172,7 +211,8 @@ def brief(args: dict[str, Any] | None) -> str:
 def say(text: str) -> None:
     """Writes to standard output at once; a reader that has gone is no failure."""
     try:
-        sys.stdout.write(text)
+        encoding = sys.stdout.encoding
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stderr.close()

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tuiagent import config, config_file
-from tuiagent.clients.cli import DONE, ERROR
+from tuiagent.clients.cli import DONE, ERROR, schemas
 from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError
 
@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "path":
         say(path + "\n")
     elif args.what == "schema":
-        say(msgspec.json.format(msgspec.json.encode(config_file.schema())).decode() + "\n")
+        return schemas.run(argparse.Namespace(what="config"))
     elif args.what == "get":
         found = config_file.read(path) if os.path.exists(path) else config_file.ConfigFile()
         value = _pick(msgspec.to_builtins(found), args.key)

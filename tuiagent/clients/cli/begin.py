@@ -1,0 +1,130 @@
+"""Opens a session, or takes one up again, as the flags say, and says the first words in it."""
+
+import argparse
+import os
+from typing import NamedTuple
+
+import msgspec
+
+from tuiagent.clients.cli import Host
+from tuiagent.clients.cli.find import named, newest
+from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.grants import ConfigureRules
+from tuiagent.kernel.lifecycle import Origin, SessionOpened
+from tuiagent.kernel.rules import Rule
+from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
+from tuiagent.ports import Client
+
+NO_MODEL = """\
+there is no model yet. Set OPENAI_API_KEY, or OPENAI_BASE_URL for any compatible server
+(a local one needs no key), or name one with --model PROVIDER/MODEL.
+To see how it works without one: --model scripted/tour (a scripted model, not an AI)."""
+ATTACHED = 1 << 20
+"""Bytes of a file that is read along."""
+
+
+class Begun(NamedTuple):
+    """Where a conversation is."""
+
+    stream: str
+    after: int
+    """The position to watch it from."""
+    prompt: str
+    """The id of what was said; "" for nothing."""
+
+
+async def begin(client: Client, args: argparse.Namespace, host: Host, text: str) -> Begun:
+    """Opens or resumes the session and submits the text, unless it is "". Raises ConfigError."""
+    await _check(client, args, host)
+    if not (args.newest or args.resume):
+        stream = f"session/{_ident(args.once, host)}"
+        opening = await _opening(client, args, host)
+        after = await _open(client, OpenSession(stream, opening), args.once)
+    else:
+        folder = os.path.realpath(args.cwd)
+        row = await (named(client, args.resume) if args.resume else newest(client, folder))
+        stream, after = row["stream"], 0
+        await _change(client, stream, args, host.rules(row["folder"]))
+    if not text:
+        return Begun(stream, after, "")
+    prompt = _ident(args.once, host)
+    await client.submit(SubmitPrompt(stream, prompt, text, limits=host.settings.limits), args.once)
+    return Begun(stream, after, prompt)
+
+
+def attached(paths: list[str]) -> list[str]:
+    """The texts of these files, each with its name. Raises ConfigError."""
+    return [_attached(path) for path in paths]
+
+
+async def _check(client: Client, args: argparse.Namespace, host: Host) -> None:
+    """Raises ConfigError for flags that cannot hold together here."""
+    settings = host.settings
+    if not (settings.model or args.newest or args.resume or args.fork):
+        raise ConfigError(NO_MODEL)
+    if settings.mode == "auto" and not args.no_sandbox:
+        raise ConfigError("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
+    limited, model = settings.limits.cost, settings.model
+    if limited and not (await client.read("prices", model)).data["known"]:
+        raise ConfigError(
+            f"the price of {model} is not known, so no limit of money can be kept: set "
+            f"input_price and output_price in [providers.{model.partition('/')[0]}]"
+        )
+    if not os.path.isdir(args.cwd):
+        raise ConfigError(f"{args.cwd} is not a folder")
+
+
+async def _opening(client: Client, args: argparse.Namespace, host: Host) -> SessionOpened:
+    """How the new session begins: as the flags say, perhaps where another one stands now."""
+    opening = msgspec.structs.replace(host.opening(args.cwd), name=args.name)
+    if not args.fork:
+        return opening
+    row = await named(client, args.fork)
+    position = (await client.read("sessions")).position
+    return msgspec.structs.replace(
+        opening,
+        folder=opening.folder if args.cwd != "." else row["folder"],
+        model=opening.model or row["model"],
+        origin=Origin(row["stream"], position),
+    )
+
+
+def _ident(once: str, host: Host) -> str:
+    """A new id; with `once` the same one each time, so that a repetition finds what it made."""
+    if not once:
+        return host.new_id()
+    import hashlib  # noqa: PLC0415
+
+    return f"once{hashlib.sha256(once.encode()).hexdigest()[:16]}"
+
+
+async def _open(client: Client, intent: OpenSession, once: str) -> int:
+    """Opens the session, unless an earlier try with this `once` did; where to watch it from."""
+    try:
+        return await client.submit(intent) - 1
+    except Refused:
+        if not once:
+            raise
+        return 0
+
+
+async def _change(
+    client: Client, stream: str, args: argparse.Namespace, rules: tuple[Rule, ...]
+) -> None:
+    """Lets the flags and rules of now hold for the session that is resumed."""
+    await client.submit(ConfigureRules(stream, rules))
+    if args.mode:
+        await client.submit(ChangeMode(stream, args.mode))
+    if args.model:
+        await client.submit(ChangeModel(stream, args.model))
+
+
+def _attached(path: str) -> str:
+    """A file's text with its name. Raises ConfigError."""
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > ATTACHED:
+            raise ConfigError(f"--file {path}: it is not a regular file of at most 1 MiB")
+        with open(path, encoding="utf-8") as file:
+            return f'<file path="{path}">\n{file.read()}\n</file>'
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--file {path} cannot be read as text: {error}") from error

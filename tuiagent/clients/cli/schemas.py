@@ -1,0 +1,48 @@
+"""The JSON Schemas of what is printed and read, made from the types that print and read it."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tuiagent import config_file
+from tuiagent.clients.cli import DONE
+from tuiagent.clients.cli.printers import Line, Result, say
+from tuiagent.kernel.aggregates import AGGREGATES
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def run(args: argparse.Namespace) -> int:
+    """`schema NAME`: prints one of them."""
+    made = {"$schema": DIALECT, **SCHEMAS[args.what]()}
+    say(msgspec.json.format(msgspec.json.encode(made)).decode() + "\n")
+    return DONE
+
+
+def events() -> dict[str, Any]:
+    """A line of `--output events`: the body of each known kind; other kinds may hold anything."""
+    kinds = [fact for kind in AGGREGATES.values() for fact in kind.facts]
+    _, parts = msgspec.json.schema_components([Line, *kinds], ref_template="#/$defs/{name}")
+    line = parts.pop(Line.__name__)
+    bodies = [
+        {
+            "if": {"properties": {"kind": {"const": kind.__name__}}},
+            "then": {
+                "properties": {
+                    "body": {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"}, {"type": "null"}]}
+                }
+            },
+        }
+        for kind in kinds
+    ]
+    return {**line, "allOf": bodies, "$defs": parts}
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "events": events,
+    "result": lambda: msgspec.json.schema(Result),
+    "config": config_file.schema,
+}
+"""Each by the name that people ask for: a line of events, the object of json, config.toml."""

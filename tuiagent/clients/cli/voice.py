@@ -1,0 +1,149 @@
+"""Says in words, line by line, what happens in a session: for any terminal and any screen reader.
+
+Nothing is coloured, moved or drawn again. Where the locale is not UTF-8, everything is ASCII.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tuiagent.clients.clean import clean
+from tuiagent.clients.cli.follow import Follow
+from tuiagent.clients.cli.printers import brief, say
+from tuiagent.kernel import call as calls
+from tuiagent.kernel import run as runs
+from tuiagent.kernel import session
+from tuiagent.kernel.event import Event
+from tuiagent.views.transcript import NOTICES
+
+SHOWN = 20
+"""Lines of each argument that are shown for an approval."""
+SIGNS = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "…": "...",
+        "→": "->",
+        "•": "*",
+        "·": "*",
+        "✓": "ok",
+        "✗": "x",
+        "\u00a0": " ",
+    }
+)
+"""How common signs are written without them; never in what is to be approved."""
+
+
+def utf8(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal's text is UTF-8, as the locale says.
+
+    Python itself reads C as UTF-8, and then has set LC_CTYPE, which says nothing any more.
+    """
+    names = ("LC_ALL", "LANG") if sys.flags.utf8_mode else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((environ[name] for name in names if environ.get(name)), "")
+    return locale.lower().replace("-", "").partition("@")[0].endswith("utf8")
+
+
+class Voice:
+    """Writes to standard output; an announcement always begins a line."""
+
+    def __init__(self) -> None:
+        self._ascii = not utf8(os.environ)
+        self._open = False
+        """Whether the last line is not ended yet."""
+
+    def text(self, text: str) -> None:
+        """Some of what the model or a command writes, as it comes."""
+        self._say(text.translate(SIGNS) if self._ascii else text)
+
+    def line(self, text: str) -> None:
+        """An announcement in lines of its own."""
+        self.end()
+        self.text(text + "\n")
+
+    def exact(self, text: str) -> None:
+        """A line in which every sign counts: what is not ASCII may be escaped, never replaced."""
+        self.end()
+        self._say(text + "\n")
+
+    def end(self) -> None:
+        """Ends the line, if one is open."""
+        if self._open:
+            say("\n")
+            self._open = False
+
+    def _say(self, text: str) -> None:
+        text = clean(text)
+        if self._ascii:
+            text = text.encode("ascii", "backslashreplace").decode()
+        if text:
+            self._open = not text.endswith("\n")
+            say(text)
+
+    def tell(self, seen: Event, follow: Follow, actor: str) -> None:
+        """What happened, unless it is no news; `actor` is who listens."""
+        fact = seen.fact
+        if isinstance(fact, session.PromptSubmitted):
+            self.line(f"{'you' if seen.actor == actor else seen.actor}: {fact.text}")
+        elif isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
+            self._approval(fact, follow)
+        elif isinstance(fact, calls.CallDeferred):
+            choices = f" ({' / '.join(fact.question.choices)})" if fact.question.choices else ""
+            self.line(f"question: {fact.question.text}{choices}\n  answer: /answer TEXT")
+        elif isinstance(fact, session.PromptRebased) and fact.shortened:
+            self.line(f"note: the conversation was made shorter: {fact.reason}")
+        elif type(fact) in NOTICES:
+            self.line(f"note: {NOTICES[type(fact)](fact)}")
+        else:
+            line = _line(seen, follow)
+            if line:
+                self.line(line)
+
+    def _approval(self, fact: calls.CallJudged, follow: Follow) -> None:
+        row = follow.calls.get(fact.call, {})
+        offer = fact.verdict.offer
+        self.exact(f"asks: may it? {row.get('name')} [{fact.call}]: {fact.claims.subject}")
+        for name, value in (row.get("args") or {}).items():
+            lines = str(value).strip("\n").split("\n")
+            for line in lines[:SHOWN]:
+                self.exact(f"    {name}: {line}")
+            if len(lines) > SHOWN:
+                self.exact(f"    {name}: ({len(lines) - SHOWN} more lines)")
+        self.exact(f"  because: {fact.verdict.reason}")
+        session_wide = f", s = yes, and {offer} for this session" if offer else ""
+        self.exact(f"  answer: y = yes, n = no{session_wide}, /help = more")
+
+    def past(self, item: dict[str, Any]) -> None:
+        """An item of the transcript as it was before."""
+        text = item.get("text") or item.get("output") or ""
+        name = f" {item['name']}" if item.get("name") else ""
+        head = f"[{item['kind']}{name} {item.get('status', '')}]"
+        self.line(" ".join(filter(None, (head, brief(item.get("args")), text[:400]))))
+
+
+def _line(seen: Event, follow: Follow) -> str:
+    """One line for what a person who waits wants to know, "" for the rest."""
+    fact = seen.fact
+    row = follow.calls.get(getattr(fact, "call", ""), {})
+    name = row.get("name", "")
+    if isinstance(fact, session.PromptRebased):
+        scripted = ": A SCRIPTED MODEL, NOT AN AI" if fact.model.startswith("scripted/") else ""
+        return f"model: {fact.model}{scripted}"
+    if isinstance(fact, runs.AttemptFailed):
+        wait = "" if fact.retry_at is None else f"; again in {fact.retry_at - seen.at:.1f} s"
+        return f"trouble: {fact.error}{wait}"
+    if isinstance(fact, calls.CallAmended):
+        return f"changed: {name} {brief(fact.args)}"
+    if isinstance(fact, calls.CallStarted):
+        return f"runs: {name} {brief(row.get('args'))}"
+    if isinstance(fact, calls.CallFinished):
+        first = fact.observation.text.strip().partition("\n")[0][:100]
+        return f"{fact.observation.status}: {name}: {first}"
+    if isinstance(fact, runs.RunFinished):
+        return f"end: {fact.status}{': ' + fact.error if fact.error else ''}"
+    return ""
