@@ -29,6 +29,8 @@ SQLITE = "tuiagent/stores/sqlite.py"
 SPOOL = "tuiagent/runtimes/spool.py"
 POLICY = "tests/contracts/test_shell_policy.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
+ANSWER = "tests/flows/test_cli_answer.py"
+PLAIN = "tests/flows/test_cli_plain.py"
 MUTANTS = (
     Mutant(
         "a trusted file that changed",
@@ -471,6 +473,55 @@ MUTANTS = (
         'if n in KEEP or n.startswith("LC_")',
         "if True",
         "tests/flows/test_cli.py",
+    ),
+    Mutant(
+        "schema: references are not followed",
+        "tuiagent/clients/cli/fits.py",
+        "offline=True,",
+        "offline=False,",
+        f"{ANSWER} -k reference",
+    ),
+    Mutant(
+        "schema: patterns are bounded",
+        "tuiagent/clients/cli/fits.py",
+        "backtrack_limit=STEPS",
+        "backtrack_limit=1 << 40",
+        f"{ANSWER} -k explodes",
+    ),
+    Mutant(
+        "schema: what does not fit is not told",
+        "tuiagent/clients/cli/answer.py",
+        "        if not errors:\n            follow.document",
+        "        if True:\n            follow.document",
+        f"{ANSWER} -k 'not_told'",
+    ),
+    Mutant(
+        "schema: two corrections",
+        "tuiagent/clients/cli/answer.py",
+        "follow.repairs < REPAIRS and",
+        "follow.repairs < 3 and",
+        f"{ANSWER} -k 'not_told'",
+    ),
+    Mutant(
+        "schema: limits hold over corrections",
+        "tuiagent/clients/cli/answer.py",
+        "limits=limits)",
+        "limits=follow._limits)",
+        f"{ANSWER} -k limit",
+    ),
+    Mutant(
+        "a message is no yes",
+        "tuiagent/clients/cli/approve.py",
+        'SHORT = re.compile(r"y|n|',
+        'SHORT = re.compile(r"y.*|n|',
+        f"{PLAIN} -k yes",
+    ),
+    Mutant(
+        "what is approved is shown exactly",
+        "tuiagent/clients/cli/voice.py",
+        'self.exact(f"    {name}: {line}")',
+        'self.line(f"    {name}: {line}")',
+        f"{PLAIN} -k ascii",
     ),
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.cli.follow import Follow
-from tuiagent.kernel.errors import ConfigError, StoreError
+from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.ports import Client
 
@@ -30,6 +30,7 @@ fit:
 {errors}
 Answer with the corrected document and nothing else: no words before it or after it, no code \
 fence."""
+TOO_MUCH = "checking takes too much time or memory: the schema branches or recurses too much"
 CHECKER = os.path.join(os.path.dirname(__file__), "fits.py")
 
 
@@ -65,9 +66,16 @@ class Wanted:
 
         A repetition asks nothing twice: the prompt's id follows from the run that it corrects.
         """
-        value, errors = await self._read(follow.answer)
+        ident = stream.partition("/")[2]
+        try:
+            document, errors = await self._read(follow.answer)
+        except ConfigError as error:
+            follow.status = "error"
+            again = f"--resume {ident} --output-schema {self._path}"
+            follow.error = f"{error}\ncorrect the schema, then: tuiagent --headless {again}"
+            return False
         if not errors:
-            follow.document = value
+            follow.document = document
             return False
         listed = "\n".join(f"- {error}" for error in errors)
         limits = follow.left()
@@ -76,18 +84,19 @@ class Wanted:
             submit = SubmitPrompt(stream, follow.repair, text, limits=limits)
             await client.submit(submit, f"{stream}/{follow.repair}")
             return True
-        times = f"after {follow.repairs} corrections" if follow.repairs else "as it is"
-        ident = stream.partition("/")[2]
-        over = "; a limit is used up, so it was not corrected" if limits is None else ""
         follow.status = "limit" if limits is None else "error"
+        over = "a limit is used up" if limits is None else f"{REPAIRS} corrections did not help"
         follow.error = (
-            f"the answer does not fit {self._path} {times}{over}:\n{listed}\n"
+            f"the answer does not fit {self._path}, and {over}:\n{listed}\n"
             f"read it with: tuiagent sessions show {ident}"
         )
         return False
 
     async def _read(self, answer: str) -> tuple[str, list[str]]:
-        """The document in the answer, written anew as it was understood, or what is wrong."""
+        """The document in the answer, written anew as it was understood, or what is wrong.
+
+        Raises ConfigError for a schema that this answer cannot be checked against.
+        """
         fenced = FENCE.fullmatch(answer)
         try:
             document = msgspec.json.encode(
@@ -97,9 +106,8 @@ class Wanted:
             return "", [f"it is not one JSON document: {error}"]
         found = await _ask(self._schema, document)
         if "refused" in found:
-            raise StoreError(
-                f"the answer cannot be checked against {self._path}: {found['refused']}; correct "
-                "the schema, then go on with --resume"
+            raise ConfigError(
+                f"the answer cannot be checked against {self._path}: {found['refused']}"
             )
         return document, found["errors"]
 
@@ -123,15 +131,9 @@ def _checked(argv: list[str], given: bytes) -> dict[str, Any]:
             argv, input=given, capture_output=True, timeout=PATIENCE, start_new_session=True
         )
     except subprocess.TimeoutExpired:
-        return {
-            "refused": f"checking takes more than {PATIENCE:.0f} s: the schema branches or \
-recurses too much"
-        }
+        return {"refused": TOO_MUCH}
     if done.returncode < 0:
-        return {
-            "refused": "checking takes too much time or memory: the schema branches or \
-recurses too much"
-        }
+        return {"refused": TOO_MUCH}
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         return {"refused": f"the checker failed: {last}"}

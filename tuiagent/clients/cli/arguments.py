@@ -83,7 +83,7 @@ def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
         return
     from tuiagent.clients.cli.nearest import nearest  # noqa: PLC0415 - only for such a word
 
-    near = nearest(argv[0], ["run", "help", *SUBPARSERS])
+    near = nearest(argv[0], ["run", "help", *SUBPARSERS], 0.75)
     if near:
         parser.error(
             f"there is no command {argv[0]!r}; did you mean {near!r}? "

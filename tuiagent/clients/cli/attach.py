@@ -50,6 +50,7 @@ What was begun is kept when you leave: tuiagent --plain --continue goes on with 
 """
 LEAVE = ("/quit", "/detach", "exit", "quit", ":q")
 
+CLOSED = runs.ReplyReceived | runs.AttemptFailed | runs.ReplyInterrupted
 SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
     "/mode": session.ChangeMode,
@@ -80,9 +81,12 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     text = "\n\n".join([args.prompt, *attached(args.file)] if args.prompt else [])
     begun = await begin(client, args, host, text)
     conversation = Attached(client, begun.stream, host)
-    await conversation.show_past()
-    if (args.newest or args.resume) and not await host.adopt(begun.stream):
-        conversation.voice.line("note: another process drives this session")
+    if args.newest or args.resume:
+        await conversation.show_past()
+        if not await host.adopt(begun.stream):
+            conversation.voice.line("note: another process drives this session")
+    else:
+        conversation.introduce(begun.after)
     return await _talk(conversation, interrupts=True)
 
 
@@ -135,6 +139,7 @@ def _on_signals(here: "Attached", interrupts: bool) -> "asyncio.Future[int]":
             left.set_result(code)
 
     def interrupt() -> None:
+        here.voice.text("\n")  # the terminal has just written ^C
         if here.warned or not interrupts:
             leave(CANCELLED)
             return
@@ -188,11 +193,15 @@ class Attached:
     async def show_past(self) -> None:
         """The last items of the transcript, and where this is."""
         past = await self._client.read("transcript", self._stream, Window(50))
-        ident = self._stream.partition("/")[2]
-        self.voice.line(f"session {ident}. Type to speak; /help lists what else can be typed.")
+        self.introduce(past.position)
         for item in past.data:
             self.voice.past(item)
-        self._position = past.position
+
+    def introduce(self, position: int) -> None:
+        """Says where this is; what happened up to this position is not told again."""
+        ident = self._stream.partition("/")[2]
+        self.voice.line(f"session {ident}. Type to speak; /help lists what else can be typed.")
+        self._position = position
 
     def leave(self) -> None:
         """Says what becomes of what is going on."""
@@ -211,6 +220,8 @@ class Attached:
                 self._note(seen)
                 if seen.position > self._position:
                     self._show(seen)
+                if isinstance(seen.fact, CLOSED):
+                    self._printed[seen.fact.attempt] = sys.maxsize  # the rest comes too late
             elif isinstance(seen, runs.Delta) and not seen.reasoning:
                 self._delta(seen)
             elif isinstance(seen, runs.Progress):
@@ -274,8 +285,10 @@ class Attached:
 
     def _show(self, seen: Event) -> None:
         fact = seen.fact
+        if isinstance(fact, CLOSED):
+            self.voice.end()
         if isinstance(fact, runs.ReplyReceived):
-            done = self._printed.pop(fact.attempt, 0)
+            done = self._printed.get(fact.attempt, 0)
             rest = fact.reply.text[done:]
             self.voice.text(rest if done or not rest else self._speaker(rest))
             self.voice.end()

@@ -47,6 +47,7 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
         await _change(client, stream, args, host.rules(row["folder"]))
     if not text:
         return Begun(stream, after, "")
+    text = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
     prompt = _ident(args.once, host)
     await client.submit(SubmitPrompt(stream, prompt, text, limits=host.settings.limits), args.once)
     return Begun(stream, after, prompt)

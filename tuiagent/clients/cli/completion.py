@@ -41,6 +41,7 @@ def script(args: argparse.Namespace) -> int:
 def _every_command() -> argparse.ArgumentParser:
     """One parser of all commands, as they are otherwise made only when they are asked for."""
     top = arguments.main()
+    top._actions[:] = [action for action in top._actions if action.help != argparse.SUPPRESS]
     commands = top.add_subparsers()
     makers = {"run": arguments.main, **arguments.SUBPARSERS}
     for name, make in makers.items():

@@ -118,7 +118,11 @@ def _on_signals(client: Client, stream: str, ended: "asyncio.Future[int]") -> No
 
 def _text(given: str | None) -> str:
     """The prompt: what was given, and what is piped in."""
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else _piped(given)
+    if sys.stdin is None or sys.stdin.isatty():
+        piped = ""
+    else:
+        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+        piped = _piped(given)
     if given in (None, "-"):
         return piped
     return f"{given}\n\n{piped}" if piped.strip() else given or ""

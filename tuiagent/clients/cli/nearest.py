@@ -8,9 +8,9 @@ UNKNOWN = re.compile(r"unrecognized arguments: (--?[\w-]+)|ambiguous option: (--
 CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The known word that this one nearly is; "" for none."""
-    return next(iter(get_close_matches(word, known, 1, 0.75)), "")
+def nearest(word: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """The known word that this one nearly is; "" for none that is so like it, of 1."""
+    return next(iter(get_close_matches(word, known, 1, likeness)), "")
 
 
 def hint(message: str, options: Sequence[str]) -> str:

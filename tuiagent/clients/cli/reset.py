@@ -38,7 +38,7 @@ TERMINAL = "/dev/tty"
 INPUT, OUTPUT, LOCAL = 0, 1, 3
 """Places in what termios.tcgetattr returns."""
 NEEDED = (
-    (INPUT, termios.ICRNL | termios.BRKINT),
+    (INPUT, termios.ICRNL),
     (OUTPUT, termios.OPOST | termios.ONLCR),
     (LOCAL, termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN),
 )

@@ -5,6 +5,7 @@ Nothing is coloured, moved or drawn again. Where the locale is not UTF-8, everyt
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session
 from tuiagent.kernel.event import Event
+from tuiagent.kernel.grants import RuleGranted
+from tuiagent.kernel.rules import Rule
 from tuiagent.views.transcript import NOTICES
 
 SHOWN = 20
@@ -102,7 +105,7 @@ class Voice:
         else:
             line = _line(seen, follow)
             if line:
-                self.line(line)
+                self.exact(line)
 
     def _approval(self, fact: calls.CallJudged, follow: Follow) -> None:
         row = follow.calls.get(fact.call, {})
@@ -122,8 +125,17 @@ class Voice:
         """An item of the transcript as it was before."""
         text = item.get("text") or item.get("output") or ""
         name = f" {item['name']}" if item.get("name") else ""
-        head = f"[{item['kind']}{name} {item.get('status', '')}]"
-        self.line(" ".join(filter(None, (head, brief(item.get("args")), text[:400]))))
+        head = f"{item['kind']}{name} {item.get('status', '')}".strip()
+        self.exact(" ".join(filter(None, (f"[{head}]", brief(item.get("args")), text[:400]))))
+
+
+def _term(rule: Rule) -> str:
+    """How long a rule of this session holds."""
+    if rule.uses:
+        return f" for {rule.uses} {'use' if rule.uses == 1 else 'uses'}"
+    if rule.until:
+        return f" until {time.strftime('%Y-%m-%d %H:%M', time.localtime(rule.until))}"
+    return " for this session"
 
 
 def _line(seen: Event, follow: Follow) -> str:
@@ -131,12 +143,16 @@ def _line(seen: Event, follow: Follow) -> str:
     fact = seen.fact
     row = follow.calls.get(getattr(fact, "call", ""), {})
     name = row.get("name", "")
+    if isinstance(fact, session.SessionOpened):
+        return f"opened: in {fact.folder}, mode {fact.mode}"
     if isinstance(fact, session.PromptRebased):
         scripted = ": A SCRIPTED MODEL, NOT AN AI" if fact.model.startswith("scripted/") else ""
         return f"model: {fact.model}{scripted}"
     if isinstance(fact, runs.AttemptFailed):
         wait = "" if fact.retry_at is None else f"; again in {fact.retry_at - seen.at:.1f} s"
         return f"trouble: {fact.error}{wait}"
+    if isinstance(fact, RuleGranted):
+        return f"allowed: {fact.rule}{_term(fact.rule)}"
     if isinstance(fact, calls.CallAmended):
         return f"changed: {name} {brief(fact.args)}"
     if isinstance(fact, calls.CallStarted):
