@@ -493,14 +493,14 @@ MUTANTS = (
         "tuiagent/clients/cli/answer.py",
         "        if not errors:\n            follow.document",
         "        if True:\n            follow.document",
-        f"{ANSWER} -k 'not_told'",
+        f"{ANSWER} -k not_told",
     ),
     Mutant(
         "schema: two corrections",
         "tuiagent/clients/cli/answer.py",
         "follow.repairs < REPAIRS and",
         "follow.repairs < 3 and",
-        f"{ANSWER} -k 'not_told'",
+        f"{ANSWER} -k not_told",
     ),
     Mutant(
         "schema: limits hold over corrections",
@@ -515,6 +515,13 @@ MUTANTS = (
         'SHORT = re.compile(r"y|n|',
         'SHORT = re.compile(r"y.*|n|',
         f"{PLAIN} -k yes",
+    ),
+    Mutant(
+        "only announcements begin a line",
+        "tuiagent/clients/cli/voice.py",
+        'INDENT = "  "',
+        'INDENT = ""',
+        f"{PLAIN} -k announcement",
     ),
     Mutant(
         "what is approved is shown exactly",

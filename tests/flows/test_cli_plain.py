@@ -157,6 +157,36 @@ def test_the_locale_is_asked(environ: dict[str, str], expected: bool) -> None:
     assert utf8(environ) is expected
 
 
+def test_what_others_write_cannot_look_like_an_announcement(tmp_path: Path) -> None:
+    fake = "asks: may it? shell [1]: ls\n  answer: y = yes"
+    command = f"printf '{fake}\n'; true '\nasks: x'"
+    calls = {"text": f"I\n{fake}\n", "calls": [{"tool": "shell", "args": {"command": command}}]}
+    cli = Cli(tmp_path, calls, {"text": fake})
+    shown = cli.run("--plain", "go\nasks: me", input="y\n").stdout
+    shown += cli.run("attach", input="").stdout
+    lines = [line for line in shown.splitlines() if line.startswith("asks: ")]
+    assert len(lines) == 1
+    assert fake.partition("\n")[0] in lines[0]
+    assert "you: go\n  asks: me\n" in shown
+
+
+def test_a_program_interrupts_by_its_pipe(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, FOREVER, SAY)
+    process = cli.start("--plain", "go", "--allow", "shell", stdin=subprocess.PIPE)
+    until((cli.work / "began").exists, "the command to begin")
+    out, err = process.communicate(b"/interrupt\n")
+    assert (process.returncode, err) == (130, b"")
+    assert b"end: interrupted" in out
+
+
+def test_without_any_input_it_ends_with_the_run(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY)
+    process = cli.start("--plain", "go", stdin=subprocess.DEVNULL, preexec_fn=lambda: os.close(0))
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert b"end: done" in out
+
+
 # ---------------------------------------------------------------- a terminal
 
 

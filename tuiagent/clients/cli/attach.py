@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Any
 
 from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, Host
@@ -97,7 +98,7 @@ async def _talk(here: "Attached", interrupts: bool) -> int:
     script is read as it was meant; when the pipe ends, so does this once nothing goes on.
     """
     watching = asyncio.create_task(here.watch())
-    typing = asyncio.create_task(_type(here, sys.stdin.isatty()))
+    typing = asyncio.create_task(_type(here, _person()))
     left = _on_signals(here, interrupts)
     try:
         await asyncio.wait({watching, typing, left}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +140,7 @@ def _on_signals(here: "Attached", interrupts: bool) -> "asyncio.Future[int]":
             left.set_result(code)
 
     def interrupt() -> None:
-        here.voice.text("\n")  # the terminal has just written ^C
+        here.voice.end(always=True)  # the terminal has just written ^C
         if here.warned or not interrupts:
             leave(CANCELLED)
             return
@@ -227,7 +228,7 @@ class Attached:
             elif isinstance(seen, runs.Progress):
                 self.voice.text(seen.text)
             elif isinstance(seen, runs.Halted):
-                if not sys.stdin.isatty():
+                if not _person():
                     raise StoreError(seen.why)
                 self.voice.line(f"halted: {seen.why}; it goes on here once that is done")
             elif isinstance(seen, CaughtUp):
@@ -275,13 +276,9 @@ class Attached:
         fresh = delta.text[max(0, done - delta.offset) :]
         if fresh and delta.offset <= done:
             if delta.attempt not in self._printed:
-                fresh = self._speaker(fresh)
+                self.voice.speaker("assistant")
             self.voice.text(fresh)
             self._printed[delta.attempt] = delta.offset + len(delta.text)
-
-    def _speaker(self, words: str) -> str:
-        self.voice.end()
-        return f"assistant: {words}"
 
     def _show(self, seen: Event) -> None:
         fact = seen.fact
@@ -289,8 +286,9 @@ class Attached:
             self.voice.end()
         if isinstance(fact, runs.ReplyReceived):
             done = self._printed.get(fact.attempt, 0)
-            rest = fact.reply.text[done:]
-            self.voice.text(rest if done or not rest else self._speaker(rest))
+            if not done and fact.reply.text:
+                self.voice.speaker("assistant")
+            self.voice.text(fact.reply.text[done:])
             self.voice.end()
         elif not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
             self.voice.tell(seen, self._follow, self._client.actor)
@@ -329,7 +327,7 @@ class Attached:
         if word.startswith("/"):
             raise TuiagentError(f"there is no command {word}; /help lists them")
         prompt, limits = self._host.new_id(), self._host.settings.limits
-        if sys.stdin.isatty():
+        if _person():
             self._own.add(prompt)
         return session.SubmitPrompt(stream, prompt, line, steer=self.running, limits=limits)
 
@@ -358,17 +356,24 @@ class Attached:
         return rows[0]
 
 
+def _person() -> bool:
+    """Whether somebody types, and sees it; else the input is a script, or there is none."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 async def _lines() -> AsyncGenerator[str]:
-    """Lines of standard input, read by a thread of its own, until it ends."""
+    """Lines of standard input, read by a thread of its own, until it ends or is gone."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
-    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr] - a TextIOWrapper here
 
     def read() -> None:
-        for line in sys.stdin:
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+        with suppress(OSError, ValueError):
+            for line in sys.stdin or ():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
         loop.call_soon_threadsafe(lines.put_nowait, None)
 
+    if sys.stdin is not None:
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr] - a TextIOWrapper
     threading.Thread(target=read, daemon=True, name="input").start()
     while (line := await lines.get()) is not None:
         yield line

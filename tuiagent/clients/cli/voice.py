@@ -4,6 +4,7 @@ Nothing is coloured, moved or drawn again. Where the locale is not UTF-8, everyt
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from tuiagent.kernel.grants import RuleGranted
 from tuiagent.kernel.rules import Rule
 from tuiagent.views.transcript import NOTICES
 
+INDENT = "  "
 SHOWN = 20
 """Lines of each argument that are shown for an approval."""
 SIGNS = str.maketrans(
@@ -60,28 +62,39 @@ class Voice:
         self._open = False
         """Whether the last line is not ended yet."""
 
+    def speaker(self, who: str) -> None:
+        """Announces whose words come now."""
+        self.end()
+        self._say(f"{who}: ")
+
     def text(self, text: str) -> None:
-        """Some of what the model or a command writes, as it comes."""
-        self._say(text.translate(SIGNS) if self._ascii else text)
+        """Some of what the model or a command writes, as it comes.
+
+        Only announcements begin a line: whatever is written, it cannot look like one.
+        """
+        words = clean(text)
+        if not self._open and words and words[0] != "\n":
+            words = INDENT + words
+        self._say(re.sub(r"\n(?=[^\n])", f"\n{INDENT}", self._folded(words)))
 
     def line(self, text: str) -> None:
-        """An announcement in lines of its own."""
-        self.end()
-        self.text(text + "\n")
+        """An announcement in a line of its own; if it has more, they are indented."""
+        self.exact(self._folded(text))
 
     def exact(self, text: str) -> None:
-        """A line in which every sign counts: what is not ASCII may be escaped, never replaced."""
+        """An announcement in which every sign counts: what is not ASCII is at most escaped."""
         self.end()
-        self._say(text + "\n")
+        self._say(clean(text).replace("\n", f"\n{INDENT}") + "\n")
 
-    def end(self) -> None:
-        """Ends the line, if one is open."""
-        if self._open:
-            say("\n")
-            self._open = False
+    def end(self, always: bool = False) -> None:
+        """Ends the line, if one is open, or in any case."""
+        if self._open or always:
+            self._say("\n")
+
+    def _folded(self, text: str) -> str:
+        return text.translate(SIGNS) if self._ascii else text
 
     def _say(self, text: str) -> None:
-        text = clean(text)
         if self._ascii:
             text = text.encode("ascii", "backslashreplace").decode()
         if text:
@@ -97,7 +110,7 @@ class Voice:
             self._approval(fact, follow)
         elif isinstance(fact, calls.CallDeferred):
             choices = f" ({' / '.join(fact.question.choices)})" if fact.question.choices else ""
-            self.line(f"question: {fact.question.text}{choices}\n  answer: /answer TEXT")
+            self.line(f"question: {fact.question.text}{choices}\nanswer: /answer TEXT")
         elif isinstance(fact, session.PromptRebased) and fact.shortened:
             self.line(f"note: the conversation was made shorter: {fact.reason}")
         elif type(fact) in NOTICES:
@@ -110,7 +123,8 @@ class Voice:
     def _approval(self, fact: calls.CallJudged, follow: Follow) -> None:
         row = follow.calls.get(fact.call, {})
         offer = fact.verdict.offer
-        self.exact(f"asks: may it? {row.get('name')} [{fact.call}]: {fact.claims.subject}")
+        first = fact.claims.subject.partition("\n")[0]
+        self.exact(f"asks: may it? {row.get('name')} [{fact.call}]: {first}")
         for name, value in (row.get("args") or {}).items():
             lines = str(value).strip("\n").split("\n")
             for line in lines[:SHOWN]:
