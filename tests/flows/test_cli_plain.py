@@ -121,6 +121,14 @@ def test_bytes_that_are_no_text_harm_nobody(tmp_path: Path) -> None:
         assert b"It is blue." in out.replace(b"\x1b]0;title\x07", b"")
 
 
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY)
+    os.mkdir(os.fsencode(cli.work) + b"/caf\xe9")
+    done = cli.run("-p", "go", "--cwd", os.fsdecode(b"caf\xe9"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not UTF-8" in done.stderr
+
+
 @pytest.mark.parametrize("args", [["--once", "k"], ["-p", "x"], ["--output", "json"]])
 def test_plain_and_headless_do_not_mix(tmp_path: Path, args: list[str]) -> None:
     done = Cli(tmp_path, SAY).run("--plain", *args, input="")

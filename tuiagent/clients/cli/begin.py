@@ -73,6 +73,9 @@ async def _check(client: Client, args: argparse.Namespace, host: Host) -> None:
         )
     if not os.path.isdir(args.cwd):
         raise ConfigError(f"{args.cwd} is not a folder")
+    folder = os.path.realpath(args.cwd)
+    if folder != folder.encode(errors="ignore").decode():
+        raise ConfigError(f"{folder!a}: a folder whose name is not UTF-8 cannot be worked in")
 
 
 async def _opening(client: Client, args: argparse.Namespace, host: Host) -> SessionOpened:
