@@ -19,6 +19,7 @@ KINDS = {fact.__name__ for kind in AGGREGATES.values() for fact in kind.facts}
 WRITE = {"calls": [{"tool": "write", "args": {"path": "f", "content": "x\n"}}]}
 ASK = {"calls": [{"tool": "ask", "args": {"question": "Which?", "choices": ["a", "b"]}}]}
 TODO = {"calls": [{"tool": "todo", "args": {"items": [{"text": "a", "state": "open"}]}}]}
+LASTS = {"calls": [{"tool": "shell", "args": {"command": "sleep 600", "wait": 0.05}}]}
 AUTH = {"error": {"kind": "auth", "message": "wrong key"}}
 
 
@@ -59,6 +60,11 @@ def test_every_line_of_every_flow_fits(tmp_path: Path, published: Any) -> None:
     told(cli, "--continue", "--allow", "list")
     told(cli, *PROMPT, "--fork", "tidy", "--model", cli.model)
 
+    cli = flow(LASTS, SAY, folder="jobs")
+    told(cli, *PROMPT, "--allow", "shell")
+    assert cli.run("jobs", "kill", cli.session(), "job1").returncode == 0
+    told(cli, "--continue")
+
     cli = flow(AUTH, folder="failure")
     told(cli, *PROMPT)
     cli = flow(FOREVER, SAY, folder="limit")
@@ -73,6 +79,7 @@ def test_every_line_of_every_flow_fits(tmp_path: Path, published: Any) -> None:
     seen |= fitting(process.communicate(timeout=LIMIT)[0].decode(), published)
     wanted = {"CallAmended", "RuleGranted", "CallDeferred", "UndoRequested", "ShorteningRequested"}
     wanted |= {"LimitReached", "RunNudged", "InterruptRequested", "ModeChanged", "SessionNamed"}
+    wanted |= {"JobStarted", "JobStopRequested", "JobEnded"}
     assert wanted <= seen
     assert seen <= KINDS
 

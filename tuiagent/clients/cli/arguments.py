@@ -15,6 +15,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   attach       watch a session, type and approve, line by line
   sessions     list, show, rename, archive, delete and restore sessions
   files        what a session changed
+  jobs         what runs in the background
   usage        tokens and money
   policy       what may be done, and what was granted
   verify       check the hash chains and the seals of the journal

@@ -18,6 +18,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel import session
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.grants import RuleGranted
+from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.rules import Rule
 from tuiagent.views.transcript import NOTICES
 
@@ -174,6 +175,10 @@ def _line(seen: Event, follow: Follow) -> str:
     if isinstance(fact, calls.CallFinished):
         first = fact.observation.text.strip().partition("\n")[0][:100]
         return f"{fact.observation.status}: {name}: {first}"
+    if isinstance(fact, JobStarted):
+        return f"job: {fact.job} goes on in the background: {brief(fact.args)}"
+    if isinstance(fact, JobEnded):
+        return f"job: {fact.job} has ended: {fact.observation.status}"
     if isinstance(fact, runs.RunFinished):
         return f"end: {fact.status}{': ' + fact.error if fact.error else ''}"
     return ""
