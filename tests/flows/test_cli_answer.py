@@ -122,29 +122,29 @@ DOUBLED = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in rang
 EXPLODES = {"$ref": "#/$defs/a0", "$defs": {**DOUBLED, "a60": {}}}
 
 
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [
-        ("{", "truncated"),
-        ("[]", "not of types"),
-        ('{"type": "objekt"}', "$.type"),
-        ('{"pattern": "("}', "$.pattern"),
-        ('{"x": NaN}', "JSON is malformed"),
-        ('{"$ref": "other.json"}', "nothing is fetched"),
-        ('{"$schema": "http://127.0.0.1:9/meta"}', "127.0.0.1:9/meta"),
-        ('{"not":' * 5000 + "{}" + "}" * 5000, "recursion"),
-        ('{"not":' * 500 + "{}" + "}" * 500, "recursion limit"),
-        (" " * 70_000, "64 KiB"),
-        (json.dumps(EXPLODES), "too much time or memory"),
-    ],
+NONE = (
+    ("{", "truncated"),
+    ("[]", "not of types"),
+    ('{"type": "objekt"}', "$.type"),
+    ('{"pattern": "("}', "$.pattern"),
+    ('{"x": NaN}', "JSON is malformed"),
+    ('{"$ref": "other.json"}', "nothing is fetched"),
+    ('{"$schema": "http://127.0.0.1:9/meta"}', "127.0.0.1:9/meta"),
+    ('{"not":' * 5000 + "{}" + "}" * 5000, "recursion"),
+    ('{"not":' * 500 + "{}" + "}" * 500, "recursion limit"),
+    (" " * 70_000, "64 KiB"),
+    (json.dumps(EXPLODES), "too much time or memory"),
 )
-def test_what_is_no_schema_is_refused_before_anything_begins(
-    tmp_path: Path, schema: str, words: str
-) -> None:
-    cli = Asking(tmp_path, schema, FITS)
-    done = cli.ask()
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
+"""What is no schema, and what is said of it."""
+
+
+def test_what_is_no_schema_is_refused_before_anything_begins(tmp_path: Path) -> None:
+    cli = Asking(tmp_path, "", FITS)
+    for schema, words in NONE:
+        (cli.work / "schema.json").write_text(schema)
+        done = cli.ask()
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
     assert cli.run("sessions").stdout == "no sessions yet\n"
 
 

@@ -15,7 +15,7 @@ import jsonschema_rs
 
 MEMORY = 1 << 30
 """Bytes of address space."""
-SECONDS = 2
+SECONDS = 1
 """Of computing."""
 STEPS = 100_000
 """How often one pattern may go back on one text."""
