@@ -16,6 +16,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   sessions     list, show, rename, archive, delete and restore sessions
   files        what a session changed
   jobs         what runs in the background
+  tools        what agents can do; add files with tools of your own
   usage        tokens and money
   policy       what may be done, and what was granted
   verify       check the hash chains and the seals of the journal
