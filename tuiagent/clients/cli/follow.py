@@ -5,7 +5,7 @@ from typing import Any
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR, LIMIT, NEEDS_PERSON, REFUSED
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import undo
+from tuiagent.kernel import grants, undo
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.limits import Limits
@@ -62,6 +62,9 @@ class Follow:
         elif isinstance(fact, undo.UndoRequested):
             args = {"call": fact.call, "path": fact.path}
             self.calls[fact.undo] = _row(fact.undo, undo.TOOL, args)
+        elif isinstance(fact, grants.FOLDED):
+            for row in self.calls.values():  # what waits is judged again, and perhaps let through
+                row["status"] = "proposed" if row["status"] == "asked" else row["status"]
         elif isinstance(fact, JobStarted):
             self.jobs[fact.job] = fact.args
         elif isinstance(fact, JobEnded):
