@@ -121,6 +121,13 @@ def test_who_needs_a_person_says_so_and_a_person_can_answer_later(tmp_path: Path
     assert "[call shell ok]" in cli.run("sessions", "show", ident).stdout
 
 
+def test_what_waits_is_judged_anew_by_the_flags_of_who_goes_on(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SHELL, {"text": "Said."})
+    assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
+    done = cli.run("--continue", "--mode", "auto", "--no-sandbox")
+    assert (done.returncode, done.stdout) == (0, "Said.\n")
+
+
 def test_a_no_is_told_to_the_model(tmp_path: Path) -> None:
     cli = Cli(tmp_path, SHELL, {"text": "A pity.", "expect": "not on a Sunday"})
     cli.run(*PROMPT, "--mode", "ask")

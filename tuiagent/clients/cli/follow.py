@@ -4,9 +4,9 @@ from typing import Any
 
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR, LIMIT, NEEDS_PERSON, REFUSED
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import run as runs
 from tuiagent.kernel import grants, undo
-from tuiagent.kernel.event import Event
+from tuiagent.kernel import run as runs
+from tuiagent.kernel.event import Event, Fact
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.prompts import PromptRebased, PromptSubmitted
@@ -21,6 +21,8 @@ EXITS = {
 }
 
 
+REVISED = (*grants.FOLDED, grants.ModeChanged)
+"""What changes the policy."""
 REPAIR = "-repair"
 """Between a run's id and the number, in the id of a run that corrects its answer."""
 
@@ -59,19 +61,31 @@ class Follow:
             self.again()
         elif isinstance(fact, PromptRebased) and not self.status:
             self._cost += fact.cost or 0.0
-        elif isinstance(fact, undo.UndoRequested):
+        elif not self._session(fact) and self.run in (
+            "",
+            getattr(fact, "attempt", self.run).partition(".")[0],
+        ):
+            self._attempt(event)
+
+    def _session(self, fact: Fact) -> bool:
+        """Takes what is not of one run alone; whether it was that."""
+        if isinstance(fact, undo.UndoRequested):
             args = {"call": fact.call, "path": fact.path}
             self.calls[fact.undo] = _row(fact.undo, undo.TOOL, args)
-        elif isinstance(fact, grants.FOLDED):
+        elif isinstance(fact, REVISED):
             for row in self.calls.values():  # what waits is judged again, and perhaps let through
                 row["status"] = "proposed" if row["status"] == "asked" else row["status"]
         elif isinstance(fact, JobStarted):
             self.jobs[fact.job] = fact.args
         elif isinstance(fact, JobEnded):
             self.jobs.pop(fact.job, None)
-        elif self.run and self.run != getattr(fact, "attempt", self.run).partition(".")[0]:
-            return  # of another run
-        elif isinstance(fact, runs.AttemptStarted):
+        else:
+            return False
+        return True
+
+    def _attempt(self, event: Event) -> None:
+        fact = event.fact
+        if isinstance(fact, runs.AttemptStarted):
             self._asking = True
         elif isinstance(fact, runs.AttemptFailed | runs.ReplyInterrupted):
             self._asking = isinstance(fact, runs.AttemptFailed) and fact.retry_at is not None
