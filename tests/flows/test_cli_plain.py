@@ -287,7 +287,7 @@ def test_an_argument_is_changed_before_it_is_allowed(tmp_path: Path) -> None:
 def test_a_rule_of_ones_own_with_a_term(tmp_path: Path) -> None:
     cli = Cli(tmp_path, SHELL, SAY)
     cli.run("-p", "go", "--mode", "ask")
-    done = cli.run("attach", input="/always shell(mkdir *) for 2h\n")
+    done = cli.run("attach", input="/session shell(mkdir *) for 2h\n")
     (event,) = finds(cli, "RuleGranted")
     (rule,) = granted(cli)
     assert str(rule.rule) == "shell(mkdir *)"

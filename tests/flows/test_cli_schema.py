@@ -54,7 +54,7 @@ def test_every_line_of_every_flow_fits(tmp_path: Path, published: Any) -> None:
 
     cli = flow(SHELL, WRITE, ASK, TODO, {"text": "Said."}, SAY, folder="approval")
     told(cli, *PROMPT, "--mode", "ask")
-    script = "/edit command mkdir other\n/always write for 5 uses\n/answer a\n/mode accept-edits\n"
+    script = "/edit command mkdir other\n/session write for 5 uses\n/answer a\n/mode accept-edits\n"
     assert cli.run("attach", input=script).returncode == 0
     assert cli.run("attach", input="/undo\ny\n/compact\n/name tidy\nmore\n").returncode == 0
     told(cli, "--continue", "--allow", "list")

@@ -38,7 +38,7 @@ def test_a_rule_that_belies_its_examples_is_refused(tmp_path: Path) -> None:
 def test_a_grant_is_listed_with_what_ran_under_it_and_can_be_revoked(tmp_path: Path) -> None:
     cli = Cli(tmp_path, SHELL, SHELL, SAY)
     assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
-    cli.run("attach", input="/always\n")
+    cli.run("attach", input="/session\n")
     assert cli.run("--continue").returncode == 0
     (row,) = json.loads(cli.run("policy", "list", "--output", "json").stdout)["granted"]
     assert (row["rule"], row["source"]) == ("shell(mkdir -pv hello)", "session")
@@ -56,6 +56,17 @@ def test_rules_of_now_hold_when_a_session_goes_on(tmp_path: Path) -> None:
     config(cli, 'allow = ["shell(mkdir *)"]')
     assert cli.run("--continue", *PROMPT).returncode == 0
     assert (cli.work / "hello").is_dir()
+
+
+def test_always_means_in_this_folder_also_next_time(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SHELL, SAY)
+    assert cli.run(*PROMPT, "--mode", "ask").returncode == 5
+    told = cli.run("attach", input="/always for 5 uses\n/always shell(mkdir *)\n")
+    assert "so many uses count in one session" in told.stdout
+    kept = json.loads(cli.run("policy", "list", "--output", "json").stdout)["kept"]
+    assert [(row["rule"], row["folder"]) for row in kept] == [("shell(mkdir *)", str(cli.work))]
+    assert cli.run(*PROMPT, "--mode", "ask").returncode == 0
+    assert cli.run("policy", "check", "mkdir x").returncode == 0
 
 
 def test_a_rule_that_is_kept_holds_in_this_folder_also_in_what_goes_on(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SHORT = re.compile(r"y|n|s(?: for .*)?")
 """What answers without a slash: a message must never be taken for a yes."""
 TERM = re.compile(r"(?:(.*) )?for (\d{1,6}) ?(s|m|h|d|uses?)", re.DOTALL)
-WORDS = ("/approve", "/deny", "/always", "/edit")
+WORDS = ("/approve", "/deny", "/session", "/always", "/edit")
 
 
 def answer(stream: str, row: dict[str, Any], word: str, rest: str, now: float) -> AnswerApproval:
@@ -30,7 +30,9 @@ def answer(stream: str, row: dict[str, Any], word: str, rest: str, now: float) -
     rule, until, uses = grant(rest, now)
     rule = rule or row.get("offer", "")
     if not rule:
-        raise TuiagentError("no rule is offered for this call: say one, /always RULE, or y")
+        raise TuiagentError("no rule is offered for this call: say one, /session RULE, or y")
+    if word == "/always" and uses:
+        raise TuiagentError("so many uses count in one session: /session RULE for 5 uses")
     return AnswerApproval(stream, call, digest, True, grant=rule, until=until, uses=uses)
 
 

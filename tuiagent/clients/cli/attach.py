@@ -18,12 +18,13 @@ from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, session, undo
+from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import ConfigError, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
+from tuiagent.kernel.standing import KeepRule
 from tuiagent.ports import Client, Window
 
 HELP = """\
@@ -34,11 +35,12 @@ When it asks:
   s                      yes, and the rule that is named, for this session
   s for 1h               the same, until then (30m, 1h, 2d)
   s for 5 uses           the same, so often
-  /always RULE [for ...] yes, and this rule, such as shell(git *)
+  /session RULE [for 1h] yes, and this rule, such as shell(git *), for this session
+  /always [RULE]         yes, and the rule, for all sessions of this folder
   /edit NAME VALUE       yes, with this argument changed (or JSON: /edit {"NAME": ...})
   /deny REASON           no, and why
   /answer TEXT           answers a question
-If several calls ask, say which: /approve, /deny, /always, /edit and then the id in brackets.
+If several calls ask, say which: /approve, /deny, … and then the id in brackets.
 Else:
   /interrupt             stop what is going on
   /undo [CALL [FILE [HUNK]]]   take back what a call changed (the last one)
@@ -174,6 +176,7 @@ class Attached:
         self._seen = self._asked_for = 0
         """Positions: what was watched up to, and what was submitted from here."""
         self._undoing: set[str] = set()
+        self._folder = ""
         self._changed = ""
         """The last call that changed files."""
         self._position = 0
@@ -265,6 +268,8 @@ class Attached:
             self._undoing.discard(fact.call)
         elif isinstance(fact, undo.UndoRequested):
             self._undoing.add(fact.undo)
+        elif isinstance(fact, session.SessionOpened):
+            self._folder = fact.folder
         elif isinstance(fact, runs.RunStarted):
             self.running = True
         elif isinstance(fact, runs.RunFinished):
@@ -308,7 +313,11 @@ class Attached:
                     f"note: {'going on here' if taken else 'another process drives it'}"
                 )
             elif line:
-                self._asked_for = await self._client.submit(self._intent(word, rest.strip(), line))
+                intent = self._intent(word, rest.strip(), line)
+                self._asked_for = await self._client.submit(intent)
+                if word == "/always" and isinstance(intent, calls.AnswerApproval):
+                    keep = KeepRule(standing.STREAM, intent.grant, self._folder, intent.until)
+                    await self._client.submit(keep)
                 self._take_turns()
         except TuiagentError as error:
             self.voice.line(f"refused: {error}")
