@@ -37,7 +37,8 @@ def lines(data: bytes) -> str:
     return screen(newest, max(ROWS, newest.count(b"\n") + 2))
 
 
-def stripped(text: str) -> str:
-    """The text without control sequences, whatever they would do to it."""
+def stripped(text: str, ends: bool = False) -> str:
+    """The text without control sequences, whatever they would do to it; `ends` keeps its ends."""
     plain = SEQUENCE.sub("", text).replace("\r\n", "\n")
-    return "".join(c for c in plain if c in "\n\t" or c.isprintable()).strip("\n")
+    found = "".join(c for c in plain if c in "\n\t" or c.isprintable())
+    return found if ends else found.strip("\n")

@@ -184,7 +184,9 @@ def _key(name: object) -> str:
 
 
 def _show(kit: Kit, data: bytes) -> None:
-    kit.progress(stripped(data.decode("utf-8", "replace")))
+    text = stripped(data.decode("utf-8", "replace"), ends=True)
+    if text:
+        kit.progress(text)
 
 
 async def _watched(
@@ -193,15 +195,18 @@ async def _watched(
     """What was written since; the prompt that ended the command; whether the terminal lives."""
     loop = asyncio.get_running_loop()
     until, size, changed = loop.time() + wait, offset, loop.time()
+    shown = 0
     while True:
         alive = await kit.runtime.settle(spool) == "running"
         data, now = await kit.runtime.output(spool, offset)
         begin = data.find(mark)
         done = DONE.search(data, begin) if begin >= 0 else None
         if now != size:
-            new, _ = await kit.runtime.output(spool, size)
-            _show(kit, new)
             size, changed = now, loop.time()
+        if begin >= 0:
+            shown = max(shown, begin + len(mark))
+            _show(kit, data[shown : done.start() if done else len(data)])
+            shown = len(data)
         quiet = not mark and loop.time() - changed >= QUIET
         if done or quiet or not alive or loop.time() >= until:
             return data, done, alive

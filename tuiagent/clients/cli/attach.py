@@ -228,7 +228,7 @@ class Attached:
                     self._printed[seen.fact.attempt] = sys.maxsize  # the rest comes too late
             elif isinstance(seen, runs.Delta) and not seen.reasoning:
                 self._delta(seen)
-            elif isinstance(seen, runs.Progress):
+            elif isinstance(seen, runs.Progress) and seen.call not in self._follow.jobs:
                 self.voice.text(seen.text)
             elif isinstance(seen, runs.Halted):
                 if not _person():
