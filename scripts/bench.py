@@ -22,6 +22,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.search import Searcher
 from tuiagent.engine.upkeep import Upkeep
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
@@ -41,7 +42,9 @@ from tuiagent.kernel.session import (
     SessionOpened,
     fold,
 )
+from tuiagent.stores.search import SearchFile
 from tuiagent.stores.sqlite import SqliteStore
+from tuiagent.views.search import phrases
 
 ROOT = Path(__file__).resolve().parent.parent
 TUIAGENT = ROOT / ".venv/bin/tuiagent"
@@ -341,6 +344,70 @@ def _words(chance: random.Random, longest: int) -> str:
     return chance.randbytes(chance.randrange(longest) // 2).hex()
 
 
+async def searching(server: Server, count: int) -> None:
+    """First indexing of 10,000 turns, a search afterwards, and the file beside the journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(os.path.join(folder, "journal.db"), synchronous="OFF")
+        journal = Journal(store, codec(), "o", World())
+        for number in range(100):
+            drafts = [journal.codec.draft(fact) for fact in spoken(number, 100)]
+            with store.transaction() as tx:
+                tx.append(f"session/s{number}", 0, drafts, time.time(), "owner", None)
+        rows = [{"stream": f"session/s{n}", "name": "", "title": "", "deleted": None}
+                for n in range(100)]  # fmt: skip
+        path = os.path.join(folder, "cache", "search.db")
+        searcher = Searcher(journal, Hub(), SearchFile(path, "1"))
+        began = time.perf_counter()
+        await searcher.search('{"text": "unfindable"}', rows)
+        told("first indexing", {"10,000 turns": [(time.perf_counter() - began) * 1000]}, "ms")
+        found: dict[str, list[float]] = {}
+        for words in ("return", "re", "self value", "turn4321", "unfindable"):
+            for _ in range(count):
+                began = time.perf_counter()
+                await searcher.search(json.dumps({"text": words}), rows)
+                found.setdefault(words, []).append((time.perf_counter() - began) * 1000)
+        told("search", found, "ms")
+        looked = phrases("self value"), frozenset(row["stream"] for row in rows), 20
+        began = time.perf_counter()
+        searcher._read(*looked)
+        told("without an index", {"self value": [(time.perf_counter() - began) * 1000]}, "ms")
+        store.close()
+        sizes = [os.path.getsize(name) / 1e6 for name in (path, os.path.join(folder, "journal.db"))]
+        print(f"index {sizes[0]:.0f} MB, journal {sizes[1]:.0f} MB: {sizes[0] / sizes[1]:.2f}")
+
+
+def spoken(seed: int, turns: int) -> list[Fact]:
+    """A session of turns with about 7 KB each, in words and lines of the standard library."""
+    chance = random.Random(seed)
+    names = ("argparse", "asyncio/base_events", "typing", "tarfile", "inspect", "turtle")
+    text = "\n".join((Path(os.__file__).parent / f"{n}.py").read_text() for n in names)
+    words = text.split()
+    facts: list[Fact] = [
+        SessionOpened("/w", "scripted/x", "auto", {}),
+        PromptRebased(1, "first", "scripted/x", "", ()),
+    ]
+    claims = Claims("shell", "execute", "ls", folder="/w")
+    for number in range(turns):
+        run, start = f"p{number}", chance.randrange(len(text) - 6000)
+        asked = " ".join(chance.choices(words, k=30)) + f" turn{seed * turns + number}"
+        said = Text(" ".join(chance.choices(words, k=80)))
+        call = Call(f"{run}.1.1", "write", {"path": "f", "content": text[start : start + 900]})
+        output = Observation("ok", text[start + 1000 : start + 5500])
+        facts += [
+            PromptSubmitted(run, asked),
+            runs.RunStarted(run),
+            runs.AttemptStarted(f"{run}.1", 1),
+            runs.ReplyReceived(f"{run}.1", Reply((said, call), "calls")),
+            calls.CallJudged(call.id, Verdict("allow", "mode", ""), claims, "d", 0),
+            calls.CallStarted(call.id, 1),
+            calls.CallFinished(call.id, output),
+            runs.AttemptStarted(f"{run}.2", 1),
+            runs.ReplyReceived(f"{run}.2", Reply((said,), "end")),
+            runs.RunFinished(run, "done"),
+        ]
+    return facts
+
+
 MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "version": version,
     "first": first,
@@ -348,6 +415,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "writers": writers,
     "fold": folding,
     "upkeep": upkeep,
+    "search": searching,
 }
 
 

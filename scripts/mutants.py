@@ -28,6 +28,7 @@ CALLS = "tuiagent/engine/steps/calls.py"
 SQLITE = "tuiagent/stores/sqlite.py"
 SPOOL = "tuiagent/runtimes/spool.py"
 POLICY = "tests/contracts/test_shell_policy.py"
+SEARCH = "tests/flows/test_search.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 ANSWER = "tests/flows/test_cli_answer.py"
 PLAIN = "tests/flows/test_cli_plain.py"
@@ -343,6 +344,41 @@ MUTANTS = (
         "> LONGEST:\n            raise ToolError(",
         "> LONGEST * 100:\n            raise ToolError(",
         POLICY,
+    ),
+    Mutant(
+        "what is erased leaves the index",
+        "tuiagent/engine/engine.py",
+        "                await forget(intent.stream)\n",
+        "                pass\n",
+        SEARCH,
+    ),
+    Mutant(
+        "erased pages of the index are overwritten",
+        "tuiagent/stores/search.py",
+        'SETTINGS = "PRAGMA secure_delete=ON;',
+        'SETTINGS = "PRAGMA secure_delete=OFF;',
+        SEARCH,
+    ),
+    Mutant(
+        "erased words of the index are overwritten",
+        "tuiagent/stores/search.py",
+        "INSERT INTO words(words, rank) VALUES('secure-delete', 1);\n",
+        "",
+        SEARCH,
+    ),
+    Mutant(
+        "deleted sessions are not found",
+        "tuiagent/engine/search.py",
+        'if asked.all or row["deleted"] is None',
+        "",
+        SEARCH,
+    ),
+    Mutant(
+        "an index of another journal",
+        "tuiagent/engine/search.py",
+        "if position and self._journal.digest(position) != digest:",
+        "if False:",
+        SEARCH,
     ),
     Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(

@@ -30,6 +30,7 @@ PURE = {
     "re",
     "tuiagent",
     "typing",
+    "unicodedata",
 }
 TABLES = ("clients", "library", "providers", "runtimes", "stores", "tools", "vaults")
 

@@ -44,10 +44,11 @@ from tuiagent.kernel.message import ToolSpec, Usage
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Client, Provider, Runtime, Tool
+from tuiagent.ports import Client, Provider, Runtime, Tool, Window
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
+    from tuiagent.engine.search import Searcher
     from tuiagent.engine.upkeep import Upkeep
     from tuiagent.tools.own import Offered
 
@@ -247,6 +248,7 @@ class House:
         engine.last_of_all = sealer.seal
         engine.reports = self._reports(engine, means, copy)
         engine.reports["gc"] = lambda key: upkeep().run()
+        findable(engine, os.path.join(root, "cache", "search.db"))
         return engine
 
     def _reports(self, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
@@ -303,6 +305,23 @@ def told(means: LocalMeans) -> dict[str, object]:
     found = [tool for spec in means.tools() if (tool := means.tool(spec.name))]
     rows = [{"name": t.name, "effect": t.effect, "description": t.description} for t in found]
     return {"tools": rows, "offered": means.own[1]}
+
+
+def findable(engine: Engine, path: str) -> None:
+    """Lets everything that was said be found, by an index in this file."""
+
+    @functools.cache
+    def searcher() -> "Searcher":
+        index = load(stores.INDEX)(path, f"{__version__} {load('tuiagent.views.search:SHAPE')}")
+        return load("tuiagent.engine.search:Searcher")(engine.journal, engine.hub, index)
+
+    async def found(key: str) -> object:
+        rows = await engine.read("sessions", "", Window(limit=sys.maxsize))
+        return await searcher().search(key, rows.data)
+
+    engine.reports["search"] = found
+    engine.forgetting.append(lambda stream: searcher().forget(stream))
+    engine.services.append(lambda: searcher().running())
 
 
 def health(engine: Engine, root: str) -> dict[str, object]:

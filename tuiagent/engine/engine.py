@@ -102,6 +102,8 @@ class Engine:
         self.reports: dict[str, Report] = {}
         self.services: list[Service] = []
         """Started once this process drives something, a moment after it began to."""
+        self.forgetting: list[Callable[[str], Awaitable[object]]] = []
+        """Removes what is kept beside the journal of a session that was erased."""
         self.last_of_all: Callable[[], Awaitable[object]] | None = None
         """Done before the journal closes, when something was driven."""
         self._started: asyncio.Task[None] | None = None
@@ -143,6 +145,8 @@ class Engine:
 
     async def erase(self, stream: str, pause: float = 0.0) -> None:
         """Takes away what an erased session held, and what views have kept of it."""
+        for forget in self.forgetting:
+            await forget(stream)
         await self.journal.erase(stream, pause)
         self._standing = _standing()
         if self._snapshots:

@@ -145,6 +145,11 @@ class Journal:
             after = records[-1].version
         return found
 
+    def digest(self, position: int) -> str:
+        """The hash (hexadecimal) of the record at this position, "" where there is none."""
+        found = self.store.tail("*", position - 1, 1)
+        return found[0].hash.hex() if found and found[0].position == position else ""
+
     async def run(self, work: Work) -> Any:
         """Does something in a transaction; its outcome once it is durable. Raises StoreError."""
         if self.writer is None:

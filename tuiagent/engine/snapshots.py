@@ -68,7 +68,7 @@ class Snapshots:
         """Keeps the view as of this position; what goes wrong costs only time."""
         body = view.save()
         digest = hashlib.sha256(body).hexdigest()
-        head = Head(__version__, position, self._hash(position), digest)
+        head = Head(__version__, position, self._journal.digest(position), digest)
         scratch = f"{self._path(name)}.{os.getpid()}"
         try:
             os.makedirs(self._folder, 0o700, exist_ok=True)
@@ -88,12 +88,8 @@ class Snapshots:
                     os.unlink(os.path.join(self._folder, name))
 
     def _holds(self, head: Head, body: bytes) -> bool:
-        same = head.version == __version__ and head.hash == self._hash(head.position)
+        same = head.version == __version__ and head.hash == self._journal.digest(head.position)
         return same and head.body == hashlib.sha256(body).hexdigest()
-
-    def _hash(self, position: int) -> str:
-        found = self._journal.store.tail("*", position - 1, 1)
-        return found[0].hash.hex() if found and found[0].position == position else ""
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, f"{name}.view")

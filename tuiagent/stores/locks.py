@@ -126,6 +126,23 @@ class Locks:
         return os.path.join(self._owners, f"{owner}.lock")
 
 
+@contextlib.contextmanager
+def holding(path: str) -> Generator[None]:
+    """Queues behind whoever holds this lock file, here or in another process.
+
+    Raises StoreError after PATIENCE.
+    """
+    while True:
+        lock = _open(path)
+        try:
+            _take(lock, path)
+            if _same(lock, path):
+                yield
+                return
+        finally:
+            os.close(lock)
+
+
 def _open(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 

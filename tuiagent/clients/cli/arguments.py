@@ -214,12 +214,14 @@ def _attach() -> argparse.ArgumentParser:
 
 def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
-    what = ("list", "show", "rename", "archive", "unarchive", "delete", "restore")
+    what = ("list", "show", "search", "rename", "archive", "unarchive", "delete", "restore")
     parser.add_argument("what", nargs="?", default="list", choices=what)
-    parser.add_argument("session", nargs="?", default="", help="a name, an id, or its start")
-    parser.add_argument("name", nargs="?", default="", help="rename: how it shall be called")
+    words = "a name, an id, or its start; rename: and how it shall be called; search: words"
+    parser.add_argument("words", nargs="*", help=words)
     parser.add_argument("--now", action="store_true", help="delete: at once and for good")
-    parser.add_argument("--all", action="store_true", help="list also what is put away or deleted")
+    parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
+    parser.add_argument("--session", dest="within", default="", help="search: only in this one")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="search: how many")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 

@@ -19,10 +19,19 @@ from tuiagent.kernel.lifecycle import (
     RestoreSession,
 )
 from tuiagent.ports import Client
+from tuiagent.registry import load
+
+ELSEWHERE = {"search": "tuiagent.clients.cli.search:search"}
+"""What has a file of its own."""
 
 
 async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """`sessions list` and what is done with one: show, rename, archive, delete, restore."""
+    """`sessions list`, `search`, and what is done with one: show, rename, archive, delete …"""
+    if args.what in ELSEWHERE:
+        return await load(ELSEWHERE[args.what])(client, args, host)
+    args.session, args.name, *more = (*args.words, "", "")
+    if any(more):
+        raise ConfigError(f"that is one word too many: {more[0]!r}; put names in quotes")
     if args.what != "list":
         if not args.session:
             raise ConfigError(f"say which session: tuiagent sessions {args.what} NAME-OR-ID")
