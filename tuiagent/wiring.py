@@ -249,6 +249,7 @@ class House:
         engine.reports = self._reports(engine, means, copy)
         engine.reports["gc"] = lambda key: upkeep().run()
         findable(engine, os.path.join(root, "cache", "search.db"))
+        exportable(engine)
         return engine
 
     def _reports(self, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
@@ -322,6 +323,13 @@ def findable(engine: Engine, path: str) -> None:
     engine.reports["search"] = found
     engine.forgetting.append(lambda stream: searcher().forget(stream))
     engine.services.append(lambda: searcher().running())
+
+
+def exportable(engine: Engine) -> None:
+    """Lets sessions be written to files."""
+    engine.reports["export"] = lambda key: asyncio.to_thread(
+        load("tuiagent.engine.transfer:exported"), engine.journal, key
+    )
 
 
 def health(engine: Engine, root: str) -> dict[str, object]:

@@ -37,6 +37,7 @@ def _value(info: Any) -> Any:
     if name == "DictType":
         return {"k": _value(info.value_type)}
     plain = {"StrType": "wörd", "IntType": 7, "FloatType": 1.5, "BoolType": True, "AnyType": [1]}
+    plain |= {"BytesType": "eA=="}
     return plain[name]
 
 

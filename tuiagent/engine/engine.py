@@ -23,6 +23,7 @@ from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of
 from tuiagent.kernel.lifecycle import EraseSession
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
+from tuiagent.kernel.transfer import ImportSession
 from tuiagent.ports import Snapshot, Window
 from tuiagent.views.files import FilesView
 from tuiagent.views.grants import GrantsView
@@ -134,11 +135,18 @@ class Engine:
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
         access.check(directory.Directory(), actor, intent)
-        written = await self.journal.write(Request(intent.stream, (intent,), actor, once))
+        blobs: dict[str, bytes] = {}
+        if isinstance(intent, ImportSession):
+            from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
+
+            blobs = await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)
+        request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
+        written = await self.journal.write(request)
         if isinstance(intent, EraseSession):
             await self.erase(intent.stream)
             return written.position
-        acts = kind_of(intent.stream) == "session" and not isinstance(intent, OpenSession)
+        opens = isinstance(intent, OpenSession | ImportSession)
+        acts = kind_of(intent.stream) == "session" and not opens
         if acts and not await self.adopt(intent.stream):
             await self.neighbours.wake(intent.stream)
         return written.position

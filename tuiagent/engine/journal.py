@@ -8,12 +8,13 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tuiagent.engine.clock import World
 from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.codec import Codec, Draft, Record
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
-from tuiagent.kernel.event import At, Event, Fact, Intent, kind_of
+from tuiagent.kernel.event import At, Event, Fact, Intent, Past, kind_of
 from tuiagent.kernel.lifecycle import SessionErased, SessionOpened
 from tuiagent.ports import Answer, Claim, Store, Transaction
 
@@ -129,13 +130,17 @@ class Journal:
 
     def history(self, stream: str) -> list[Event]:
         """The stream's events and, of a forked session, those of its origin before them."""
-        events = self.events(stream)
-        first = events[0].fact if events else None
+        return [self.codec.event(record) for record in self.lineage(stream)]
+
+    def lineage(self, stream: str) -> list[Record]:
+        """The stream's records and, of a forked session, those of its origin before them."""
+        records = self.records(stream)
+        first = self.codec.event(records[0]).fact if records else None
         origin = first.origin if isinstance(first, SessionOpened) else None
-        if origin is None or origin.position >= events[0].position:
-            return events
-        before = self.history(origin.stream)
-        return [*(event for event in before if event.position <= origin.position), *events]
+        if origin is None or origin.position >= records[0].position:
+            return records
+        before = self.lineage(origin.stream)
+        return [*(record for record in before if record.position <= origin.position), *records]
 
     def records(self, stream: str, after: int = 0) -> list[Record]:
         """A stream's records whose version is above `after`, as they are stored."""
@@ -222,7 +227,8 @@ class Journal:
                     raise
                 break
             for fact in decided:
-                cached.state = aggregate.fold(cached.state, fact)
+                told = fact.fact if isinstance(fact, Past) else fact
+                cached.state = aggregate.fold(cached.state, told)
             facts += decided
             done += 1
         if not facts:
@@ -242,8 +248,7 @@ class Journal:
         """The facts as bytes; blobs that came along belong to the first of them."""
         drafts = [self.codec.draft(fact) for fact in facts]
         if refs:
-            first = drafts[0]
-            drafts[0] = Draft(first.kind, first.shape, first.body, refs)
+            drafts[0] = replace(drafts[0], refs=refs)
         return drafts
 
     def _load(self, tx: Transaction, stream: str) -> Cached:

@@ -5,9 +5,10 @@ from functools import reduce
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tuiagent.kernel.errors import TuiagentError
-from tuiagent.kernel.event import Erased, Event, Fact, Intent, Unknown
+from tuiagent.kernel.event import Erased, Event, Fact, Intent, Past, Unknown
 
 NEWER = 1 << 30
 """The shape of a fact that is only passed on."""
@@ -21,6 +22,10 @@ class Draft(Struct, frozen=True):
     body: bytes
     refs: tuple[str, ...] = ()
     """Hashes of the blobs that this fact needs."""
+    at: float | None = None
+    """When it happened, where that is not when it is written."""
+    actor: str = ""
+    """By whom, where that is not who writes it."""
 
 
 class Record(Struct, frozen=True):
@@ -52,6 +57,8 @@ class Codec:
 
     def draft(self, fact: Fact, refs: tuple[str, ...] = ()) -> Draft:
         """The fact's kind, shape and body."""
+        if isinstance(fact, Past):
+            return replace(self.draft(fact.fact, refs), at=fact.at, actor=fact.actor)
         if isinstance(fact, Unknown | Erased):
             raise TuiagentError(f"a fact of kind {fact.kind} can be kept but not written again")
         kind = type(fact)
@@ -70,13 +77,17 @@ class Codec:
             return (fact.kind, NEWER, b"null")
         return (type(fact).__name__, shape_of(type(fact)), self._encode(fact))
 
+    def knows(self, kind: str, shape: int) -> bool:
+        """Whether facts of this kind and shape can be read."""
+        return kind in self._facts and 1 <= shape <= shape_of(self._facts[kind])
+
     def fact(self, kind: str, shape: int, body: bytes | None) -> Fact:
         """The fact of this kind with this body, brought from this shape to the newest one."""
         if body is None:
             return Erased(kind)
-        known = self._facts.get(kind)
-        if known is None or shape > shape_of(known):
+        if not self.knows(kind, shape):
             return Unknown(kind, body)
+        known = self._facts[kind]
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(known)

@@ -42,6 +42,14 @@ class Erased(Fact, frozen=True):
     kind: str
 
 
+class Past(Fact, frozen=True):
+    """A fact that happened before and elsewhere: when it is written, it keeps time and actor."""
+
+    fact: Fact
+    at: float
+    actor: str
+
+
 class Event(Struct, frozen=True):
     """A fact in its place: global position, stream, version in the stream, time, actor."""
 

@@ -119,6 +119,7 @@ class Label(Struct):
     archived: bool = False
     deleted: float | None = None
     """Until when it can be brought back, once it was deleted."""
+    erased: bool = False
 
 
 def check_name(name: str) -> None:
@@ -185,3 +186,5 @@ def fold(label: Label, fact: Fact) -> None:
         label.deleted = fact.until
     elif isinstance(fact, SessionRestored):
         label.deleted = None
+    elif isinstance(fact, SessionErased):
+        label.erased = True

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, jobs, lifecycle, undo
+from tuiagent.kernel import grants, jobs, lifecycle, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
@@ -104,8 +104,8 @@ class Session(Struct):
 
 
 def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
-    if state.opened:
-        raise Refused("the session is open already")
+    if state.opened or state.label.erased:
+        raise Refused("the session is open already, or was erased")
     grants.check_mode(intent.opened.mode)
     if intent.opened.name:
         lifecycle.check_name(intent.opened.name)
@@ -250,6 +250,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     calls.ResolveOutcome: _resolve,
     jobs.StopJob: lambda s, i, at: jobs.decide_stop(s.jobs, i),
     jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
+    transfer.ImportSession: lambda s, i, at: transfer.decide(s, i, at, fold, FOLD),
     undo.UndoCall: lambda s, i, at: undo.decide_request(s.undone, i, at, s.agent),
     undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.undos, i, at),
 }
@@ -362,6 +363,7 @@ def _fold_job(state: Session, fact: Fact) -> None:
 FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     SessionOpened: _fold_opened,
     **dict.fromkeys(lifecycle.FOLDED, lambda s, fact: lifecycle.fold(s.label, fact)),
+    transfer.SessionImported: lambda s, f: _fold_opened(transfer.cleared(s, Session()), f.opened),
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,

@@ -142,6 +142,10 @@ class Store(Protocol):
         """Streams that want to be woken by now."""
         ...
 
+    def refs(self, stream: str) -> list[tuple[str, int]]:
+        """The blobs that a stream's records need, each with the version of the record."""
+        ...
+
     def blob(self, key: str) -> bytes | None:
         """The bytes kept under this hash."""
         ...

@@ -125,6 +125,11 @@ class MemoryStore:
         with self._lock:
             return [stream for stream, wake in self._contents.wakes.items() if wake <= now]
 
+    def refs(self, stream: str) -> list[tuple[str, int]]:
+        """See ports.Store."""
+        with self._lock:
+            return [(key, version) for key, of, version in self._contents.refs if of == stream]
+
     def blob(self, key: str) -> bytes | None:
         """See ports.Store."""
         with self._lock:
@@ -216,16 +221,17 @@ class MemoryTransaction:
                 self.put_blob(draft.body)
             version = len(records) + 1
             digest = hashlib.sha256(draft.body).digest()
+            then, who = at if draft.at is None else draft.at, draft.actor or actor
             previous = audit.link(
-                previous, stream, version, at, actor, draft.kind, draft.shape, digest
+                previous, stream, version, then, who, draft.kind, draft.shape, digest
             )
             position = len(self._contents.records) + 1
             record = Record(
                 position,
                 stream,
                 version,
-                at,
-                actor,
+                then,
+                who,
                 draft.kind,
                 draft.shape,
                 draft.body,

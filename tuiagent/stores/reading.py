@@ -83,6 +83,11 @@ class Reader:
         query = "SELECT id FROM stream WHERE wake <= ?"
         return self._query(lambda c: [row[0] for row in c.execute(query, (now,))])
 
+    def refs(self, stream: str) -> list[tuple[str, int]]:
+        """See ports.Store."""
+        query = "SELECT blob, version FROM ref WHERE stream = ?"
+        return self._query(lambda c: [(row[0], row[1]) for row in c.execute(query, (stream,))])
+
     def blob(self, key: str) -> bytes | None:
         """See ports.Store."""
         query = "SELECT body FROM blob WHERE hash = ?"

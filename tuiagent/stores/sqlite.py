@@ -153,7 +153,6 @@ class SqliteTransaction:
         wake: float | None,
     ) -> list[Record]:
         """See ports.Transaction."""
-        at = float(at)
         head = self.head(stream)
         version = head.version if head else 0
         if version != expected:
@@ -163,10 +162,11 @@ class SqliteTransaction:
         for draft in drafts:
             version += 1
             digest = hashlib.sha256(draft.body).digest()
+            then, who = float(at if draft.at is None else draft.at), draft.actor or actor
             previous = audit.link(
-                previous, stream, version, at, actor, draft.kind, draft.shape, digest
+                previous, stream, version, then, who, draft.kind, draft.shape, digest
             )
-            records.append(self._insert(stream, version, at, actor, draft, digest, previous))
+            records.append(self._insert(stream, version, then, who, draft, digest, previous))
         if records:
             last = records[-1]
             self._write(

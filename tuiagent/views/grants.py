@@ -8,6 +8,7 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import grants, session
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.rules import Rule
+from tuiagent.kernel.transfer import foreign
 
 
 class Ran(Struct, frozen=True):
@@ -73,6 +74,8 @@ class GrantsView:
     def apply(self, seen: Seen) -> list[tuple[str, str]]:
         """Takes the next event; the (stream, rule) pairs that changed."""
         if not isinstance(seen, Event) or (self.key and seen.stream != self.key):
+            return []
+        if foreign(seen.actor):
             return []
         fact, stream = seen.fact, seen.stream
         if isinstance(fact, session.SessionOpened | grants.RulesConfigured):

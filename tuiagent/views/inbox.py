@@ -11,6 +11,7 @@ from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.message import Question
 from tuiagent.kernel.policy import Verdict
+from tuiagent.kernel.transfer import foreign
 
 
 class Waiting(Struct, frozen=True):
@@ -73,6 +74,8 @@ class InboxView:
     def apply(self, seen: Seen) -> list[tuple[str, str]]:
         """Takes the next event; the (stream, call) pairs that changed."""
         if not isinstance(seen, Event) or (self.key and seen.stream != self.key):
+            return []
+        if foreign(seen.actor):
             return []
         fact, stream = seen.fact, seen.stream
         if isinstance(fact, runs.ReplyReceived):

@@ -4,7 +4,7 @@ from typing import Any
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel import session, undo
+from tuiagent.kernel import session, transfer, undo
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
@@ -15,6 +15,9 @@ EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
 SUMMARY = "(What came before was made shorter. Each line names the entries it stands for.)"
 TOLD = 4000
 """Characters of a job's output that are told at its end."""
+ELSEWHERE = (
+    "(What came before happened elsewhere, perhaps on other files; from here on the folder is {}.)"
+)
 INTERRUPTED = "(The person interrupted you here.)"
 
 
@@ -152,6 +155,8 @@ class PromptView:
             found = fact.observation
             text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
             self._notes.append(f"({fact.job} has ended: {found.status}.)\n{text}".rstrip())
+        elif isinstance(fact, transfer.SessionImported):
+            self._notes.append(ELSEWHERE.format(fact.opened.folder))
         elif isinstance(fact, session.ModeChanged):
             self._notes.append(f"(The permission mode is now {fact.mode}.)")
         elif isinstance(fact, calls.OutcomeResolved):

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct, msgpack
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, session
+from tuiagent.kernel import lifecycle, session, transfer
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen
 
@@ -43,6 +43,7 @@ KINDS = frozenset(
         "SessionDeleted",
         "SessionRestored",
         "SessionErased",
+        "SessionImported",
         "PromptSubmitted",
         "RunStarted",
         "ReplyReceived",
@@ -84,18 +85,15 @@ class SessionsView:
             return []
         fact = seen.fact
         if isinstance(fact, session.SessionOpened):
-            row = Row(seen.stream, fact.folder, fact.model, seen.at, seen.at, name=fact.name)
-            row.origin = fact.origin.stream if fact.origin else ""
-            self.rows[seen.stream] = row
-            return [seen.stream]
+            return self._opened(seen, fact)
         row = self.rows.get(seen.stream)
         if row is None:
             return []
         if isinstance(fact, lifecycle.SessionErased):
             del self.rows[seen.stream]
             return [seen.stream]
-        if isinstance(fact, lifecycle.FOLDED):
-            _put_away(row, fact)
+        if isinstance(fact, (*lifecycle.FOLDED, transfer.SessionImported)):
+            _put_away(row, fact, seen.at)
             return [seen.stream]
         row.changed = seen.at
         if isinstance(fact, session.PromptSubmitted):
@@ -115,9 +113,22 @@ class SessionsView:
             row.status, row.error = fact.status, fact.error
         return [seen.stream]
 
+    def _opened(self, event: Event, fact: session.SessionOpened) -> list[str]:
+        """A new row; an imported fork tells of several beginnings, of which the first counts."""
+        if event.stream in self.rows:
+            return []
+        row = Row(event.stream, fact.folder, fact.model, event.at, event.at, name=fact.name)
+        row.origin = fact.origin.stream if fact.origin else ""
+        self.rows[event.stream] = row
+        return [event.stream]
 
-def _put_away(row: Row, fact: Fact) -> None:
+
+def _put_away(row: Row, fact: Fact, at: float) -> None:
     """What became of the session as a whole."""
+    if isinstance(fact, transfer.SessionImported):
+        opened = fact.opened
+        row.folder, row.model, row.name, row.changed = opened.folder, opened.model, opened.name, at
+        row.archived, row.deleted = False, None
     if isinstance(fact, lifecycle.SessionNamed):
         row.name = fact.name
     elif isinstance(fact, lifecycle.SessionArchived):

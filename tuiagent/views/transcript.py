@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import jobs, lifecycle, prompts, session, undo
+from tuiagent.kernel import jobs, lifecycle, prompts, session, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
@@ -52,6 +52,10 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     lifecycle.SessionArchived: lambda fact: "archived" if fact.archived else "out of the archive",
     lifecycle.SessionDeleted: lambda fact: "deleted",
     lifecycle.SessionRestored: lambda fact: "brought back",
+    transfer.SessionImported: lambda fact: (
+        f"imported; from here on {fact.opened.model or 'no model yet'} in {fact.opened.folder}, "
+        f"mode {fact.opened.mode}"
+    ),
 }
 """Facts that are told in a line of their own."""
 

@@ -9,6 +9,7 @@ from tuiagent.kernel import prompts
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.message import Usage
+from tuiagent.kernel.transfer import foreign
 
 
 class Spent(Struct):
@@ -58,6 +59,8 @@ class UsageView:
     def apply(self, seen: Seen) -> list[tuple[str, str, str]]:
         """Takes the next event; the (stream, day, model) of the row that changed."""
         if not isinstance(seen, Event) or (self.key and seen.stream != self.key):
+            return []
+        if foreign(seen.actor):
             return []
         fact = seen.fact
         if isinstance(fact, prompts.PromptRebased):

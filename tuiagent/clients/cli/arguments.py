@@ -214,13 +214,19 @@ def _attach() -> argparse.ArgumentParser:
 
 def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
-    what = ("list", "show", "search", "rename", "archive", "unarchive", "delete", "restore")
+    what = "list show search rename archive unarchive delete restore export import".split()
     parser.add_argument("what", nargs="?", default="list", choices=what)
-    words = "a name, an id, or its start; rename: and how it shall be called; search: words"
+    words = (
+        "a name, an id, or its start; rename: and how it shall be called; search: words; "
+        "export: and a file; import: a file"
+    )
     parser.add_argument("words", nargs="*", help=words)
     parser.add_argument("--now", action="store_true", help="delete: at once and for good")
     parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
     parser.add_argument("--session", dest="within", default="", help="search: only in this one")
+    formats = ("markdown", "json", "events")
+    parser.add_argument("--format", default="markdown", choices=formats, help="export: as what")
+    parser.add_argument("--force", action="store_true", help="export: replace the file")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="search: how many")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser

@@ -21,12 +21,16 @@ from tuiagent.kernel.lifecycle import (
 from tuiagent.ports import Client
 from tuiagent.registry import load
 
-ELSEWHERE = {"search": "tuiagent.clients.cli.search:search"}
+ELSEWHERE = {
+    "search": "tuiagent.clients.cli.search:search",
+    "export": "tuiagent.clients.cli.transfer:export",
+    "import": "tuiagent.clients.cli.transfer:bring_in",
+}
 """What has a file of its own."""
 
 
 async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """`sessions list`, `search`, and what is done with one: show, rename, archive, delete …"""
+    """`sessions list`, and what is done with one: show, rename, archive, delete …"""
     if args.what in ELSEWHERE:
         return await load(ELSEWHERE[args.what])(client, args, host)
     args.session, args.name, *more = (*args.words, "", "")
