@@ -29,6 +29,7 @@ SQLITE = "tuiagent/stores/sqlite.py"
 SPOOL = "tuiagent/runtimes/spool.py"
 POLICY = "tests/contracts/test_shell_policy.py"
 SEARCH = "tests/flows/test_search.py"
+TRANSFER = "tests/flows/test_transfer.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 ANSWER = "tests/flows/test_cli_answer.py"
 PLAIN = "tests/flows/test_cli_plain.py"
@@ -379,6 +380,100 @@ MUTANTS = (
         "if position and self._journal.digest(position) != digest:",
         "if False:",
         SEARCH,
+    ),
+    Mutant(
+        "an import leaves nothing of the state before",
+        "tuiagent/kernel/transfer.py",
+        "        setattr(state, name, getattr(fresh, name))\n",
+        "        pass\n",
+        TRANSFER,
+    ),
+    Mutant(
+        "what a file opened is closed",
+        "tuiagent/kernel/transfer.py",
+        "return [*past, *_closing(then), imported]",
+        "return [*past, imported]",
+        TRANSFER,
+    ),
+    Mutant(
+        "the actors of a file are marked",
+        "tuiagent/kernel/transfer.py",
+        "return actor if foreign(actor) else FOREIGN + actor",
+        "return actor",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file says nothing about this machine",
+        "tuiagent/kernel/transfer.py",
+        "return _bare(fact, origin=not first)",
+        "return fact",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file's chain",
+        "tuiagent/kernel/transfer.py",
+        "if line.version != number - 1 or link.hex() != line.hash:",
+        "if False:",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file's end",
+        "tuiagent/kernel/transfer.py",
+        "if link.hex() != told.head:",
+        "if False:",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file's blobs",
+        "tuiagent/kernel/transfer.py",
+        "if hashlib.sha256(blob.data).hexdigest() != blob.blob:",
+        "if False:",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file erases nothing",
+        "tuiagent/kernel/transfer.py",
+        "if isinstance(fact, SessionErased) or (first",
+        "if (first",
+        TRANSFER,
+    ),
+    Mutant(
+        "ids that follow from a once",
+        "tuiagent/kernel/transfer.py",
+        " or intent.stream.startswith(RESERVED):",
+        ":",
+        TRANSFER,
+    ),
+    Mutant(
+        "a file that no view can tell",
+        "tuiagent/engine/engine.py",
+        "await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)",
+        "checked and {}",
+        TRANSFER,
+    ),
+    Mutant(
+        "an imported call is not undone",
+        "tuiagent/engine/steps/undo.py",
+        "if ended and foreign(ended[-1][0]):",
+        "if False:",
+        TRANSFER,
+    ),
+    *(
+        Mutant(
+            f"imported facts and the {name}",
+            f"tuiagent/views/{name}.py",
+            "if foreign(seen.actor):",
+            "if False:",
+            TRANSFER,
+        )
+        for name in ("inbox", "grants", "usage")
+    ),
+    Mutant(
+        "a file that is there is not overwritten",
+        "tuiagent/clients/cli/transfer.py",
+        "if not force:",
+        "if False:",
+        TRANSFER,
     ),
     Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(

@@ -151,7 +151,9 @@ def decide(
 ) -> list[Fact]:
     """The file's facts as history, what closes them, and where they came from. Raises Refused."""
     if state.opened or state.label.erased or intent.stream.startswith(RESERVED):
-        raise Conflict(f"the id {intent.stream.partition('/')[2]} cannot be had here: use a new one")
+        raise Conflict(
+            f"the id {intent.stream.partition('/')[2]} cannot be had here: use a new one"
+        )
     if not STREAM.fullmatch(intent.stream) or at.fence:
         raise Refused("only a person brings in a session")
     opened = replace(intent.opened, origin=None)
@@ -221,8 +223,9 @@ def _fact(number: int, line: Line, codec: Codec, first: bool) -> Fact:
     forks = opens and fact.origin is not None
     if isinstance(fact, SessionErased) or (first != opens and not forks):
         raise Refused(f"line {number}: a {line.kind} cannot stand here")
-    if isinstance(fact, SessionOpened | SessionNamed) and not NAME.fullmatch(fact.name or "-"):
-        raise Refused(f"line {number}: {fact.name[:80]!r} cannot be a session's name")
+    name = fact.name if isinstance(fact, SessionOpened | SessionNamed) else ""
+    if name and not NAME.fullmatch(name):
+        raise Refused(f"line {number}: {name[:80]!r} cannot be a session's name")
     if isinstance(fact, SessionOpened):
         return _bare(fact, origin=not first)
     if isinstance(fact, SessionImported):

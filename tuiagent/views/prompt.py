@@ -16,7 +16,8 @@ SUMMARY = "(What came before was made shorter. Each line names the entries it st
 TOLD = 4000
 """Characters of a job's output that are told at its end."""
 ELSEWHERE = (
-    "(What came before happened elsewhere, perhaps on other files; from here on the folder is {}.)"
+    "(What came before happened elsewhere, perhaps on other files. From here on the folder is {}, "
+    "and the permission mode {}.)"
 )
 INTERRUPTED = "(The person interrupted you here.)"
 
@@ -156,7 +157,7 @@ class PromptView:
             text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
             self._notes.append(f"({fact.job} has ended: {found.status}.)\n{text}".rstrip())
         elif isinstance(fact, transfer.SessionImported):
-            self._notes.append(ELSEWHERE.format(fact.opened.folder))
+            self._notes.append(ELSEWHERE.format(fact.opened.folder, fact.opened.mode))
         elif isinstance(fact, session.ModeChanged):
             self._notes.append(f"(The permission mode is now {fact.mode}.)")
         elif isinstance(fact, calls.OutcomeResolved):
