@@ -180,6 +180,10 @@ def file(tmp_path: Path) -> Generator[InFile]:
     place.close()
 
 
+def past(text: str, at: float, actor: str) -> Draft:
+    return Draft("Said", 1, text.encode(), (), at, actor)
+
+
 def draft(text: str, kind: str = "Said", refs: tuple[str, ...] = ()) -> Draft:
     return Draft(kind, 1, text.encode(), refs)
 
@@ -850,3 +854,22 @@ class TestTwins(Twins.TestCase):
     """Memory and file cannot be told apart."""
 
     settings = settings(stateful_step_count=20)
+
+
+def test_what_happened_elsewhere_keeps_its_time_and_actor(place: Place) -> None:
+    with place.store.transaction() as tx:
+        told = append(tx, "session/a", past("then", 1.5, "imported/x"), draft("now"))
+    found = place.store.read("session/a")
+    assert found == told
+    assert [(r.at, r.actor) for r in found] == [(1.5, "imported/x"), (AT, "user")]
+    assert audit.verify("session/a", found) is None
+
+
+def test_a_streams_refs_name_what_its_records_need(place: Place) -> None:
+    with place.store.transaction() as tx:
+        one, two = tx.put_blob(b"one"), tx.put_blob(b"two")
+        append(tx, "session/a", draft("x", refs=(one,)), draft("y", refs=(one, two)))
+        append(tx, "session/b", draft("z", refs=(two,)))
+    assert sorted(place.store.refs("session/a")) == sorted([(one, 1), (one, 2), (two, 2)])
+    assert place.store.refs("session/b") == [(two, 1)]
+    assert place.store.refs("session/c") == []

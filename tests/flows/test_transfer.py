@@ -244,6 +244,7 @@ GREEDY = [
     fact("ApprovalAnswered", call="p1.1.1", digest="d", allow=True),
     fact("CallStarted", call="p1.1.1", fence=1, note={"spool": "/tmp", "blobs": ["ab"]}),
     fact("UndoRequested", undo="undo1", call="p1.1.1"),
+    fact("CallFinished", call="p1.0.1", observation={"status": "unknown", "text": "who knows"}),
 ]
 
 

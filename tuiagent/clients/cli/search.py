@@ -1,6 +1,7 @@
 """`sessions search`: finds what was said, in all sessions."""
 
 import argparse
+import sys
 import time
 from typing import Any
 
@@ -25,7 +26,7 @@ async def search(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(msgspec.json.encode(found).decode() + "\n")
         return DONE
     if found["note"]:
-        say(clean(f"({found['note']})\n"))
+        print(clean(f"tuiagent: {found['note']}"), file=sys.stderr)
     for hit in found["hits"]:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(hit["at"]))
         title = ": ".join(filter(None, (hit["name"], hit["title"][:60])))
