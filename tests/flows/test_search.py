@@ -38,7 +38,7 @@ from tuiagent.kernel.run import RunFinished
 from tuiagent.ports import Client, Store
 from tuiagent.providers.scripted import Turn
 from tuiagent.stores.memory import MemoryStore
-from tuiagent.stores.search import SearchFile
+from tuiagent.stores.search import SLOWER, SearchFile
 from tuiagent.views import search as texts
 from tuiagent.views.search import Entry
 
@@ -241,6 +241,25 @@ async def test_what_another_process_erases_is_gone_from_the_file_at_once(tmp_pat
         assert left(tmp_path / "cache") == set()
         assert await hits(client, "canary", all=True) == []
         assert len(await hits(client, "something")) == 1
+
+
+def test_a_small_part_of_the_index_is_forgotten_alone(tmp_path: Path) -> None:
+    file = SearchFile(str(tmp_path / "search.db"), "1")
+    with file.using() as table:
+        table.add([Entry(1, STREAM, 1.0, "prompt", "canary canary words")])
+        many = range(2, 2 + SLOWER)
+        table.add([Entry(n, "session/s2", 1.0, "prompt", f"other{n}") for n in many])
+        table.reach(99, "aa")
+    assert left(tmp_path) == {"search.db"}
+    file.forget(STREAM)
+    assert left(tmp_path) == set()
+    with file.using() as table:
+        assert table.mark() == (99, "aa")
+        among = frozenset({STREAM, "session/s2"})
+        assert len(table.find([("other",)], among, 99)) == SLOWER
+        assert table.find([("canary",)], among, 99) == []
+        assert not table.forget("session/s2")
+        assert table.mark() == (0, "")
 
 
 async def test_an_erasure_that_was_not_told_is_made_up_for(tmp_path: Path) -> None:

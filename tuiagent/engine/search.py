@@ -42,8 +42,8 @@ class Table(Protocol):
         """Makes texts findable."""
         ...
 
-    def forget(self, stream: str) -> None:
-        """Removes every text of a stream."""
+    def forget(self, stream: str) -> bool:
+        """Removes every text of a stream; False when that was so much that all else went along."""
         ...
 
     def clear(self) -> None:
@@ -160,8 +160,8 @@ class Searcher:
         records = self._journal.store.tail(SELECT, self._valid(table), limit)
         for record in records:
             event = self._journal.codec.event(record)
-            if isinstance(event.fact, SessionErased):
-                table.forget(event.stream)
+            if isinstance(event.fact, SessionErased) and not table.forget(event.stream):
+                return True
             table.add(texts.entries(event))
         if records:
             table.reach(records[-1].position, records[-1].hash.hex())
