@@ -513,10 +513,10 @@ def test_what_is_not_a_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "cut").write_bytes(b"{}\n{")
     with open(tmp_path / "large", "wb") as large:
-        large.truncate((256 << 20) + 1)
+        large.truncate((128 << 20) + 1)
     words: dict[str, str] = {
         "fifo": "not a regular file",
-        "large": "not a regular file of at most 256 MiB",
+        "large": "not a regular file of at most 128 MiB",
         "cut": "was cut off in line 2",
         "nothing": "cannot be read",
         ".": "cannot be read",

@@ -37,8 +37,8 @@ RESERVED = "session/once"
 """Ids that follow from a `once`: whoever repeats one must find what was made here."""
 FOREIGN = "imported/"
 """What the actors of a file are called by, so that they are never taken for those here."""
-LONGEST, LARGEST = 32 * 1024 * 1024, 256 * 1024 * 1024
-"""Bytes of one line, and of a file."""
+LONGEST, LARGEST = 32 * 1024 * 1024, 128 * 1024 * 1024
+"""Bytes of one line, and of a file: 10,000 turns have 95 MB, and nobody writes for 3 s meanwhile."""
 ENDED = "not known: the session was exported before it ended"
 
 # ---------------------------------------------------------------- the file
