@@ -469,6 +469,20 @@ MUTANTS = (
         for name in ("inbox", "grants", "usage")
     ),
     Mutant(
+        "what an import leaves running",
+        "tuiagent/kernel/transfer.py",
+        "[JobEnded(job.id, ended) for job in then.jobs.running()]",
+        "[]",
+        TRANSFER,
+    ),
+    Mutant(
+        "imported facts and the jobs",
+        "tuiagent/views/jobs.py",
+        " and not foreign(seen.actor) else None",
+        " else None",
+        TRANSFER,
+    ),
+    Mutant(
         "a file that is there is not overwritten",
         "tuiagent/clients/cli/transfer.py",
         "if not force:",

@@ -24,6 +24,7 @@ from tuiagent.kernel.aggregates import SESSION, codec
 from tuiagent.kernel.call import CallFinished
 from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import At, Past
+from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import DeleteSession, EraseSession, SessionOpened
 from tuiagent.kernel.loop import next_steps
 from tuiagent.kernel.rules import parse_rule
@@ -32,6 +33,7 @@ from tuiagent.kernel.session import Session, fold
 from tuiagent.kernel.transfer import FOREIGN, Blob, Header, ImportSession, Line
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.ports import Client
+from tuiagent.views.transcript import UNFINISHED
 
 HERE = SessionOpened("/here", "scripted/here", "ask", {"PATH": "/bin"}, name="here")
 WRITE = {"calls": [{"tool": "write", "args": {"path": "f", "content": "line\n" * 9000}}]}
@@ -244,6 +246,18 @@ GREEDY = [
     fact("ApprovalAnswered", call="p1.1.1", digest="d", allow=True),
     fact("CallStarted", call="p1.1.1", fence=1, note={"spool": "/tmp", "blobs": ["ab"]}),
     fact("UndoRequested", undo="undo1", call="p1.1.1"),
+    fact(
+        "JobStarted",
+        job="job1",
+        call="p1.1.1",
+        tool="shell",
+        args={},
+        note={"spool": "/tmp"},
+        since=1.0,
+    ),
+    fact("JobStarted", job="job2", call="p1.1.1", tool="shell", args={}, note={}, since=1.0),
+    fact("JobStopRequested", job="job1"),
+    fact("JobEnded", job="job2", observation={"status": "unknown", "text": "who knows"}),
     fact("CallFinished", call="p1.0.1", observation={"status": "unknown", "text": "who knows"}),
 ]
 
@@ -255,10 +269,13 @@ async def test_nothing_of_authority_comes_along(tmp_path: Path) -> None:
         state = await state_of(made)
         assert (state.opened, state.mode, state.model) == (HERE, "ask", "scripted/here")
         assert state.rulebook.holding(2.0) == ()
+        assert (state.jobs.by_id, state.jobs.started) == ({}, 2)
         assert (state.run, state.queue, state.undos, state.epoch) == (None, [], {}, 0)
         assert (state.label.name, state.agent) == ("here", "agent")
+        shown = (await client.read("transcript", STREAM)).data
+        assert not [item for item in shown if item["status"] in UNFINISHED]
         assert next_steps(state, 9, 1e12) == []
-        for view in ("inbox", "grants", "usage"):
+        for view in ("inbox", "grants", "jobs", "usage"):
             assert (await client.read(view)).data == [], view
         (row,) = (await client.read("sessions")).data
         assert (row["folder"], row["model"], row["name"]) == ("/here", "scripted/here", "here")
@@ -290,6 +307,19 @@ async def _gone_on(made: Engine, client: Client, folder: Path) -> list[dict[str,
     assert sent.system == "system"
     assert "shell" in {tool.name for tool in sent.tools}
     return msgspec.to_builtins(sent.messages)
+
+
+async def test_what_an_imported_forks_origin_left_running_does_not_run_here(
+    tmp_path: Path,
+) -> None:
+    job = fact("JobStarted", job="job1", call="c", tool="shell", args={}, note={}, since=1.0)
+    fork = begun(origin={"stream": "session/s9", "position": 9})
+    async with house(tmp_path) as made:
+        client = made.seat()
+        await client.submit(ImportSession(STREAM, HERE, file([begun(), job, fork])))
+        assert (await client.read("jobs")).data == []
+        (row,) = (await client.read("sessions")).data
+        assert row["origin"] == "", "no session here is needed for it"
 
 
 async def test_an_imported_call_is_not_undone(tmp_path: Path) -> None:
@@ -447,6 +477,7 @@ def test_whatever_a_file_tells_is_refused_or_harmless(data: st.DataObject) -> No
     more = [
         fact("CallFinished", call="p1.1.1", observation={"status": "ok", "text": "x"}),
         fact("RunFinished", run="p1", status="done"),
+        fact("JobEnded", job="job1", observation={"status": "ok", "text": "x"}),
         fact("SessionDeleted", until=5.0),
         fact("SessionArchived", archived=True),
         fact("PromptWithdrawn", prompt="p2"),
@@ -474,6 +505,7 @@ def test_whatever_a_file_tells_is_refused_or_harmless(data: st.DataObject) -> No
         state = fold(state, plain)
     fresh = fold(Session(), HERE)
     kept = {"prompts": state.prompts, "undone": state.undone, "revision": state.revision}
+    kept["jobs"] = Jobs(state.jobs.started)
     assert state == msgspec.structs.replace(fresh, **kept)
     assert next_steps(state, 9, 1e12) == []
 

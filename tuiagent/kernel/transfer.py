@@ -21,9 +21,10 @@ from tuiagent.kernel.call import CallFinished
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import At, Fact, Intent, Past, Unknown
+from tuiagent.kernel.grants import check_mode
+from tuiagent.kernel.jobs import JobEnded
 from tuiagent.kernel.lifecycle import NAME, SessionErased, SessionNamed, SessionOpened, check_name
 from tuiagent.kernel.message import Observation
-from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.prompts import PromptWithdrawn
 from tuiagent.kernel.run import ReplyInterrupted, RunFinished
 
@@ -38,7 +39,7 @@ RESERVED = "session/once"
 FOREIGN = "imported/"
 """What the actors of a file are called by, so that they are never taken for those here."""
 LONGEST, LARGEST = 32 * 1024 * 1024, 128 * 1024 * 1024
-"""Bytes of one line, and of a file: 10,000 turns have 95 MB, and nobody writes for 3 s meanwhile."""
+"""Bytes of one line, and of a file: 10,000 turns have 95 MB; nobody else writes for 3 s then."""
 ENDED = "not known: the session was exported before it ended"
 
 # ---------------------------------------------------------------- the file
@@ -157,8 +158,7 @@ def decide(
     if not STREAM.fullmatch(intent.stream) or at.fence:
         raise Refused("only a person brings in a session")
     opened = replace(intent.opened, origin=None)
-    if opened.mode not in MODES:
-        raise Refused(f"unknown mode {opened.mode!r}: use one of {', '.join(MODES)}")
+    check_mode(opened.mode)
     if opened.name:
         check_name(opened.name)
     told = header(intent.lines)
@@ -184,6 +184,7 @@ def decide(
 def cleared(state: "Session", fresh: "Session") -> "Session":
     """The state made fresh; only what was used up stays so: ids, and the policy's revision."""
     fresh.prompts, fresh.undone = state.prompts, state.undone
+    fresh.jobs.started = state.jobs.started
     fresh.revision = state.revision + 1
     for name in state.__struct_fields__:
         setattr(state, name, getattr(fresh, name))
@@ -250,7 +251,8 @@ def _closing(then: "Session") -> list[Fact]:
     run = then.run
     ended = Observation("cancelled", ENDED)
     waiting = [prompt.prompt for prompt in then.queue]
-    facts: list[Fact] = [CallFinished(name, ended) for name in then.undos]
+    facts: list[Fact] = [JobEnded(job.id, ended) for job in then.jobs.running()]
+    facts += [CallFinished(name, ended) for name in then.undos]
     if run is None:
         return [*facts, *map(PromptWithdrawn, waiting)]
     if run.attempt is not None:

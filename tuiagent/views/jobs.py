@@ -7,6 +7,7 @@ from msgspec import Struct, msgpack
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.jobs import JobEnded, JobStarted, JobStopRequested
 from tuiagent.kernel.lifecycle import SessionErased
+from tuiagent.kernel.transfer import foreign
 
 
 class Running(Struct):
@@ -46,7 +47,7 @@ class JobsView:
 
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event; the jobs that changed."""
-        fact = seen.fact if isinstance(seen, Event) else None
+        fact = seen.fact if isinstance(seen, Event) and not foreign(seen.actor) else None
         if not isinstance(seen, Event) or not isinstance(
             fact, JobStarted | JobStopRequested | JobEnded | SessionErased
         ):

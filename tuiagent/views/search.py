@@ -8,7 +8,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, prompts
+from tuiagent.kernel import jobs, lifecycle, prompts
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event, Fact
@@ -96,6 +96,7 @@ PASSAGES: dict[type[Fact], Callable[[Any], list[Passage]]] = {
     calls.CallAmended: lambda fact: [("call", "\n".join(_strings(fact.args)))],
     calls.CallDeferred: _question,
     calls.CallFinished: lambda fact: [("output", fact.observation.text)],
+    jobs.JobEnded: lambda fact: [("output", fact.observation.text)],
     calls.ApprovalAnswered: lambda fact: [("answer", fact.reason)],
     calls.OutcomeResolved: lambda fact: [("answer", fact.text)],
 }
