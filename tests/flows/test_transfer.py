@@ -25,7 +25,7 @@ from tuiagent.kernel.call import CallFinished
 from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import At, Past
 from tuiagent.kernel.jobs import Jobs
-from tuiagent.kernel.lifecycle import DeleteSession, EraseSession, SessionOpened
+from tuiagent.kernel.lifecycle import DeleteSession, EraseSession, Origin, SessionOpened
 from tuiagent.kernel.loop import next_steps
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.run import RunFinished
@@ -319,7 +319,9 @@ async def test_what_an_imported_forks_origin_left_running_does_not_run_here(
         await client.submit(ImportSession(STREAM, HERE, file([begun(), job, fork])))
         assert (await client.read("jobs")).data == []
         (row,) = (await client.read("sessions")).data
-        assert row["origin"] == "", "no session here is needed for it"
+        assert row["origin"] == ""
+        (fork,) = (event.fact for event in made.journal.events(STREAM)[2:3])
+        assert fork.origin == Origin("imported/s9", 9), "no session here is needed for it"
 
 
 async def test_an_imported_call_is_not_undone(tmp_path: Path) -> None:
@@ -346,14 +348,14 @@ async def test_an_imported_call_is_not_undone(tmp_path: Path) -> None:
 async def test_ids_that_follow_from_a_once_are_not_for_files(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         client = made.seat()
-        with pytest.raises(Conflict, match="use a new one"):
+        with pytest.raises(Conflict, match="use a new id"):
             await client.submit(ImportSession("session/once1", HERE, file([begun()])))
         await client.submit(ImportSession(STREAM, HERE, file([begun()])))
-        with pytest.raises(Conflict, match="use a new one"):
+        with pytest.raises(Conflict, match="use a new id"):
             await client.submit(ImportSession(STREAM, HERE, file([begun()])))
         await client.submit(DeleteSession(STREAM))
         await client.submit(EraseSession(STREAM, now=True))
-        with pytest.raises(Conflict, match="use a new one"):
+        with pytest.raises(Conflict, match="use a new id"):
             await client.submit(ImportSession(STREAM, HERE, file([begun()])))
 
 

@@ -14,8 +14,18 @@ from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Work, deliver
 from tuiagent.engine.seal import Sealer
+from tuiagent.engine.transfer import exported
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import directory, grants, jobs, lifecycle, session, standing, undo
+from tuiagent.kernel import (
+    directory,
+    grants,
+    jobs,
+    lifecycle,
+    session,
+    standing,
+    transfer,
+    undo,
+)
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
@@ -311,4 +321,7 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.TrustFile, f"{FOLDER}/tools.py", "cd" * 32)
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
     await Teller(journal, directory.STREAM).says(directory.AddActor, "ada", "person", "Ada")
+    lines = tuple(line.encode() for line in exported(journal, "session/bb"))
+    brought = Teller(journal, "session/gg")
+    await brought.says(transfer.ImportSession, OPENED, lines)
     await waiting.drives()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal
+from tuiagent.kernel.codec import Record
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.lifecycle import SessionErased
 from tuiagent.views import search as texts
@@ -155,17 +156,27 @@ class Searcher:
         """See step.
 
         The journal is read while the index is held: what another process erases meanwhile is
-        either not there any more, or is removed by that process afterwards.
+        either known to be erased, though parts of it may still be there, or is removed by that
+        process afterwards.
         """
         records = self._journal.store.tail(SELECT, self._valid(table), limit)
+        gone = {record.stream for record in self._erasures()}
         for record in records:
             event = self._journal.codec.event(record)
             if isinstance(event.fact, SessionErased) and not table.forget(event.stream):
                 return True
-            table.add(texts.entries(event))
+            if event.stream not in gone:
+                table.add(texts.entries(event))
         if records:
             table.reach(records[-1].position, records[-1].hash.hex())
         return len(records) == limit
+
+    def _erasures(self) -> Iterator[Record]:
+        """Where it was said that a session is erased."""
+        kinds, after = frozenset({SessionErased.__name__}), 0
+        while records := self._journal.store.tail(SELECT, after, AT_ONCE, kinds):
+            yield from records
+            after = records[-1].position
 
     def _valid(self, table: Table) -> int:
         """Up to where the index has read this journal; what it read of another one goes."""

@@ -23,7 +23,14 @@ from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import At, Fact, Intent, Past, Unknown
 from tuiagent.kernel.grants import check_mode
 from tuiagent.kernel.jobs import JobEnded
-from tuiagent.kernel.lifecycle import NAME, SessionErased, SessionNamed, SessionOpened, check_name
+from tuiagent.kernel.lifecycle import (
+    NAME,
+    Origin,
+    SessionErased,
+    SessionNamed,
+    SessionOpened,
+    check_name,
+)
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.prompts import PromptWithdrawn
 from tuiagent.kernel.run import ReplyInterrupted, RunFinished
@@ -152,9 +159,7 @@ def decide(
 ) -> list[Fact]:
     """The file's facts as history, what closes them, and where they came from. Raises Refused."""
     if state.opened or state.label.erased or intent.stream.startswith(RESERVED):
-        raise Conflict(
-            f"the id {intent.stream.partition('/')[2]} cannot be had here: use a new one"
-        )
+        raise Conflict(f"{intent.stream} cannot be had here: use a new id")
     if not STREAM.fullmatch(intent.stream) or at.fence:
         raise Refused("only a person brings in a session")
     opened = replace(intent.opened, origin=None)
@@ -237,7 +242,11 @@ def _fact(number: int, line: Line, codec: Codec, first: bool) -> Fact:
 def _bare(opened: SessionOpened, origin: bool) -> SessionOpened:
     """How a session was opened elsewhere, as far as it is told here."""
     told = SessionOpened(opened.folder, opened.model, opened.mode, name=opened.name)
-    return replace(told, origin=opened.origin) if origin else told
+    if not origin or opened.origin is None:
+        return told
+    # what is told of it is no session here, which would have to stay for this one
+    name = FOREIGN + opened.origin.stream.rpartition("/")[2]
+    return replace(told, origin=Origin(name, opened.origin.position))
 
 
 def _actor(number: int, actor: str) -> str:
