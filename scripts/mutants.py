@@ -349,8 +349,8 @@ MUTANTS = (
     Mutant(
         "what is erased leaves the index",
         "tuiagent/engine/engine.py",
-        "                await forget(intent.stream)\n",
-        "                pass\n",
+        "            await forget(stream)\n",
+        "            pass\n",
         SEARCH,
     ),
     Mutant(
