@@ -216,11 +216,10 @@ def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
     what = "list show search rename archive unarchive delete restore export import".split()
     parser.add_argument("what", nargs="?", default="list", choices=what)
-    words = (
-        "a name, an id, or its start; rename: and how it shall be called; search: words; "
-        "export: and a file; import: a file"
-    )
-    parser.add_argument("words", nargs="*", help=words)
+    session = "a name, an id, or its start; search: a word; import: a file"
+    parser.add_argument("session", nargs="?", default="", help=session)
+    more = "rename: how it shall be called; search: more words; export: a file"
+    parser.add_argument("words", nargs="*", help=more)
     parser.add_argument("--now", action="store_true", help="delete: at once and for good")
     parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
     parser.add_argument("--session", dest="within", default="", help="search: only in this one")

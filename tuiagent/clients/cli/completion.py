@@ -13,6 +13,7 @@ SAFE = re.compile(r"[\w.:/@+-]+", re.ASCII)
 """What every shell takes as it is; what is called otherwise is offered by its id."""
 DYNAMIC = {
     "session": "sessions",
+    "within": "sessions",
     "resume": "sessions",
     "fork": "sessions",
     "model": "models",

@@ -31,6 +31,7 @@ ELSEWHERE = {
 
 async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
     """`sessions list`, and what is done with one: show, rename, archive, delete …"""
+    args.words = [args.session, *args.words] if args.session else []
     if args.what in ELSEWHERE:
         return await load(ELSEWHERE[args.what])(client, args, host)
     args.session, args.name, *more = (*args.words, "", "")
