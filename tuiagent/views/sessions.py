@@ -99,8 +99,11 @@ class SessionsView:
         if isinstance(fact, session.PromptSubmitted):
             row.prompts += 1
             row.title = row.title or " ".join(fact.text.split())[:80]
-        elif isinstance(fact, runs.RunStarted | calls.ApprovalAnswered | calls.CallFinished):
+        elif isinstance(fact, runs.RunStarted):
             row.status, row.error = "running", ""
+        elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
+            # an undo after the end of a run changes nothing of how that ended
+            row.status = "running" if row.status == "waiting" else row.status
         elif isinstance(fact, runs.ReplyReceived):
             row.replies += 1
             row.calls += len(fact.reply.calls)
