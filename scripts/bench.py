@@ -376,6 +376,29 @@ async def searching(server: Server, count: int) -> None:
         print(f"index {sizes[0]:.0f} MB, journal {sizes[1]:.0f} MB: {sizes[0] / sizes[1]:.2f}")
 
 
+async def day(server: Server, count: int) -> None:
+    """Starting with a state root that holds 10,000 turns against starting with an empty one."""
+    with tempfile.TemporaryDirectory() as folder:
+        roots = {"empty root": f"{folder}/empty", "10,000 turns": f"{folder}/full"}
+        await ran(server, TUIAGENT, "-p", "hello", TUIAGENT_HOME=roots["empty root"])
+        await ran(server, TUIAGENT, "-p", "hello", TUIAGENT_HOME=roots["10,000 turns"])
+        store = SqliteStore(f"{folder}/full/journal.db", synchronous="OFF")
+        draft = codec().draft
+        for number in range(100):
+            with store.transaction() as tx:
+                drafts = [draft(fact) for fact in spoken(number, 100)]
+                tx.append(f"session/s{number}", 0, drafts, time.time(), "owner", None)
+        store.close()
+        for what, *argv in (("run", "-p", "hello"), ("sessions list", "sessions", "list")):
+            rows: dict[str, list[float]] = {name: [] for name in roots}
+            for turn in range(count + 1):
+                for name, root in roots.items():
+                    found = await ran(server, TUIAGENT, *argv, TUIAGENT_HOME=root)
+                    if turn:  # the first one makes what is kept between starts
+                        rows[name].append((found.wall) * 1000)
+            told(f"{what}, whole", rows, "ms", "empty root")
+
+
 def spoken(seed: int, turns: int) -> list[Fact]:
     """A session of turns with about 7 KB each, in words and lines of the standard library."""
     chance = random.Random(seed)
@@ -416,6 +439,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "fold": folding,
     "upkeep": upkeep,
     "search": searching,
+    "day": day,
 }
 
 
