@@ -342,8 +342,8 @@ MUTANTS = (
     Mutant(
         "commands of any length",
         "tuiagent/tools/shell.py",
-        "> LONGEST:\n            raise ToolError(",
-        "> LONGEST * 100:\n            raise ToolError(",
+        "> SIZE:\n        raise ToolError(",
+        "> SIZE * 100:\n        raise ToolError(",
         POLICY,
     ),
     Mutant(
