@@ -111,7 +111,8 @@ async def test_no_number_of_words_hides_one(runtime: LocalRuntime) -> None:
             found = await verdict(runtime, command, mode)
             assert found.decision == "deny", (mode, found.gate)
     moves = " ; ".join(f"cd d{number}" for number in range(20))
-    assert (await verdict(runtime, f"{moves} ; cat x", rules=False)).decision == "ask"
+    with pytest.raises(ToolError, match="changes its folder too often"):
+        await verdict(runtime, f"{moves} ; cat x")
 
 
 async def test_a_file_that_may_hold_keys_does_not_hide_one_that_does(

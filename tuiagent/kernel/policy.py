@@ -1,41 +1,16 @@
 """Allow, ask or deny: which gate decides about a call, and what would have decided otherwise."""
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.rules import Rule, exactly, fired, nearest, outside, wild
+from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
+from tuiagent.kernel.risk import risk
+from tuiagent.kernel.rules import Rule, exactly, fired, nearest, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
-
-SECRETS = re.compile(
-    r"/\.(ssh|aws|gnupg|azure)(/|$)|/\.docker/config\.json$|/\.kube/config$"
-    r"|/\.config/(gh|gcloud|op)(/|$)"
-    r"|^/etc/(shadow|gshadow|passwd|sudoers|ssl/private)(-|/|$)"
-    r"|^/proc/([^/]+|\d+/task/[^/]+)/(environ|mem|root|fd|cwd|maps)(/|$)",
-    re.IGNORECASE,
-)
-"""Key material and system secrets: refused unless a rule names them."""
-KEYS = re.compile(
-    r"/\.(netrc|npmrc|pypirc|pgpass|git-credentials|env(\.[^/]+)?)$"
-    r"|/(id_(rsa|dsa|ecdsa|ed25519)|kubeconfig|credentials)$"
-    r"|\.(pem|p12|pfx|key|keystore|jks|kdbx)$",
-    re.IGNORECASE,
-)
-"""Files that often hold keys: asked about inside the session's folder, refused outside of it."""
-HARMLESS = re.compile(r"\.env\.(example|sample|template|dist)$", re.IGNORECASE)
-OWN = re.compile(r"/\.tuiagent(/|$)", re.IGNORECASE)
-"""Our own settings in a project: what is written there would change the policy."""
-PROTECTED = re.compile(
-    r"/(\.git|\.hg|\.vscode|\.idea|\.husky)(/|$)"
-    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.zshenv|\.profile|\.bash_profile|\.gitmodules"
-    r"|\.gitconfig|\.gitattributes)$",
-    re.IGNORECASE,
-)
-"""Files by which other programs are made to run things."""
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):
@@ -83,7 +58,7 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     """The first gate that says something."""
     allowed = fired(claims, rules, "allow")
     named = any(_names(rule) for rule in allowed)
-    secret, doubtful = _secrets(claims)
+    secret, doubtful = secrets(claims)
     own = next((path for path in claims.writes if OWN.search(path)), "")
     denied, asked = fired(claims, rules, "deny"), fired(claims, rules, "ask")
     if secret and not named:
@@ -99,14 +74,6 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     if allowed:
         return Verdict("allow", "rule", "a rule allows it", str(allowed[0]))
     return _command(claims, mode) if claims.effect == "execute" else _by_mode(claims, mode)
-
-
-def _secrets(claims: Claims) -> tuple[str, str]:
-    """A path that is key material, and one in the folder that may hold some; "" for none."""
-    touched = (*claims.reads, *claims.writes, *claims.mentions)
-    keys = [path for path in touched if KEYS.search(path) and not HARMLESS.search(path)]
-    secrets = (p for p in touched if SECRETS.search(p) or (p in keys and not _inside(p, claims)))
-    return next(secrets, ""), next(iter(keys), "")
 
 
 def _names(rule: Rule) -> bool:
@@ -133,7 +100,7 @@ def _command(claims: Claims, mode: str) -> Verdict:
         return Verdict("ask", "words", claims.why or "its words are not known")
     if unknown:
         name = unknown[0]
-        known = name in programs.PROGRAMS or name in ("find", "sed", "test")
+        known = programs.known(name)
         text = "with these words may do more than read" if known else "is not known to only read"
         return Verdict("ask", "words", f"`{' '.join(unknown)[:200]}` {text}")
     return Verdict("ask", "folder", f"{away[0]} lies outside the session's folder")
@@ -162,27 +129,6 @@ def _by_mode(claims: Claims, mode: str) -> Verdict:
     names = {"write": "changing files", "network": "the network"}
     verb = names.get(claims.effect, claims.effect)
     return Verdict("ask", "mode", f"mode {mode} wants a yes for {verb}")
-
-
-def risk(claims: Claims) -> str:
-    """How much harm the call could do: low, medium, high or unknown."""
-    away = outside(claims)
-    if any(_secrets(claims)):
-        return "high"
-    if claims.effect == "execute":
-        from tuiagent.kernel import programs  # noqa: PLC0415
-
-        found = [w for argv in (*claims.commands, *claims.inside) for w in programs.inside(argv)]
-        if any(words[0].rpartition("/")[2] in programs.DANGEROUS for words in found):
-            return "high"
-        if not claims.commands:
-            return "unknown"
-        known = all(programs.reads(argv) is not None for argv in claims.commands)
-        return "low" if known and not away else "medium"
-    if claims.effect == "write":
-        guarded = any(PROTECTED.search(path) or OWN.search(path) for path in claims.writes)
-        return "high" if away or guarded else "medium"
-    return "medium" if away or claims.effect == "network" else "low"
 
 
 def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
@@ -219,10 +165,6 @@ def _neighbours(claims: Claims) -> list[Claims]:
             writes=tuple(swap.get(path, path) for path in claims.writes),
         )
     ]
-
-
-def _inside(path: str, claims: Claims) -> bool:
-    return path.startswith(claims.folder.rstrip("/") + "/")
 
 
 def _quoted(text: str) -> str:

@@ -1,8 +1,10 @@
-"""Programs whose plain words are known: which only read and print, which run other programs."""
+"""Programs whose plain words are known: with these options they only read and print."""
 
 import re
 
 from msgspec import Struct
+
+from tuiagent.kernel.wrappers import innermost
 
 MANY = 1 << 30
 
@@ -15,9 +17,9 @@ class Program(Struct, frozen=True):
     valued: str = ""
     """Letters of options with a value."""
     names: str = ""
-    """Long options without a value, or with one after `=`."""
+    """Long options that never take the next word as their value."""
     valued_names: str = ""
-    """Long options whose value may be the next word."""
+    """Long options whose value is the next word, where it does not follow a `=`."""
     files: str = "all"
     """Which operands are files: all, rest (all but the first, a pattern), or none."""
     most: int = MANY
@@ -28,6 +30,16 @@ class Program(Struct, frozen=True):
     """Whether -5 means five lines."""
     joined: bool = True
     """Whether a value may follow its letter in the same word."""
+    odd: str = ""
+    """What no operand may look like."""
+    deep: str = ""
+    """Options, `*` for none, with which folders are read with all that is in them."""
+    flat: str = ""
+    """Options with which they are not after all."""
+    links: bool = False
+    """Whether links in these folders are followed."""
+    hidden: str = "*"
+    """Options, `*` for none, with which what begins with a dot is read there."""
 
 
 COMPARE = "ignore-case ignore-all-space ignore-space-change ignore-blank-lines brief recursive"
@@ -38,7 +50,7 @@ PROGRAMS: dict[str, Program] = {
     "b2sum": SUMS,
     "cd": Program(most=1),
     "cat": Program("AbeEnstTuv", names="show-all number number-nonblank squeeze-blank show-ends"),
-    "cksum": SUMS,
+    "cksum": Program("z", names="tag untagged zero"),
     "cmp": Program("bls", "in", "verbose quiet silent print-bytes", "bytes ignore-initial"),
     "column": Program("tx", "csN", "table", "separator output-width"),
     "comm": Program("123z", names="check-order nocheck-order total zero-terminated"),
@@ -49,8 +61,11 @@ PROGRAMS: dict[str, Program] = {
         "abBcdeEinNpqrstTuwyZ",
         "CUW",
         COMPARE + " color unified context side-by-side report-identical-files new-file text "
-        "minimal strip-trailing-cr suppress-common-lines",
+        "minimal strip-trailing-cr suppress-common-lines no-dereference",
         "label width",
+        deep="*",
+        flat="no-dereference",
+        links=True,
     ),
     "dirname": Program("z", names="zero", files="none"),
     "du": Program(
@@ -67,10 +82,12 @@ PROGRAMS: dict[str, Program] = {
         "color colour count extended-regexp fixed-strings perl-regexp ignore-case no-ignore-case "
         "invert-match word-regexp line-regexp files-with-matches files-without-match line-number "
         "no-filename with-filename no-messages only-matching quiet silent recursive text null "
-        "initial-tab include exclude exclude-dir binary-files",
-        "regexp max-count after-context before-context context",
+        "initial-tab",
+        "regexp max-count after-context before-context context include exclude exclude-dir "
+        "binary-files",
         files="rest",
         numbers=True,
+        deep="r recursive",
     ),
     "groups": Program(files="none", most=0),
     "head": Program("qvz", "cn", "quiet silent verbose", "bytes lines", numbers=True),
@@ -78,19 +95,18 @@ PROGRAMS: dict[str, Program] = {
     "hostname": Program("dfiIs", files="none", most=0),
     "id": Program("GagnruzZ", names="user group groups name real", files="none", most=0),
     "ls": Program(
-        "aAbBcCdfFgGhHiklLmnNopqQrRsStuUvxXZ1",
-        "ITw",
-        "all almost-all author color classify directory file-type format full-time "
-        "group-directories-first no-group human-readable si inode indicator-style literal "
-        "numeric-uid-gid recursive reverse size sort time time-style zero",
-        "ignore hide width tabsize block-size",
+        "aAbBcCdfFgGhHiklmnNopqQrRsStuUvxXZ1",
+        "",
+        "all almost-all author color classify directory file-type full-time "
+        "group-directories-first no-group human-readable si inode literal "
+        "numeric-uid-gid recursive reverse size zero",
+        "ignore hide width tabsize block-size format indicator-style sort time time-style",
     ),
     "md5sum": SUMS,
     "nl": Program("p", "bdfhilnsvw", "no-renumber", "body-numbering number-width"),
     "nproc": Program(names="all", files="none", most=0),
-    "od": Program("abcdfilosvx", "AjNStw", "output-duplicates", "address-radix format read-bytes"),
+    "od": Program("abcdfilosvx", "AjNSt", "output-duplicates", "address-radix format read-bytes"),
     "paste": Program("sz", "d", "serial zero-terminated", "delimiters"),
-    "printf": Program(files="none"),
     "pwd": Program("LP", files="none", most=0),
     "readlink": Program("efmnqsvz", names="canonicalize no-newline"),
     "realpath": Program("emLPqsz", names="strip no-symlinks canonicalize-existing"),
@@ -98,15 +114,18 @@ PROGRAMS: dict[str, Program] = {
     "rg": Program(
         "aciFHhIlnNoPpqSsUuvwx0",
         "ABCEegjMmrTt",
-        "files hidden no-ignore no-ignore-vcs count count-matches color heading no-heading "
-        "line-number no-line-number column trim vimgrep json stats sort sortr multiline "
+        "files hidden no-ignore no-ignore-vcs count count-matches heading no-heading "
+        "line-number no-line-number column trim vimgrep json stats multiline "
         "multiline-dotall pcre2 fixed-strings ignore-case smart-case case-sensitive invert-match "
         "word-regexp line-regexp files-with-matches files-without-match only-matching "
         "with-filename no-filename text unrestricted no-messages null type-list "
         "no-config quiet passthru pretty",
         "glob iglob type type-not max-count max-depth after-context before-context context regexp "
-        "replace max-columns max-filesize encoding threads",
+        "replace max-columns max-filesize encoding threads color sort sortr",
         files="rest",
+        deep="*",
+        flat="files type-list",
+        hidden="u g glob hidden iglob unrestricted",
     ),
     "seq": Program("w", "fs", "equal-width", "format separator", files="none"),
     "sha1sum": SUMS,
@@ -123,7 +142,7 @@ PROGRAMS: dict[str, Program] = {
         "key field-separator",
     ),
     "stat": Program("fLt", "c", "dereference file-system terse", "format printf"),
-    "strings": Program("afw", "ents", "all print-file-name", "bytes radix encoding"),
+    "strings": Program("afw", "ents", "all print-file-name", "bytes radix encoding", odd="@.*"),
     "tac": Program("br", "s", "before regex", "separator"),
     "tail": Program("qvz", "cn", "quiet silent verbose", "bytes lines", numbers=True),
     "tr": Program("cCdst", names="complement delete squeeze-repeats truncate-set1", files="none"),
@@ -143,7 +162,7 @@ PROGRAMS.update(egrep=PROGRAMS["grep"], fgrep=PROGRAMS["grep"])
 
 FIND: dict[str, int] = {
     **dict.fromkeys(
-        "-H -L -P -a -and -o -or -not -daystart -depth -empty -executable -false -ls -mount "
+        "-H -P -a -and -o -or -not -daystart -depth -empty -executable -false -ls -mount "
         "-nogroup -noleaf -nouser -print -print0 -prune -quit -readable -true -writable "
         "-xdev ! ( ) ,".split(),
         0,
@@ -164,148 +183,80 @@ PATTERNS = frozenset({"e", "regexp", "files"})
 TESTS = frozenset("-a -d -e -f -h -L -n -nt -o -ot -r -s -w -x -z = == != ! -ef".split())
 """The words of `test` that look at files and strings; -v and numbers can run commands."""
 
-_ADDRESS = r"(?:\d+|\$|/[^/\\\[\n]+/)"
-_COMMAND = r"(?:[pdq=]|s/(?:[^/\\\[\n]|\\[^\n])*/(?:[^/\\\n]|\\[^\n])*/[gpIi0-9]*)"
-SED = re.compile(
-    rf"\s*{_ADDRESS}?(?:,{_ADDRESS})?!?{_COMMAND}(?:\s*;\s*{_ADDRESS}?(?:,{_ADDRESS})?!?{_COMMAND})*\s*;?"
-)
+FORMAT = re.compile(r"(?:[^%]|%%|%[-+ #0']*(?:[1-9]\d*)?(?:\.\d+)?[hlLjzt]*[sdiouxXcbqeEfgG])*")
+"""Formats of `printf` that only print: no %n, which sets a variable, and no *."""
+
+_SET = r"\[\^?[A-Za-z0-9_ .,+-]+\]"
+_FIND = rf"(?:[^/\\\[\n]|\\[^\n]|{_SET})+"
+_ADDRESS = rf"(?:\d+|\$|\d+~\d+|/{_FIND}/I?)"
+_RANGE = rf"(?:{_ADDRESS}(?:,(?:{_ADDRESS}|[+~]\d+))?(?:\s*!)?\s*)?"
+_COMMAND = rf"(?:[pdq=]|s/{_FIND}/(?:[^/\\\n]|\\[^\n])*/[gpIi0-9]*)"
+SED = re.compile(rf"\s*{_RANGE}{_COMMAND}(?:\s*;\s*{_RANGE}{_COMMAND})*\s*(?:;\s*)?")
 """Scripts of `sed` that only print, delete and replace: no w, e, r, F, no other delimiter."""
 
-TRANSPARENT = {
-    "command": r"--",
-    "env": r"",
-    "nice": r"-n|--adjustment=-?\d+|-\d+",
-    "nohup": r"",
-    "stdbuf": r"-[ioe](?:L|\d+[KMG]?)",
-    "time": r"-p",
-    "timeout": r"--foreground|--preserve-status|-v|-[sk]|--signal=\w+|--kill-after=[\d.]+[smhd]?",
-}
-"""Programs that run the rest of their words as it is, and the options they may have for that."""
-VALUED = frozenset({"nice -n", "timeout -s", "timeout -k"})
-
-OPAQUE = frozenset(
-    "busybox builtin chroot chrt doas entr exec fakeroot firejail flock ionice ltrace nsenter "
-    "parallel pkexec proxychains run-parts rustup script setarch setpriv setsid ssh strace su sudo "
-    "systemd-run taskset toybox unbuffer unshare valgrind watch xargs xvfb-run find fd".split()
+AWK = re.compile(
+    r"(?![\s\S]*(?:system|getline|close|fflush|ARG|SYMTAB|FUNCTAB|PROCINFO|ENVIRON))"
+    r"(?:[^>|@\\\n]|\\[nrt\"/.])*"
 )
-"""Programs that run something that stands among their words: refusals look at it, nothing else."""
+"""Programs of `awk` that write to nothing, read nothing but their files and run nothing."""
 
-DANGEROUS = frozenset(
-    "chgrp chmod chown chroot crontab curl dd dig doas docker eval exec ftp halt host init insmod "
-    "iptables kill killall kubectl launchctl mkfs mkswap modprobe mount nc ncat netcat nft "
-    "nslookup ping pkexec pkill podman poweroff reboot rm rmmod rsync scp sftp shred "
-    "shutdown ssh su sudo swapoff sysctl systemctl telnet terraform truncate umount unlink "
-    "useradd userdel wget wipefs".split()
-)
-"""Programs that destroy, reach the network, or change the machine."""
-
-LOOPHOLES: dict[str, re.Pattern[str]] = {
-    name: re.compile(pattern)
-    for name, pattern in {
-        "awk": r".*(system|getline|[|>]).*|-[ifEvl].*",
-        "curl": r"-[a-zA-Z]*[oOKTFd].*|--(output|remote|config|upload|form|data).*",
-        "docker": r"-v.*|--(volume|privileged|mount|pid|net|device|cap-add).*",
-        "fd": r"-[a-zA-Z]*[xX].*|--exec.*",
-        "git": r"-c|-[Oox].*|--(exec|config-env|output|open-files|ext-diff|textconv|upload-pack"
-        r"|receive-pack|git-dir|work-tree|template|separate-git-dir|editor).*",
-        "jq": r"-[Lf].*|--(from-file|rawfile|slurpfile|library).*|.*(env|ENV|import|include).*",
-        "less": r"\+.*|-[a-zA-Z]*[oOkK].*|--(log-file|LOG-FILE|lesskey).*",
-        "man": r"-[PHprC].*|--(pager|html|preprocessor|config-file).*",
-        "rsync": r"-[a-zA-Z]*e.*|--(rsh|rsync-path|files-from|log-file|write-batch).*",
-        "scp": r"-[oSF].*",
-        "sftp": r"-[oSFb].*",
-        "ssh": r"-[oFiWLRDE].*",
-        "tar": r"-[a-zA-Z]*[IF].*|--(checkpoint|to-command|use-compress|info-script|new-vol|rsh).*",
-        "wget": r"-[a-zA-Z]*[OPiae].*|--(output|post|body|use-askpass|execute|config|input|dir).*",
-        "zip": r"-[a-zA-Z]*T.*|--unzip-command.*",
-    }.items()
-}
-"""Options that make a program run, write or send more than a rule such as `PROGRAM *` means; only
-a rule without `*` lets them through."""
+JQ = re.compile(r"(?![\s\S]*(?:env|ENV|import|include|input_filename|modulemeta|library))[^\n]*")
+"""Filters of `jq` that read nothing but its files."""
 
 
 class Use(Struct, frozen=True):
     """What known words do: they read these files and print."""
 
     files: tuple[str, ...] = ()
+    deep: bool = False
+    """Whether of folders, the current one where no file is named, everything below is read."""
+    links: bool = False
+    """Whether links in them are followed."""
+    hidden: bool = True
+    """Whether what begins with a dot is read there."""
+
+
+def known(name: str) -> bool:
+    """Whether the program only reads and prints, with some words at least."""
+    return name in PROGRAMS or name in SPECIAL
 
 
 def reads(argv: tuple[str, ...]) -> Use | None:
     """What the words read, None unless it is known that they do nothing but read and print."""
-    name, words = argv[0], argv[1:]
-    if name == "find":
-        return _find(words)
-    if name == "sed":
-        return _sed(words)
-    if name == "test":
-        files = tuple(word for word in words if not word.startswith("-") and "/" in word)
-        known = all(word in TESTS or not word.startswith("-") for word in words)
-        return Use(files) if known else None
-    if name == "command" and words[:1] in (("-v",), ("-V",)):
+    if argv[0] == "command" and argv[1:2] in (("-v",), ("-V",)):
         return Use()
+    argv = innermost(argv)
+    name, words = argv[0], argv[1:]
+    if name in SPECIAL:
+        return SPECIAL[name](words)
     program = PROGRAMS.get(name)
-    if program is None:
-        inner = unwrapped(argv)
-        return reads(inner) if inner else None
-    split = _split(program, words)
-    if split is None:
+    split = _split(program, words) if program else None
+    if program is None or split is None:
         return None
     operands, options = split
     if len(operands) > program.most:
         return None
     if program.operand and not all(re.fullmatch(program.operand, word) for word in operands):
         return None
+    if program.odd and any(re.fullmatch(program.odd, word) for word in operands):
+        return None
     if program.files == "none":
         return Use()
-    pattern = program.files == "rest" and not options & PATTERNS
-    return Use(operands[1:] if pattern else operands)
+    if program.files == "rest" and not options & PATTERNS:
+        operands = operands[1:]
+    deep = _any(program.deep, options) and not _any(program.flat, options)
+    return Use(operands, deep, deep and program.links, _any(program.hidden, options))
 
 
-def unwrapped(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The command that a transparent wrapper runs, () when it is none or has other options."""
-    name = argv[0]
-    options = TRANSPARENT.get(name)
-    if options is None:
-        return ()
-    words = list(argv[1:])
-    while words and words[0].startswith("-") and re.fullmatch(options, words[0]):
-        if f"{name} {words.pop(0)}" in VALUED and words:
-            words.pop(0)
-    if name == "timeout" and words and re.fullmatch(r"[\d.]+[smhd]?", words[0]):
-        words.pop(0)
-    elif name == "timeout":
-        return ()
-    if not words or words[0].startswith("-") or "=" in words[0]:
-        return ()
-    return tuple(words)
-
-
-def inside(argv: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The command itself and every command that may stand among its words."""
-    found = [argv]
-    if unwrapped(argv):
-        found += inside(unwrapped(argv))
-    elif argv[0].rpartition("/")[2] in OPAQUE or argv[0] in TRANSPARENT:
-        found += [argv[n:] for n in range(1, len(argv)) if not argv[n].startswith("-")]
-    return found
-
-
-def loophole(argv: tuple[str, ...]) -> str:
-    """The word that makes this more than a rule such as `PROGRAM *` means, "" for none."""
-    inner = unwrapped(argv)
-    if inner:
-        return loophole(inner)
-    name = argv[0].rpartition("/")[2]
-    if name in PROGRAMS or name in ("find", "sed", "test"):
-        return "" if reads((name, *argv[1:])) is not None else " ".join(argv[1:]) or name
-    pattern = LOOPHOLES.get(name)
-    return next((word for word in argv[1:] if pattern and pattern.fullmatch(word)), "")
+def _any(wanted: str, options: frozenset[str]) -> bool:
+    """Whether one of these options is there; `*` needs none."""
+    return wanted == "*" or bool(options & {*wanted.split()})
 
 
 def _split(
     program: Program, words: tuple[str, ...]
 ) -> tuple[tuple[str, ...], frozenset[str]] | None:
-    """The operands, and the options with a value; None when there is an unknown option."""
+    """The operands, and the options; None when there is an unknown one."""
     operands: list[str] = []
     options: set[str] = set()
     left = list(words)
@@ -322,28 +273,30 @@ def _split(
             option = _option(program, word)
             if option is None or (option.endswith("=") and not left):
                 return None
-            options.add(option.rstrip("="))
+            options.update(option.rstrip("=").split())
             if option.endswith("="):
                 left.pop(0)
     return tuple(operands), frozenset(options)
 
 
 def _option(program: Program, word: str) -> str | None:
-    """The name of the option (of the last of joined ones), with `=` when the next word is its
-    value; None for an unknown one."""
+    """The names of the options in a word, with `=` in the end when the next word is a value;
+    None for an unknown one."""
     if word.startswith("--"):
         name, equals, _ = word[2:].partition("=")
         if name in program.valued_names.split():
             return name if equals else f"{name}="
         return name if name in program.names.split() else None
+    found = ""
     for place, letter in enumerate(word[1:], 2):
+        found = f"{found} {letter}"
         if letter in program.valued:
             if place == len(word):
-                return f"{letter}="
-            return letter if program.joined else None
+                return f"{found}="
+            return found if program.joined else None
         if letter not in program.flags:
             return None
-    return ""
+    return found
 
 
 def _find(words: tuple[str, ...]) -> Use | None:
@@ -366,22 +319,73 @@ def _find(words: tuple[str, ...]) -> Use | None:
 
 def _sed(words: tuple[str, ...]) -> Use | None:
     """`sed` with scripts that only print, delete and replace on the way."""
-    program = Program("nErsuz", "", "quiet silent regexp-extended sandbox separate posix")
-    scripts: list[str] = []
-    rest: list[str] = []
+    program = Program("nErsuz", "e", "quiet silent regexp-extended sandbox separate posix")
+    return _scripted(program, words, SED, "e")
+
+
+def _awk(words: tuple[str, ...]) -> Use | None:
+    """`awk` with a program that only prints."""
+    found = _scripted(Program("", "Fv"), words, AWK, "")
+    return found if found and not any("=" in file for file in found.files) else None
+
+
+def _jq(words: tuple[str, ...]) -> Use | None:
+    """`jq` with a filter."""
+    names = "raw-output compact-output slurp sort-keys exit-status null-input raw-input tab"
+    return _scripted(Program("acCeMnrRsSj", "", names, "indent"), words, JQ, "")
+
+
+def _scripted(
+    program: Program, words: tuple[str, ...], harmless: re.Pattern[str], given: str
+) -> Use | None:
+    """A program whose first operand is a script, unless an option has `given` one."""
+    split = _split(program, words)
+    if split is None:
+        return None
+    operands, options = split
+    scripts, files = list(operands[:1]), operands[1:]
+    if given in options:
+        scripts, files = _values(program, words, given), operands
+    if not scripts or not all(harmless.fullmatch(script) for script in scripts):
+        return None
+    return Use(files)
+
+
+def _values(program: Program, words: tuple[str, ...], letter: str) -> list[str]:
+    """The values of a short option, of words that were split already."""
+    found: list[str] = []
     left = list(words)
     while left:
         word = left.pop(0)
-        if word in ("-e", "--expression") and left:
-            scripts.append(left.pop(0))
-        else:
-            rest.append(word)
-    split = _split(program, tuple(rest))
-    if split is None:
-        return None
-    operands = split[0]
-    if not scripts:
-        scripts, operands = list(operands[:1]), operands[1:]
-    if not scripts or not all(SED.fullmatch(script) for script in scripts):
-        return None
-    return Use(operands)
+        if word == "--":
+            break
+        option = _option(program, word) if word[:1] == "-" and word != "-" else ""
+        if option and letter in option.rstrip("=").split():
+            found.append(left.pop(0) if option.endswith("=") else word.partition(letter)[2])
+    return found
+
+
+def _test(words: tuple[str, ...]) -> Use | None:
+    """`test` that looks at files and strings."""
+    safe = all(word in TESTS or not word.startswith("-") for word in words)
+    files = tuple(word for word in words if "/" in word and not word.startswith("-"))
+    return Use(files) if safe else None
+
+
+def _printf(words: tuple[str, ...]) -> Use | None:
+    """`printf` with a format that only prints."""
+    words = words[1:] if words[:1] == ("--",) else words
+    safe = words and words[0][:1] != "-" and FORMAT.fullmatch(words[0])
+    return Use() if safe else None
+
+
+SPECIAL = {
+    "awk": _awk,
+    "find": _find,
+    "gawk": _awk,
+    "jq": _jq,
+    "printf": _printf,
+    "sed": _sed,
+    "test": _test,
+}
+"""Programs whose words are more than options and files."""

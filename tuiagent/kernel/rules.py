@@ -3,11 +3,13 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from msgspec import Struct
 
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.places import outside
 
 ACTIONS = ("allow", "ask", "deny")
 ANY = "*"
@@ -70,12 +72,19 @@ def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
     if not own:
         return []
     own.sort(key=lambda rule: (not rule.pattern, wild(rule)))
-    exact = [r for r in own if r.pattern in ("", claims.subject, exactly(claims.subject))]
+    exact = [rule for rule in own if _exact(rule, claims.subject)]
     if exact:
         return exact
     if action == "allow":
         return _allowing(claims, own)
     return [rule for rule in own if _refuses(rule, claims)]
+
+
+def _exact(rule: Rule, subject: str) -> bool:
+    """Whether the rule names this subject; what an allowing `*` stands for is looked at apart."""
+    if rule.pattern == subject:
+        return rule.action != "allow" or not wild(rule)
+    return rule.pattern in ("", exactly(subject))
 
 
 def wild(rule: Rule) -> bool:
@@ -115,17 +124,7 @@ def _allowing_commands(claims: Claims, rules: list[Rule]) -> list[Rule]:
 
     hits: list[Rule] = []
     for argv in claims.commands:
-        lines = {" ".join(words) for words in (argv, programs.unwrapped(argv)) if words}
-        escape = programs.loophole(argv)
-        rule = next(
-            (
-                r
-                for r in rules
-                if any(glob(r.pattern, False).fullmatch(line) for line in lines)
-                and not (escape and wild(r))
-            ),
-            None,
-        )
+        rule = next((rule for rule in rules if _admits(rule, argv)), None)
         if rule is not None:
             hits.append(rule)
         elif programs.reads(argv) is None or outside(claims):
@@ -133,11 +132,20 @@ def _allowing_commands(claims: Claims, rules: list[Rule]) -> list[Rule]:
     return hits
 
 
-def outside(claims: Claims) -> list[str]:
-    """The paths that lie outside the session's folder."""
-    top = claims.folder.rstrip("/") + "/"
-    paths = (*claims.reads, *claims.writes)
-    return [path for path in paths if path != claims.folder and not path.startswith(top)]
+def _admits(rule: Rule, argv: tuple[str, ...]) -> bool:
+    """Whether an allowing rule covers one command, itself or behind its wrappers."""
+    from tuiagent.kernel import loopholes, wrappers  # noqa: PLC0415
+
+    fits = glob(rule.pattern, False)
+    found = next((w for w in (argv, wrappers.unwrapped(argv)) if w and _fits(fits, w)), None)
+    if found is None or not wild(rule):
+        return found is not None
+    written = rule.pattern.partition("*")[0].rpartition(" ")[0].split()
+    return not loopholes.loophole(found, len(written))
+
+
+def _fits(fits: re.Pattern[str], argv: tuple[str, ...]) -> bool:
+    return fits.fullmatch(" ".join(argv)) is not None
 
 
 def _refuses(rule: Rule, claims: Claims) -> bool:
@@ -146,16 +154,24 @@ def _refuses(rule: Rule, claims: Claims) -> bool:
         return True
     if claims.effect != "execute":
         return False
-    from tuiagent.kernel import programs  # noqa: PLC0415
+    return any(_named(rule, argv) for argv in (*claims.commands, *claims.inside))
 
-    found = (
-        words for argv in (*claims.commands, *claims.inside) for words in programs.inside(argv)
-    )
-    pattern = glob(rule.pattern, False)
-    for words in found:
-        plain = (words[0].rpartition("/")[2], *words[1:])
-        if pattern.fullmatch(" ".join(words)) or pattern.fullmatch(" ".join(plain)):
+
+def _named(rule: Rule, argv: tuple[str, ...]) -> bool:
+    """Whether a refusing rule covers a command, or one that may begin among its words."""
+    from tuiagent.kernel import wrappers  # noqa: PLC0415
+
+    fits = glob(rule.pattern, False)
+    line = " ".join(argv)
+    places = list(accumulate((len(word) + 1 for word in argv), initial=0))
+    for number in wrappers.starts(argv):
+        end = places[number] + len(argv[number])
+        if fits.fullmatch(line, places[number]):
             return True
+        if fits.fullmatch(line, end - len(wrappers.base(argv[number]))):
+            return True
+        if rule.pattern.startswith("*"):
+            return False  # what stands further behind was matched already
     return False
 
 

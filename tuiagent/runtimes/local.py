@@ -41,7 +41,7 @@ class LocalRuntime:
 
     def __init__(self, folder: str, env: dict[str, str], spools: str) -> None:
         self.folder = os.path.realpath(folder)
-        self._env = env
+        self._env = {**env, "PATH": _absolute_only(env.get("PATH", ""))} if "PATH" in env else env
         self._spools = os.path.realpath(spools)
         self._shell = shell()
         self._remote = remote_mounts()
@@ -252,6 +252,11 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
 
     threading.Thread(target=run, name="tuiagent-execution", daemon=True).start()
     return future
+
+
+def _absolute_only(path: str) -> str:
+    """PATH without entries that would let the folder in which a command runs bring programs."""
+    return ":".join(entry for entry in path.split(":") if entry.startswith("/"))
 
 
 def private(folder: str) -> None:

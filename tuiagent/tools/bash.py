@@ -1,5 +1,6 @@
 """What a shell command says, by a real grammar: which commands, which words, what is written."""
 
+import contextlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,12 +10,24 @@ import tree_sitter_bash
 from msgspec import Struct
 from tree_sitter import Language, Node, Parser
 
-DEEP = 4
-"""Commands within commands (`sh -c`, `eval`) that are followed."""
+from tuiagent.kernel import wrappers
+from tuiagent.kernel.errors import ToolError
+
+DEEP = 8
+"""Commands within commands (`sh -c`, `eval`) that are followed; more are refused."""
+LONG = 4 * 1024 * 1024
+"""Characters of the commands within commands together; more are refused."""
 JOINED = frozenset({"&&", "||", ";", "|"})
-HARMLESS = re.compile(r"[A-Za-z0-9_@%+=:,./~*?\[\]^-]+")
+HARMLESS = re.compile(r"(?:[A-Za-z0-9_@%+=:,./~*?^-]|\[(?:0-9|[A-Za-z0-9_.])+\])+")
 """Unquoted text that is a plain word; what is behind a backslash is looked at apart."""
-SHELLS = frozenset("bash sh dash zsh ksh ash eval".split())
+SIGNS = re.compile(r"[*?\[\]\\]")
+"""What means something else within quotes than outside of them, in names of files."""
+SILENCED = re.compile(
+    r"""('[^']*'|"(?:[^"\\]|\\.)*"|\\.)|(?<=[ \t])(?:(?:[12]?|&)>>?[ ]?/dev/null|[12]?>&[12]|"""
+    r"<[ ]?/dev/null)(?=[ \t;|&]|$)",
+    re.DOTALL,
+)
+"""Quoted text, or a redirection that writes nothing."""
 
 
 class Word(Struct, frozen=True):
@@ -42,10 +55,11 @@ class Line(Struct, frozen=True):
     """Where its output is redirected to."""
 
 
-def read(command: str, depth: int = 0) -> Line:
-    """What the command line says; whatever is not known for certain is not plain."""
-    root = _parser().parse(command.encode("utf-8", "surrogatepass")).root_node
-    inside = tuple(_inside(root, depth)) if not root.has_error else _guessed(command)
+def read(command: str) -> Line:
+    """What the command line says; whatever is not known for certain is not plain. Raises
+    ToolError for commands within commands that nobody could follow."""
+    root = _root(command)
+    inside = tuple(_Inside().of(command))
     written = tuple(_written(root))
     strange = next((c for c in command if not c.isprintable() and c not in "\t\n"), "")
     if strange:
@@ -56,12 +70,8 @@ def read(command: str, depth: int = 0) -> Line:
         why = "it cannot be read as a shell command"
     else:
         try:
-            parts = tuple(_plain(root))
-            commands = tuple(part for part in parts if isinstance(part, tuple))
-            joins = tuple(part for part in parts if isinstance(part, str))
-            if _agrees(command, commands):
-                return Line(commands, joins, "", inside, written)
-            why = "it can be read in two ways"
+            commands, joins = _plain(command)
+            return Line(commands, joins, "", inside, written)
         except NotPlain as found:
             why = str(found)
     return Line(why=why, inside=inside, written=written)
@@ -76,24 +86,46 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
+def _root(command: str) -> Node:
+    return _parser().parse(command.encode("utf-8", "surrogatepass")).root_node
+
+
 def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "surrogatepass")
+
+
+def _walk(root: Node) -> Iterator[Node]:
+    """The nodes of a tree of any depth, in the order of the text."""
+    left = [root]
+    while left:
+        node = left.pop()
+        yield node
+        left += reversed(node.children)
 
 
 # ---------------------------------------------------------------- plain words
 
 
-def _plain(node: Node) -> Iterator[tuple[Word, ...] | str]:
-    """The commands below a program, list or pipeline, and what joins them. Raises NotPlain."""
-    for child in node.children:
-        if child.type in ("list", "pipeline"):
-            yield from _plain(child)
-        elif child.type == "command":
-            yield tuple(_words(child))
-        elif child.type in JOINED:
-            yield child.type
+def _plain(command: str) -> tuple[tuple[tuple[Word, ...], ...], tuple[str, ...]]:
+    """The commands of a line and what joins them, without the redirections that write nothing.
+    Raises NotPlain."""
+    command = SILENCED.sub(lambda found: found[1] or "", command)
+    commands: list[tuple[Word, ...]] = []
+    joins: list[str] = []
+    left = list(reversed(_root(command).children))
+    while left:
+        node = left.pop()
+        if node.type in ("list", "pipeline"):
+            left += reversed(node.children)
+        elif node.type == "command":
+            commands.append(tuple(_words(node)))
+        elif node.type in JOINED:
+            joins.append(node.type)
         else:
-            raise NotPlain(f"it holds {_name(child)}")
+            raise NotPlain(f"it holds {_name(node)}")
+    if not _agrees(command, commands):
+        raise NotPlain("it can be read in two ways")
+    return tuple(commands), tuple(joins)
 
 
 def _words(command: Node) -> Iterator[Word]:
@@ -122,18 +154,28 @@ def _word(node: Node) -> Word:
     if kind == "concatenation":
         parts = [_word(child) for child in node.children]
         text = "".join(part.text for part in parts)
+        quoted = (p.text for p, child in zip(parts, node.children, strict=True) if _quoted(child))
+        if any(part.glob for part in parts) and any(map(SIGNS.search, quoted)):
+            raise NotPlain("it quotes a part of a pattern")
         return Word(text, any(part.glob for part in parts), parts[0].home)
     raise NotPlain(f"it holds {_name(node)}")
+
+
+def _quoted(node: Node) -> bool:
+    return node.type in ("string", "raw_string")
 
 
 def _unquoted(text: str) -> Word:
     bare = re.sub(r"\\[^\w\s]", "", text, flags=re.ASCII)
     if bare and (not HARMLESS.fullmatch(bare) or "~" in bare[1:]):
         raise NotPlain(f"{text!r} is not a plain word")
+    glob = bool(re.search(r"[*?\[]", bare))
+    if glob and "\\" in text:
+        raise NotPlain("it quotes a part of a pattern")
     home = text.startswith("~")
     if home and text[1:2] not in ("", "/"):
         raise NotPlain("it names another person's home folder")
-    return Word(re.sub(r"\\(.)", r"\1", text), bool(re.search(r"[*?\[]", bare)), home)
+    return Word(re.sub(r"\\(.)", r"\1", text), glob, home)
 
 
 def _name(node: Node) -> str:
@@ -159,7 +201,7 @@ def _name(node: Node) -> str:
     return f"{what} ({shown})" if shown else what
 
 
-def _agrees(command: str, commands: tuple[tuple[Word, ...], ...]) -> bool:
+def _agrees(command: str, commands: list[tuple[Word, ...]]) -> bool:
     """Whether another reader finds the same words: no trick of the grammar's goes unseen."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|")
     lexer.whitespace_split = True
@@ -180,28 +222,46 @@ def _agrees(command: str, commands: tuple[tuple[Word, ...], ...]) -> bool:
 # ---------------------------------------------------------------- everything else
 
 
-def _inside(node: Node, depth: int) -> Iterator[tuple[str, ...]]:
-    """Every command below a node, with the words as far as they are known."""
-    if node.type in ("command", "declaration_command", "unset_command", "test_command"):
-        words = tuple(_roughly(child) for child in node.children)
-        words = tuple(word for word in words if word)
-        if words:
+class _Inside:
+    """Collects every command anywhere in a line, with the words as far as they are known."""
+
+    def __init__(self) -> None:
+        self._left = LONG
+
+    def of(self, command: str, depth: int = 0) -> Iterator[tuple[str, ...]]:
+        """The commands of a line, and those in strings that it gives to programs to run."""
+        self._count(len(command))
+        root = _root(command)
+        found = _guessed(command) if root.has_error else _commands(root)
+        for words in found:
+            self._count(sum(map(len, words)))
             yield words
-            yield from _given(words, depth)
-    for child in node.children:
-        yield from _inside(child, depth)
+            for text in wrappers.strings(words):
+                if WORDY.search(text):
+                    if depth == DEEP:
+                        raise ToolError(TANGLED)
+                    yield from self.of(text, depth + 1)
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ToolError(TANGLED)
 
 
-def _given(words: tuple[str, ...], depth: int) -> Iterator[tuple[str, ...]]:
-    """The commands in a string that a shell is given to run."""
-    name = words[0].rpartition("/")[2]
-    if name not in SHELLS or depth >= DEEP:
-        return
-    flags = [n for n, word in enumerate(words) if re.fullmatch(r"-[a-z]*c[a-z]*", word)]
-    if name == "eval":
-        yield from read(" ".join(words[1:]), depth + 1).inside
-    elif flags and len(words) > flags[0] + 1:
-        yield from read(words[flags[0] + 1], depth + 1).inside
+TANGLED = (
+    "the command holds too many commands within commands to be followed: write them to a file "
+    "and run that"
+)
+WORDY = re.compile(r"[\s;&|$`(<>]")
+"""What makes a word more than one word."""
+
+
+def _commands(root: Node) -> Iterator[tuple[str, ...]]:
+    for node in _walk(root):
+        if node.type in ("command", "declaration_command", "unset_command", "test_command"):
+            words = tuple(word for child in node.children if (word := _roughly(child)))
+            if words:
+                yield words
 
 
 def _roughly(node: Node) -> str:
@@ -210,25 +270,35 @@ def _roughly(node: Node) -> str:
         return ""
     if node.type == "command_name" and node.children:
         return _roughly(node.children[0])
+    if node.type == "ansi_c_string":
+        return _decoded(_text(node)[2:-1])
     try:
         return _word(node).text
     except NotPlain:
         return re.sub(r"[\"'\\]", "", _text(node))
 
 
-def _written(node: Node) -> Iterator[str]:
+def _decoded(text: str) -> str:
+    """What stands between $' and '."""
+    with contextlib.suppress(ValueError):  # then as it is written
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    return text
+
+
+def _written(root: Node) -> Iterator[str]:
     """Where output is redirected to, below a node."""
-    if node.type == "file_redirect":
-        target = node.child_by_field_name("destination")
+    for node in _walk(root):
+        target = node.child_by_field_name("destination") if node.type == "file_redirect" else None
         signs = {child.type for child in node.children}
         if target is not None and not signs & {"<", "<&"} and target.type != "number":
-            yield _roughly(target)
-    for child in node.children:
-        yield from _written(child)
+            name = _roughly(target)
+            if name != "/dev/null":
+                yield name
 
 
-def _guessed(command: str) -> tuple[tuple[str, ...], ...]:
+def _guessed(command: str) -> Iterator[tuple[str, ...]]:
     """What cannot be parsed, cut at everything that might end a command: for refusals only."""
-    parts = re.split(r"[;&|\n`(){}]|\$\(", command)
-    found = (tuple(re.sub(r"[\"'\\]", "", part).split()) for part in parts)
-    return tuple(words for words in found if words)
+    for part in re.split(r"[;&|\n`(){}]|\$\(", command):
+        words = tuple(re.sub(r"[\"'\\]", "", part).split())
+        if words:
+            yield words

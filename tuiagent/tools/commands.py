@@ -1,52 +1,75 @@
 """What a shell command would touch, found without running anything."""
 
+import os.path
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from tuiagent.kernel import policy, programs
+from tuiagent.kernel import places, programs, wrappers
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Runtime
 from tuiagent.tools.bash import Line, Word, read
+from tuiagent.tools.search import SKIPPED
 
 NAMES = 2000
-"""Names that a pattern such as *.py may stand for; with more the command is asked about."""
+"""Names that the patterns of a command may stand for; with more it is asked about."""
 FOLDERS = 64
-"""Folders in which a command may find itself, by its `cd`s; with more it is asked about."""
+"""Folders in which a command may find itself, by its `cd`s; with more it is refused."""
+ENTRIES = 20_000
+"""Entries of a folder that is read with all that is in it; with more it is asked about."""
+PATHS = 100_000
+"""Files that a command may name, in all folders together; with more it is refused."""
 BUILTINS = frozenset("cd command echo false printf pwd test time true type".split())
 """What the shell does itself."""
+RUN = {"egrep": "grep", "fgrep": "grep"}
+"""Known programs that run another one."""
+MOVES = frozenset({"cd", "chdir", "pushd"})
+
+
+class Unsure(Exception):
+    """What a word stands for cannot be said for certain."""
 
 
 async def claimed(tool: str, command: str, runtime: Runtime) -> Claims:
-    """The command's argument lists, and the files that it reads, writes and mentions."""
+    """The command's argument lists, and the files that it reads, writes and mentions. Raises
+    ToolError for one that nobody could follow."""
     line = read(command)
-    why, plain = line.why, []
-    try:
-        _settled(line)
-        plain = [await _expanded(runtime, words) for words in line.commands]
-        why = why or _odd(runtime, plain)
-        if not why and len(_folders(runtime, plain)) > FOLDERS:
-            why = "it changes its folder too often to be followed"
-    except (Unsure, ToolError) as unsure:
-        why = str(unsure)
-    commands = (*plain, *line.inside)
-    bases = _folders(runtime, commands)
-    if not why and _moves_once(plain, line.joins):
-        bases = bases[-1:]
+    rough = [tuple(word.text for word in words) for words in line.commands]
+    bases = _bases(runtime, rough, line.joins)
+    everywhere = _bases(runtime, line.inside, (";",))
+    ends = (*everywhere[-1:], *bases[-1:], (runtime.folder,))
+    anywhere = list(dict.fromkeys(base for group in ends for base in group))
+    plain: list[tuple[str, ...]] = []
     files: list[str] = []
     mentions: list[str] = []
-    for number, argv in enumerate(commands):
+    why = line.why
+    try:
+        plain = await _expanded(runtime, line, bases)
+        _settled(runtime, plain)
+    except (Unsure, ToolError) as unsure:
+        why = why or str(unsure)
+    for argv, here in zip(plain, bases, strict=False):
         use = programs.reads(argv) if not why else None
-        words = use.files if use else _pathlike(argv[1:])
-        places = bases if number else [runtime.folder]
-        (files if use else mentions).extend(_resolved(runtime, places, words))
+        if use is None:
+            mentions += _resolved(runtime, anywhere, _pathlike(argv[1:]))
+            continue
+        found = _resolved(runtime, here, use.files)
+        files += found
+        if use.deep:
+            try:
+                away, keys = await _below(runtime, found if use.files else here, use)
+                files, mentions = files + away, mentions + keys
+            except Unsure as unsure:
+                why = str(unsure)
+    words = (word for argv in line.inside if why or argv not in plain for word in argv[1:])
+    mentions += _resolved(runtime, anywhere, dict.fromkeys(_pathlike(words)))
     return Claims(
         tool,
         "execute",
         command,
         reads=tuple(dict.fromkeys(files)),
-        writes=tuple(dict.fromkeys(_resolved(runtime, bases, line.written))),
+        writes=tuple(dict.fromkeys(_resolved(runtime, anywhere, line.written))),
         mentions=tuple(dict.fromkeys(mentions)),
         commands=() if why else tuple(plain),
         inside=tuple(argv for argv in line.inside if why or argv not in plain),
@@ -55,97 +78,179 @@ async def claimed(tool: str, command: str, runtime: Runtime) -> Claims:
     )
 
 
-class Unsure(Exception):
-    """What a word stands for cannot be said for certain."""
+# ---------------------------------------------------------------- where a command runs
 
 
-def _settled(line: Line) -> None:
-    """Raises Unsure when patterns would be expanded in another folder than the session's."""
-    moves = any(words[0].text == "cd" for words in line.commands)
-    if moves and any(word.glob for words in line.commands for word in words):
-        raise Unsure("it expands names of files in another folder")
+def _bases(
+    runtime: Runtime, commands: Sequence[tuple[str, ...]], joins: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """For each command, and for what comes after all, the folders in which it may run. Raises
+    ToolError when there are too many."""
+    here: tuple[str, ...] = (runtime.folder,)
+    found: list[tuple[str, ...]] = [here]
+    certain = set(joins) <= {"&&", "|"}
+    for number, argv in enumerate(commands):
+        around = {*joins[max(0, number - 1) : number + 1]}
+        argv = wrappers.innermost(argv)
+        if argv[0] in MOVES and len(argv) > 1:
+            there = dict.fromkeys(p for base in here for p in _moved(runtime, base, argv[-1]))
+            here = tuple(there if certain and "|" not in around else dict.fromkeys((*here, *there)))
+            if len(here) > FOLDERS:
+                raise ToolError(
+                    "the command changes its folder too often to be followed: make several calls"
+                )
+        found.append(here)
+    return found
 
 
-async def _expanded(runtime: Runtime, words: tuple[Word, ...]) -> tuple[str, ...]:
-    """The command's words, with names of files in place of patterns. Raises Unsure."""
-    found: list[str] = []
-    for word in words:
-        if not word.glob:
-            found.append(word.text)
-            continue
-        names = await _names(runtime, word.text)
-        odd = next((name for name in names if name.startswith("-")), "")
-        if odd:
-            raise Unsure(f"{word.text} stands for a file whose name reads as an option: {odd}")
-        found += names or [word.text]
-    return tuple(found)
+def _moved(runtime: Runtime, base: str, word: str) -> list[str]:
+    """Where `cd` leads: by the name of the folder, and by what links in it lead to."""
+    try:
+        if word == "~" or word.startswith("~/"):
+            return [os.path.normpath(runtime.resolve("~") + word[1:]), runtime.resolve(word)]
+        path = os.path.join(base, word)
+        return [os.path.normpath(path), runtime.resolve(path)]
+    except ToolError:
+        return []  # it is no path
 
 
-async def _names(runtime: Runtime, pattern: str) -> list[str]:
+def _settled(runtime: Runtime, commands: Iterable[tuple[str, ...]]) -> None:
+    """Raises Unsure when these plain words are not what they seem."""
+    top = runtime.folder.rstrip("/") + "/"
+    for argv in commands:
+        inner = wrappers.innermost(argv)
+        if inner[0] == "cd":
+            words = inner[2:] if inner[1:2] == ("--",) else inner[1:]
+            if inner != argv or len(words) != 1 or words[0] in ("", "-"):
+                raise Unsure("it goes to a folder that is not named")
+        own = True
+        for place in wrappers.layers(argv):
+            name = argv[place]
+            if not (own and name in BUILTINS) and "/" not in name:
+                for program in (name, RUN.get(name, name)):
+                    if runtime.find(program).startswith(top):
+                        raise Unsure(f"the program {program} lies inside the session's folder")
+            own = own and name in ("command", "time")
+
+
+# ---------------------------------------------------------------- names of files
+
+
+async def _expanded(
+    runtime: Runtime, line: Line, bases: list[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """The commands' words, with names of files in place of patterns. Raises Unsure."""
+    commands: list[tuple[str, ...]] = []
+    known: dict[tuple[str, Word], list[str]] = {}
+    many = 0
+    for words, here in zip(line.commands, bases, strict=False):
+        argv: list[str] = []
+        names: set[str] = set()
+        for word in words:
+            if not word.glob:
+                argv.append(word.text)
+                continue
+            if len(here) > 1:
+                raise Unsure("it expands names of files in another folder")
+            key = here[0], word
+            if key not in known:
+                known[key] = await _names(runtime, here[0], word)
+            argv += known[key] or [word.text]
+            names.update(known[key])
+            many += len(known[key])
+            if many > NAMES:
+                raise Unsure(f"its patterns stand for more than {NAMES} files")
+        _files_only(tuple(argv), names)
+        commands.append(tuple(argv))
+    return commands
+
+
+def _files_only(argv: tuple[str, ...], names: set[str]) -> None:
+    """Raises Unsure when names of files stand where a command wants something else."""
+    odd = next((name for name in names if name.startswith("-")), "")
+    if odd:
+        raise Unsure(f"a pattern stands for a file whose name reads as an option: {odd}")
+    inner = wrappers.innermost(argv)
+    use = programs.reads(argv)
+    shown = inner[0] in ("echo", "printf") and inner[0] not in names
+    if names and use is not None and not shown and not names <= {*use.files}:
+        raise Unsure("names of files stand where the program wants something else")
+
+
+async def _names(runtime: Runtime, base: str, word: Word) -> list[str]:
     """The paths that a pattern stands for, as the shell would write them. Raises Unsure."""
+    pattern = word.text
     found = ["/"] if pattern.startswith("/") else [""]
+    top = "" if word.home or pattern.startswith("/") else base + "/"
     for part in pattern.strip("/").split("/"):
         following: list[str] = []
-        for base in found:
+        for path in found:
             if not re.search(r"[*?\[]", part):
-                following.append(base + part + "/")
+                following.append(path + part + "/")
                 continue
             try:
-                entries = await runtime.list(base or ".")
+                entries = await runtime.list(top + path)
             except ToolError:
                 continue
-            names = (entry.path.rpartition("/")[2] for entry in entries)
+            listed = [entry.path.rpartition("/")[2] for entry in entries]
+            if part.startswith("."):
+                listed += [".", ".."]  # some shells name them too
             following += [
-                base + name + "/"
-                for name in names
+                path + name + "/"
+                for name in listed
                 if fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
             ]
         found = following
         if len(found) > NAMES:
             raise Unsure(f"{pattern} stands for more than {NAMES} files")
-    kept = [path.rstrip("/") for path in found if (await runtime.stat(path)).kind != "missing"]
-    return kept
+    found = [path.rstrip("/") for path in found]
+    return [path for path in found if (await runtime.stat(top + path)).kind != "missing"]
 
 
-def _odd(runtime: Runtime, commands: Iterable[tuple[str, ...]]) -> str:
-    """Why these plain words are not what they seem, "" when they are."""
-    commands = list(commands)
-    top = runtime.folder.rstrip("/") + "/"
-    for argv in commands:
-        name = (programs.unwrapped(argv) or argv)[0]
-        if argv[0] == "cd" and argv[1:] in ((), ("-",)):
-            return "it goes to a folder that is not named"
-        if name in BUILTINS or "/" in name:
+async def _below(
+    runtime: Runtime, tops: Iterable[str], use: programs.Use
+) -> tuple[list[str], list[str]]:
+    """What reading these folders with all that is in them reads elsewhere, and which files there
+    may hold keys. Raises Unsure."""
+    own = runtime.folder.rstrip("/") + "/"
+    left = [path for path in tops if f"{path}/".startswith(own)]
+    away: list[str] = []
+    keys: list[str] = []
+    count = 0
+    while left:
+        top = left.pop()
+        if (await runtime.stat(top)).kind != "folder":
             continue
-        if runtime.find(name).startswith(top):
-            return f"the program {name} lies inside the session's folder"
-    return ""
+        for entry in await runtime.list(top):
+            count += 1
+            name = entry.path.rpartition("/")[2]
+            if name.startswith(".") and not use.hidden:
+                continue
+            if entry.kind == "folder" and name not in SKIPPED:
+                left.append(entry.path)
+            elif entry.kind == "other" and use.links:
+                away.append(runtime.resolve(entry.path))
+            elif places.holds_keys(entry.path):
+                keys.append(entry.path)
+        if count > ENTRIES:
+            raise Unsure(f"it reads a folder with more than {ENTRIES} files")
+    return away, keys
 
 
-def _moves_once(commands: list[tuple[str, ...]], joins: tuple[str, ...]) -> bool:
-    """Whether everything behind a first `cd` runs only where that leads."""
-    moves = [number for number, argv in enumerate(commands) if argv[0] == "cd"]
-    return moves == [0] and joins[:1] == ("&&",) and not {"||", ";"} & set(joins)
+# ---------------------------------------------------------------- words as paths
 
 
-def _folders(runtime: Runtime, commands: Iterable[tuple[str, ...]]) -> list[str]:
-    """Every folder in which the commands may find themselves."""
-    found = [runtime.folder]
-    for argv in commands:
-        if argv[0] == "cd" and len(argv) == 2:
-            found += [path for path in _resolved(runtime, found, argv[1:]) if path not in found]
-        if len(found) > FOLDERS:
-            break
-    return found
-
-
-def _resolved(runtime: Runtime, bases: list[str], words: Iterable[str]) -> list[str]:
-    """The words as paths, from every folder that may be the current one."""
+def _resolved(runtime: Runtime, bases: Iterable[str], words: Iterable[str]) -> list[str]:
+    """The words as paths, from every folder that may be the current one. Raises ToolError."""
+    bases, words = list(bases), list(words)
+    if len(bases) * len(words) > PATHS:
+        raise ToolError("the command names too many files in too many folders: make several calls")
     found: list[str] = []
     for word in words:
-        for base in bases if not word.startswith(("/", "~")) else bases[:1]:
+        paths = [os.path.join(base, word) for base in bases]
+        for path in [word, *paths] if word.startswith("~") else paths:
             try:
-                found.append(runtime.resolve(word if word[:1] in "/~" else f"{base}/{word}"))
+                found.append(runtime.resolve(path))
             except ToolError:
                 continue  # it is no path
     return found
@@ -161,7 +266,7 @@ def _pathlike(words: Iterable[str]) -> list[str]:
             word.partition("=")[2],
             word[2:] if option else "",
         ):
-            wanted = "/" in part or part.startswith((".", "~")) or policy.KEYS.search(f"/{part}")
+            wanted = "/" in part or part.startswith((".", "~")) or places.KEYS.search(f"/{part}")
             if wanted and len(part) < 4096:
                 found.append(part)
     return found

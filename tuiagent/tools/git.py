@@ -14,7 +14,7 @@ from typing import Any
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.kernel.policy import KEYS
+from tuiagent.kernel.places import holds_keys
 from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime
 from tuiagent.tools.arguments import check, schema
 from tuiagent.tools.search import FILES, walk
@@ -243,7 +243,7 @@ async def _keys(runtime: Runtime, path: str) -> list[str]:
     async for number, file in walk(runtime, path):
         if number > FILES:
             break
-        if KEYS.search(file.path):
+        if holds_keys(file.path):
             found.append(file.path)
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
+from tuiagent.kernel.places import holds_keys
 from tuiagent.ports import Kit, Note, Runtime, Stat
 from tuiagent.tools.arguments import schema
 from tuiagent.tools.looking import Looking
@@ -28,7 +29,7 @@ class Search(Looking):
     description = (
         "Search files for a Python regular expression; `path` is a file or folder, `glob` such as "
         "*.py limits the files. Gives path:line: text, at most 200 matches, 10 s; skips binary "
-        "files, those over 1 MiB, .git, node_modules."
+        "files, those over 1 MiB, .git, node_modules and, unless named by `path`, files for keys."
     )
     parameters = schema(
         ("pattern",),
@@ -55,7 +56,8 @@ class Search(Looking):
                 break
             name = file.path.removeprefix(base)
             fits = wanted.match(name) or wanted.match(name.rpartition("/")[2])
-            if not fits or file.size > BYTES:
+            keys = holds_keys(file.path) and file.path != top
+            if not fits or keys or file.size > BYTES:
                 continue
             body = await kit.runtime.read(file.path, BYTES)
             found = asyncio.to_thread(_lines, pattern, name, body, MATCHES + 1 - len(lines), end)

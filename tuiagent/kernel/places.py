@@ -1,0 +1,57 @@
+"""Places that are more than files: keys, our own settings, and what makes other programs run."""
+
+import re
+
+from tuiagent.kernel.claims import Claims
+
+SECRETS = re.compile(
+    r"/\.(ssh|aws|gnupg|azure|password-store|vault-token|terraform\.d)(/|$)"
+    r"|/\.docker/config\.json$|/\.kube/config$|/\.m2/settings(-security)?\.xml$"
+    r"|/\.config/(gh|gcloud|op|rclone|sops)(/|$)|/\.local/share/keyrings(/|$)"
+    r"|/\.cargo/credentials(\.toml)?$|/library/keychains(/|$)|^/(var/)?run/secrets(/|$)"
+    r"|^/etc/(shadow|gshadow|passwd|sudoers|sudoers\.d|ssl/private|krb5\.keytab)(-|/|$)"
+    r"|^/etc/ssh/ssh_host_[^/]*key$|^/dev/(mem|kmem|port)$|^/proc/kcore$"
+    r"|^/proc/([^/]+|\d+/task/[^/]+)/(environ|mem|root|fd|cwd|maps)(/|$)",
+    re.IGNORECASE,
+)
+"""Key material and system secrets: refused unless a rule names them."""
+KEYS = re.compile(
+    r"/\.(netrc|npmrc|pypirc|pgpass|my\.cnf|s3cfg|boto|htpasswd|git-credentials|env(\.[^/]+)?)$"
+    r"|/(id_(rsa|dsa|ecdsa|ed25519)(_sk)?|kubeconfig|credentials)$"
+    r"|\.(pem|p12|pfx|key|keystore|jks|kdbx)$",
+    re.IGNORECASE,
+)
+"""Files that often hold keys: asked about inside the session's folder, refused outside of it."""
+HARMLESS = re.compile(r"\.env\.(example|sample|template|dist)$", re.IGNORECASE)
+OWN = re.compile(r"/\.tuiagent(/|$)", re.IGNORECASE)
+"""Our own settings in a project: what is written there would change the policy."""
+PROTECTED = re.compile(
+    r"/(\.git|\.hg|\.vscode|\.idea|\.husky)(/|$)"
+    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.zshenv|\.profile|\.bash_profile|\.gitmodules"
+    r"|\.gitconfig|\.gitattributes)$",
+    re.IGNORECASE,
+)
+"""Files by which other programs are made to run things."""
+
+
+def holds_keys(path: str) -> bool:
+    """Whether files of this name often hold keys."""
+    return bool(KEYS.search(path)) and not HARMLESS.search(path)
+
+
+def secrets(claims: Claims) -> tuple[str, str]:
+    """A path that is key material, and one in the folder that may hold some; "" for none."""
+    touched = (*claims.reads, *claims.writes, *claims.mentions)
+    keys = [path for path in touched if holds_keys(path)]
+    real = (p for p in touched if SECRETS.search(p) or (p in keys and not inside(p, claims)))
+    return next(real, ""), next(iter(keys), "")
+
+
+def inside(path: str, claims: Claims) -> bool:
+    """Whether a path is the session's folder or lies in it."""
+    return path == claims.folder or path.startswith(claims.folder.rstrip("/") + "/")
+
+
+def outside(claims: Claims) -> list[str]:
+    """The paths read or written that lie outside the session's folder."""
+    return [path for path in (*claims.reads, *claims.writes) if not inside(path, claims)]
