@@ -39,6 +39,13 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> LocalRuntime:
         (work / name).write_text("x\n")
     (work / "link-to-passwd").symlink_to("/etc/passwd")
     (work / "link-out").symlink_to("/usr")
+    (work / "sub" / "evil").symlink_to("/etc/hostname")
+    (work / "evil").symlink_to("/etc/hostname")
+    (work / "list").write_text("/etc/hostname\n")
+    for name in ("0", "deep/down", "deep/other"):
+        (work / name).mkdir(parents=True)
+    (work / "deep/link").symlink_to("down")
+    (work / "deep/x").symlink_to("/etc/hostname")
     env = {"PATH": os.environ["PATH"], "HOME": str(top / "home")}
     return LocalRuntime(str(work), env, str(top / "spools"))
 
@@ -72,6 +79,15 @@ async def test_refused_whatever_the_mode(runtime: LocalRuntime, command: str) ->
         assert found.decision == "deny", (mode, found)
 
 
+async def test_no_other_attack_of_these_classes_is_allowed(runtime: LocalRuntime) -> None:
+    rows = ROWS["never"].strip("\n").split("\n")
+    for row in (*rows, *ROWS["several"], *(row for row in rows if row.isascii())):
+        for command in (row, f"ls && {row}", f"timeout 5 {row}"):
+            found = await verdict(runtime, command, rules=False)
+            assert found.decision != "allow", (command, found)
+            assert found.risk in ("medium", "high", "unknown"), (command, found)
+
+
 @pytest.mark.parametrize("command", ROWS["free"])
 async def test_not_asked_about(runtime: LocalRuntime, command: str) -> None:
     for mode in MODES:
@@ -88,7 +104,7 @@ async def test_what_is_offered_lets_exactly_this_through(
     claims = await Shell().claims({"command": command}, runtime)
     offered = judge(claims, RULES, "ask")
     if not offered.offer:
-        assert offered.decision == "deny"
+        assert offered.decision == "deny" or offered.gate == "secrets"
         return
     more = (*RULES, parse_rule(offered.offer, "allow", "user"))
     assert judge(claims, more, "ask").decision == "allow"
@@ -183,4 +199,4 @@ def test_a_plain_line_holds_no_sign_of_the_shells_outside_of_quotes(text: str) -
     line = read("echo " + text)
     bare = re.sub(r"'[^']*'|\"[^\"]*\"|\\.", "", text).strip()
     if line.commands and bare.count("'") == bare.count('"') == 0:
-        assert not set(bare) & set("$`<>(){}#!\n"), (bare, line)
+        assert not set(bare.replace("{}", "")) & set("$`<>(){}#!\n"), (bare, line)

@@ -40,6 +40,8 @@ def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     if verdict.decision == "allow":
         return msgspec.structs.replace(verdict, risk=found)
     offer, neighbour = _offer(claims, rules, mode)
+    if verdict.decision == "ask" and verdict.gate == "secrets" and mode not in ("locked", "auto"):
+        offer, neighbour = "", ""  # a yes to keys is given once, never for good
     text = verdict.reason
     if verdict.decision == "ask" and mode in ("locked", "auto"):
         way = (

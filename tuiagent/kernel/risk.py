@@ -71,15 +71,15 @@ def risk(claims: Claims) -> str:
 def _of_commands(claims: Claims, away: bool) -> str:
     from tuiagent.kernel import programs, wrappers  # noqa: PLC0415 - only once a command is judged
 
+    known = [programs.reads(argv) is not None for argv in claims.commands]
+    if known and all(known) and not away:
+        return "low"
     for argv in (*claims.commands, *claims.inside):
         if any(
             _dangerous(argv, place, wrappers.base(argv[place])) for place in wrappers.starts(argv)
         ):
             return "high"
-    if not claims.commands:
-        return "unknown"
-    known = all(programs.reads(argv) is not None for argv in claims.commands)
-    return "low" if known and not away else "medium"
+    return "medium" if claims.commands else "unknown"
 
 
 def _dangerous(argv: tuple[str, ...], place: int, name: str) -> bool:

@@ -24,7 +24,7 @@ SIGNS = re.compile(r"[*?\[\]\\]")
 """What means something else within quotes than outside of them, in names of files."""
 SILENCED = re.compile(
     r"""('[^']*'|"(?:[^"\\]|\\.)*"|\\.)|(?<=[ \t])(?:(?:[12]?|&)>>?[ ]?/dev/null|[12]?>&[12]|"""
-    r"<[ ]?/dev/null)(?=[ \t;|&]|$)",
+    r"<[ ]?(?P<file>[A-Za-z0-9_./][A-Za-z0-9_./-]*))(?=[ \t;|&]|$)",
     re.DOTALL,
 )
 """Quoted text, or a redirection that writes nothing."""
@@ -45,6 +45,8 @@ class Line(Struct, frozen=True):
 
     commands: tuple[tuple[Word, ...], ...] = ()
     """Every command of a line of plain words, in order; empty when it is not one."""
+    given: tuple[str, ...] = ()
+    """The files that are read in place of what is typed."""
     joins: tuple[str, ...] = ()
     """What stands between them: && || ; |."""
     why: str = ""
@@ -70,8 +72,9 @@ def read(command: str) -> Line:
         why = "it cannot be read as a shell command"
     else:
         try:
-            commands, joins = _plain(command)
-            return Line(commands, joins, "", inside, written)
+            given = tuple(found["file"] for found in SILENCED.finditer(command) if found["file"])
+            commands, joins = _plain(SILENCED.sub(lambda found: found[1] or "", command))
+            return Line(commands, given, joins, "", inside, written)
         except NotPlain as found:
             why = str(found)
     return Line(why=why, inside=inside, written=written)
@@ -107,9 +110,7 @@ def _walk(root: Node) -> Iterator[Node]:
 
 
 def _plain(command: str) -> tuple[tuple[tuple[Word, ...], ...], tuple[str, ...]]:
-    """The commands of a line and what joins them, without the redirections that write nothing.
-    Raises NotPlain."""
-    command = SILENCED.sub(lambda found: found[1] or "", command)
+    """The commands of a line without redirections, and what joins them. Raises NotPlain."""
     commands: list[tuple[Word, ...]] = []
     joins: list[str] = []
     left = list(reversed(_root(command).children))
@@ -119,6 +120,9 @@ def _plain(command: str) -> tuple[tuple[tuple[Word, ...], ...], tuple[str, ...]]
             left += reversed(node.children)
         elif node.type == "command":
             commands.append(tuple(_words(node)))
+        elif node.type == "test_command" and _text(node).startswith("[ "):
+            (words,), _ = _plain(f"test {_text(node)[1:-1]}")
+            commands.append((Word("["), *words[1:], Word("]")))
         elif node.type in JOINED:
             joins.append(node.type)
         else:
@@ -148,9 +152,11 @@ def _word(node: Node) -> Word:
         return Word(_text(node)[1:-1])
     if kind == "string":
         text = _text(node)[1:-1]
-        if re.search(r"\\[^\\\"]", text) or "`" in text or "$" in text:
-            raise NotPlain("it holds a backslash, a $ or a ` within double quotes")
-        return Word(re.sub(r"\\(.)", r"\1", text))
+        if "`" in text or "$" in text:
+            raise NotPlain("it holds a $ or a ` within double quotes")
+        return Word(re.sub(r'\\([\\"])', r"\1", text))
+    if kind == "concatenation" and _text(node) == "{}":
+        return Word("{}")
     if kind == "concatenation":
         parts = [_word(child) for child in node.children]
         text = "".join(part.text for part in parts)

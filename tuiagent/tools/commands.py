@@ -20,7 +20,7 @@ ENTRIES = 20_000
 """Entries of a folder that is read with all that is in it; with more it is asked about."""
 PATHS = 100_000
 """Files that a command may name, in all folders together; with more it is refused."""
-BUILTINS = frozenset("cd command echo false printf pwd test time true type".split())
+BUILTINS = frozenset("cd command echo false printf pwd test time true type [".split())
 """What the shell does itself."""
 RUN = {"egrep": "grep", "fgrep": "grep"}
 """Known programs that run another one."""
@@ -49,6 +49,8 @@ async def claimed(tool: str, command: str, runtime: Runtime) -> Claims:
         _settled(runtime, plain)
     except (Unsure, ToolError) as unsure:
         why = why or str(unsure)
+    if not why:
+        files += _resolved(runtime, anywhere, line.given)
     for argv, here in zip(plain, bases, strict=False):
         use = programs.reads(argv) if not why else None
         if use is None:
@@ -119,13 +121,13 @@ def _settled(runtime: Runtime, commands: Iterable[tuple[str, ...]]) -> None:
     top = runtime.folder.rstrip("/") + "/"
     for argv in commands:
         inner = wrappers.innermost(argv)
-        if inner[0] == "cd":
+        if inner[:1] == ("cd",):
             words = inner[2:] if inner[1:2] == ("--",) else inner[1:]
             if inner != argv or len(words) != 1 or words[0] in ("", "-"):
                 raise Unsure("it goes to a folder that is not named")
         own = True
-        for place in wrappers.layers(argv):
-            name = argv[place]
+        ran = [argv[number + 1] for number, word in enumerate(argv[:-1]) if word == "-exec"]
+        for name in (*(argv[place] for place in wrappers.layers(argv)), *ran):
             if not (own and name in BUILTINS) and "/" not in name:
                 for program in (name, RUN.get(name, name)):
                     if runtime.find(program).startswith(top):
@@ -150,7 +152,7 @@ async def _expanded(
             if not word.glob:
                 argv.append(word.text)
                 continue
-            if len(here) > 1:
+            if len(here) != 1:
                 raise Unsure("it expands names of files in another folder")
             key = here[0], word
             if key not in known:
@@ -170,9 +172,9 @@ def _files_only(argv: tuple[str, ...], names: set[str]) -> None:
     odd = next((name for name in names if name.startswith("-")), "")
     if odd:
         raise Unsure(f"a pattern stands for a file whose name reads as an option: {odd}")
-    inner = wrappers.innermost(argv)
+    name = wrappers.innermost(argv)[0]
     use = programs.reads(argv)
-    shown = inner[0] in ("echo", "printf") and inner[0] not in names
+    shown = name in ("echo", "printf") and name not in names
     if names and use is not None and not shown and not names <= {*use.files}:
         raise Unsure("names of files stand where the program wants something else")
 
@@ -203,8 +205,9 @@ async def _names(runtime: Runtime, base: str, word: Word) -> list[str]:
         found = following
         if len(found) > NAMES:
             raise Unsure(f"{pattern} stands for more than {NAMES} files")
+    kinds = ("folder",) if pattern.endswith("/") else ("file", "folder", "other")
     found = [path.rstrip("/") for path in found]
-    return [path for path in found if (await runtime.stat(top + path)).kind != "missing"]
+    return [path for path in found if (await runtime.stat(top + path)).kind in kinds]
 
 
 async def _below(
