@@ -18,6 +18,11 @@ _PATH_ONLY = getattr(os, "O_PATH", 0)
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
+ENTRIES = 100_000
+"""Entries of a folder that are listed at most."""
+HASHED = 64 << 20
+"""Bytes of a file that is compared with what was read; what was read is always smaller."""
+
 _MEANING = {
     errno.ENOENT: "it does not exist. Check the path, or list its folder.",
     errno.ENOTDIR: "a part of its path is not a folder. Check the path.",
@@ -92,12 +97,13 @@ def remove(path: str, expect: str) -> None:
     name = os.path.basename(path)
     with _explained("delete", path), _folder(os.path.dirname(path), make=False) as folder:
         found = _look(name, folder)
+        if found is not None:
+            _regular(path, found)
         if found is None or _hash(name, folder) != expect:
             raise ToolError(
                 f"Cannot delete {path}: it is not what it was when it was last read; "
                 "nothing was changed. Read it again."
             )
-        _regular(path, found)
         os.unlink(name, dir_fd=folder)
         _sync(folder)
 
@@ -111,7 +117,13 @@ def list_of(path: str) -> list[Stat]:
         with _folder(path, make=False) as folder:
             opened = os.open(".", os.O_RDONLY | _FOLDER, dir_fd=folder)
             try:
-                for name in sorted(os.listdir(opened)):
+                names = os.listdir(opened)
+                if len(names) > ENTRIES:
+                    raise ToolError(
+                        f"Cannot list {path}: it holds more than {ENTRIES} entries. Look at a "
+                        "part of it with a shell command."
+                    )
+                for name in sorted(names):
                     entry = _look(name, opened)
                     if entry is not None:
                         found.append(_stat(os.path.join(path, name), entry))
@@ -185,12 +197,15 @@ def _look(name: str, folder: int) -> os.stat_result | None:
 
 
 def _hash(name: str, folder: int) -> str:
-    """SHA-256 of a regular file in hexadecimal, "" where there is none."""
+    """SHA-256 of a regular file in hexadecimal, "" where there is none, "?" for what is too large
+    to be what was read."""
     try:
         file = os.open(name, _FILE, dir_fd=folder)
     except FileNotFoundError:
         return ""
     with open(file, "rb") as opened:
+        if os.fstat(file).st_size > HASHED:
+            return "?"
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
