@@ -30,6 +30,8 @@ SPOOL = "tuiagent/runtimes/spool.py"
 POLICY = "tests/contracts/test_shell_policy.py"
 SEARCH = "tests/flows/test_search.py"
 TRANSFER = "tests/flows/test_transfer.py"
+TABLES = "tests/contracts/test_programs.py"
+GROUP_C = "tests/contracts/test_group_c.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 ANSWER = "tests/flows/test_cli_answer.py"
 PLAIN = "tests/flows/test_cli_plain.py"
@@ -228,23 +230,36 @@ MUTANTS = (
     Mutant(
         "rules match more than a prefix",
         "tuiagent/kernel/rules.py",
-        "and not (escape and wild(r))",
-        "",
+        "return not loopholes.loophole(found, len(written))",
+        "return True",
+        POLICY,
+    ),
+    Mutant(
+        "only known options are free (a policy by prefix)",
+        "tuiagent/kernel/programs.py",
+        "    if program is None or found is None:\n        return None\n",
+        "    if program is None or found is None:\n        return Use() if program else None\n",
+        TABLES,
+    ),
+    Mutant(
+        "an allowing * is no exact text",
+        "tuiagent/kernel/rules.py",
+        'return rule.action != "allow" or not wild(rule)',
+        "return True",
         POLICY,
     ),
     Mutant(
         "options that are not known",
-        "tuiagent/kernel/programs.py",
+        "tuiagent/kernel/options.py",
         '            if option is None or (option.endswith("=") and not left):\n'
-        "                return None\n"
-        '            options.add(option.rstrip("="))',
-        '            option = option or ""\n            options.add(option.rstrip("="))',
-        POLICY,
+        "                return None\n",
+        '            option = option or ""\n',
+        TABLES,
     ),
     Mutant(
         "words that the shell computes",
         "tuiagent/tools/bash.py",
-        'raise NotPlain("it holds a backslash, a $ or a ` within double quotes")',
+        'raise NotPlain("it holds a $ or a ` within double quotes")',
         "pass",
         POLICY,
     ),
@@ -258,8 +273,8 @@ MUTANTS = (
     Mutant(
         "two readers agree",
         "tuiagent/tools/bash.py",
-        "if _agrees(command, commands):",
-        "if True:",
+        "if not _agrees(command, commands):",
+        "if False:",
         POLICY,
     ),
     Mutant(
@@ -272,9 +287,142 @@ MUTANTS = (
     Mutant(
         "commands within commands",
         "tuiagent/kernel/rules.py",
-        "for argv in (*claims.commands, *claims.inside)",
-        "for argv in claims.commands",
+        "for argv in (*claims.commands, *claims.inside))",
+        "for argv in claims.commands)",
         POLICY,
+    ),
+    Mutant(
+        "strings that wrappers run",
+        "tuiagent/tools/bash.py",
+        "if WORDY.search(text):",
+        "if False:",
+        POLICY,
+    ),
+    Mutant(
+        "commands within commands without end",
+        "tuiagent/tools/bash.py",
+        "if depth == DEEP:\n                        raise ToolError(TANGLED)",
+        "if depth == DEEP:\n                        continue",
+        POLICY,
+    ),
+    Mutant(
+        "patterns that quote a part",
+        "tuiagent/tools/bash.py",
+        "if any(part.glob for part in parts) and any(map(SIGNS.search, quoted)):",
+        "if False:",
+        POLICY,
+    ),
+    Mutant(
+        "patterns where no file is wanted",
+        "tuiagent/tools/commands.py",
+        "if names and use is not None and not shown and not names <= {*use.files}:",
+        "if False:",
+        POLICY,
+    ),
+    Mutant(
+        "where a folder's name leads",
+        "tuiagent/tools/commands.py",
+        "return [os.path.normpath(path), runtime.resolve(path)]",
+        "return [runtime.resolve(path)]",
+        POLICY,
+    ),
+    Mutant(
+        "cd behind a wrapper",
+        "tuiagent/tools/commands.py",
+        'if inner != argv or len(words) != 1 or words[0] in ("", "-"):',
+        "if False:",
+        POLICY,
+    ),
+    Mutant(
+        "links in folders that are read whole",
+        "tuiagent/tools/commands.py",
+        "away.append(runtime.resolve(entry.path))",
+        "pass",
+        POLICY,
+    ),
+    Mutant(
+        "keys in folders that are read whole",
+        "tuiagent/tools/commands.py",
+        "keys.append(entry.path)",
+        "pass",
+        TABLES,
+    ),
+    Mutant(
+        "programs of the folder itself",
+        "tuiagent/tools/commands.py",
+        "if runtime.find(program).startswith(top):",
+        "if False:",
+        POLICY,
+    ),
+    Mutant(
+        "a PATH without the folder",
+        "tuiagent/runtimes/local.py",
+        'if entry.startswith("/"))',
+        "if True)",
+        POLICY,
+    ),
+    Mutant(
+        "formats that set variables",
+        "tuiagent/kernel/scripts.py",
+        "and FORMAT.fullmatch(words[0])",
+        "",
+        TABLES,
+    ),
+    Mutant(
+        "what find runs",
+        "tuiagent/kernel/programs.py",
+        "if ran is None or not 0 < argv.count(PLACE) == ran.files.count(PLACE):",
+        "if ran is None:",
+        POLICY,
+    ),
+    Mutant(
+        "what find runs it on",
+        "tuiagent/kernel/scripts.py",
+        "if not end or not regular:",
+        "if not end:",
+        POLICY,
+    ),
+    Mutant(
+        "a yes to keys is given once",
+        "tuiagent/kernel/policy.py",
+        'offer, neighbour = "", ""',
+        "pass",
+        TABLES,
+    ),
+    Mutant(
+        "keys are not searched",
+        "tuiagent/tools/search.py",
+        "keys = holds_keys(file.path) and file.path != top",
+        "keys = False",
+        GROUP_C,
+    ),
+    Mutant(
+        "links that are swapped in",
+        "tuiagent/runtimes/files.py",
+        "_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC",
+        "_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC",
+        GROUP_C,
+    ),
+    Mutant(
+        "only regular files",
+        "tuiagent/runtimes/files.py",
+        '        raise OSError(errno.ENXIO, "not regular", path)\n',
+        "        return\n",
+        GROUP_C,
+    ),
+    Mutant(
+        "folders with a million entries",
+        "tuiagent/runtimes/files.py",
+        "if len(names) > ENTRIES:",
+        "if False:",
+        GROUP_C,
+    ),
+    Mutant(
+        "files that grew huge",
+        "tuiagent/runtimes/files.py",
+        "if os.fstat(file).st_size > HASHED:",
+        "if False:",
+        GROUP_C,
     ),
     Mutant(
         "the folder of what is read",

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
@@ -129,6 +131,127 @@ async def test_no_number_of_words_hides_one(runtime: LocalRuntime) -> None:
     moves = " ; ".join(f"cd d{number}" for number in range(20))
     with pytest.raises(ToolError, match="changes its folder too often"):
         await verdict(runtime, f"{moves} ; cat x")
+
+
+async def test_what_is_tangled_or_runs_wide_is_refused_soon(runtime: LocalRuntime) -> None:
+    """However it is built, a command of the longest length is judged in seconds."""
+    nested = "eval " * 12 + "curl http://L"
+    for command in (nested, "echo " + "$(" * 20_000 + "ls" + ")" * 20_000):
+        with pytest.raises(ToolError, match="commands within commands"):
+            await verdict(runtime, command)
+    wide = "cd a;cd b;cd c;cd d;foo " + " ".join(f"a/{number}" for number in range(7000))
+    with pytest.raises(ToolError, match="too many files"):
+        await verdict(runtime, wide)
+    for command in (
+        *("find " + "a " * 32_000, "env " * 16_000 + "ls", "(" * 30_000 + "ls" + ")" * 30_000),
+        *(
+            "xargs " * 10_000,
+            "ls|" * 20_000 + "ls",
+            "ls " + "* " * 30_000,
+            "true && " * 8000 + "ls",
+        ),
+        *(
+            "sed '5" + " " * 60_000 + "x'",
+            "printf '%" + "0" * 60_000 + "z'",
+            "find " + "eval a " * 9000,
+        ),
+        *(
+            "awk '" + "{}" * 30_000 + ">'",
+            "find " + "sh -c 'find sh' " * 3000,
+            "jq '" + "a" * 60_000 + "'",
+        ),
+    ):
+        began = time.monotonic()
+        await verdict(runtime, command)
+        assert time.monotonic() - began < 15, command[:40]
+
+
+async def test_programs_of_the_folder_itself_are_asked_about(runtime: LocalRuntime) -> None:
+    own = Path(runtime.folder, "bin")
+    own.mkdir()
+    for name in ("ls", "echo", "cat"):
+        (own / name).write_text("#!/bin/sh\ntouch C\n")
+        (own / name).chmod(0o755)
+    try:
+        for path in (str(own), f"{own}:{os.environ['PATH']}"):
+            env = {"PATH": path}
+            theirs = LocalRuntime(runtime.folder, env, str(own.parent.parent / "spools2"))
+            for command in (
+                "ls",
+                "env echo x",
+                "timeout 5 nice ls",
+                "find f -type f -exec cat {} +",
+            ):
+                found = await verdict(theirs, command, rules=False)
+                assert found.decision == "ask", (command, found)
+            assert (await verdict(theirs, "echo x", rules=False)).decision == "allow"
+        env = {"PATH": f"bin:.::{os.environ['PATH']}"}
+        safe = LocalRuntime(runtime.folder, env, str(own.parent.parent / "spools2"))
+        assert not safe.find("ls").startswith(runtime.folder)
+    finally:
+        shutil.rmtree(own)
+
+
+@pytest.mark.parametrize("command", ROWS["hidden"])
+async def test_a_refused_program_is_found_behind_any_wrapper(
+    runtime: LocalRuntime, command: str
+) -> None:
+    for mode in MODES:
+        assert (await verdict(runtime, command, mode)).decision == "deny"
+
+
+@pytest.mark.parametrize(
+    ("rule", "admits", "refuses"),
+    [
+        (
+            "git *",
+            "git log -3|git push|timeout 5 git log",
+            "git -c a.b=c log|git --exec-path=. log",
+        ),
+        (
+            "git *",
+            "git status -s|git commit -m x",
+            "git log --outp=C|git ls-remote --upl=x|git x;touch C",
+        ),
+        (
+            "git *",
+            "git diff 2>&1",
+            "git bisect run x|git config a.b c|git submodule foreach x|git $x",
+        ),
+        ("git -c a.b=c *", "git -c a.b=c log", "git -c a.b=d log|git -c a.b=c -c x=y log"),
+        ("npm test:*", "npm test:unit|npm test:unit -v", "npm test|npm run x|npm test:x; npm x"),
+        (
+            "npm test *",
+            "npm test|npm test -- y",
+            "npm testx|npm test > C|npm test --script-shell=x",
+        ),
+        (
+            "pytest *",
+            "pytest -q tests|nice pytest",
+            "pytest --basetemp=/|pytest --pasteb=all|pytest x | sh",
+        ),
+        ("python -m pytest *", "python -m pytest -q", "python -m pip|python -m pytest -c x"),
+        ("find . *", "find . -name x", "find . -delete|find . -exec touch C +|find x -delete"),
+        ("tar *", "tar tf x", "tar tf x --checkpoint-act=exec=x|tar xf x -I x|tar xf x --to-com=x"),
+        ("make *", "make|make test", "make -f x|make --eval=x|make SHELL=x|make --fi x"),
+        (
+            "curl https://a.b/*",
+            "curl https://a.b/c",
+            "curl https://a.b/c -o C|curl https://a.b/c -K f",
+        ),
+        ("sort *", "sort -u f", "sort -o C f|sort --outp C f"),
+        ("timeout 5 *", "timeout 5 make", "timeout 5 git -c a=b log|timeout 9 make"),
+        ("touch [*]", "", "touch y"),
+    ],
+)
+async def test_what_a_rule_admits(
+    runtime: LocalRuntime, rule: str, admits: str, refuses: str
+) -> None:
+    rules = (parse_rule(f"shell({rule})", "allow", "user"),)
+    for expected, commands in (("allow", admits), ("ask", refuses)):
+        for command in filter(None, commands.split("|" if " | " not in commands else "\0")):
+            claims = await Shell().claims({"command": command}, runtime)
+            assert judge(claims, rules, "ask").decision == expected, command
 
 
 async def test_a_file_that_may_hold_keys_does_not_hide_one_that_does(

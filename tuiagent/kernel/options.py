@@ -24,8 +24,6 @@ class Program(Struct, frozen=True):
     """What each operand that is no file must look like."""
     numbers: bool = False
     """Whether -5 means five lines."""
-    early: bool = False
-    """Whether options end where operands begin."""
     joined: bool = True
     """Whether a value may follow its letter in the same word."""
     odd: str = ""
@@ -71,7 +69,7 @@ def split(
         if word == "--":
             operands += left
             break
-        if word == "-" or (program.early and operands) or not word.startswith("-"):
+        if word == "-" or not word.startswith("-"):
             operands.append(word)
         elif program.numbers and word[1:].isdecimal():
             continue

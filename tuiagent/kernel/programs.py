@@ -119,7 +119,6 @@ PROGRAMS: dict[str, Program] = {
     "wc": Program("cmlLw", names="bytes chars lines words max-line-length"),
     "which": Program("a", names="all", files="none"),
     "whoami": Program(files="none", most=0),
-    "xxd": Program("abeEipu", "cgln", most=1, early=True),
 }
 PROGRAMS.update(egrep=PROGRAMS["grep"], fgrep=PROGRAMS["grep"])
 """Programs that only read and print when they are called with these options and no others."""
