@@ -280,8 +280,8 @@ MUTANTS = (
     Mutant(
         "names that read as options",
         "tuiagent/tools/commands.py",
-        "        if odd:\n",
-        "        if False:\n",
+        "    if odd:\n",
+        "    if False:\n",
         POLICY,
     ),
     Mutant(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -22,6 +23,7 @@ from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools.bash import read
 from tuiagent.tools.shell import SIZE, Shell
 
+CANARY = "what-lies-elsewhere"
 ROWS = tomllib.loads((Path(__file__).parent / "shell.toml").read_text())
 RULES = tuple(
     parse_rule(f"shell({text})", action, "user")
@@ -41,13 +43,15 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> LocalRuntime:
         (work / name).write_text("x\n")
     (work / "link-to-passwd").symlink_to("/etc/passwd")
     (work / "link-out").symlink_to("/usr")
-    (work / "sub" / "evil").symlink_to("/etc/hostname")
-    (work / "evil").symlink_to("/etc/hostname")
-    (work / "list").write_text("/etc/hostname\n")
+    (top / "secret").write_text(f"{CANARY}\n" * 3)
+    (work / "sub" / "evil").symlink_to(top / "secret")
+    (work / "evil").symlink_to(top / "secret")
+    (work / "[0]x").symlink_to(top / "secret")
+    (work / "list").write_text(f"{top}/secret\n")
     for name in ("0", "deep/down", "deep/other"):
         (work / name).mkdir(parents=True)
     (work / "deep/link").symlink_to("down")
-    (work / "deep/x").symlink_to("/etc/hostname")
+    (work / "deep/x").symlink_to(top / "secret")
     env = {"PATH": os.environ["PATH"], "HOME": str(top / "home")}
     return LocalRuntime(str(work), env, str(top / "spools"))
 
@@ -143,27 +147,14 @@ async def test_what_is_tangled_or_runs_wide_is_refused_soon(runtime: LocalRuntim
     with pytest.raises(ToolError, match="too many files"):
         await verdict(runtime, wide)
     for command in (
-        *("find " + "a " * 32_000, "env " * 16_000 + "ls", "(" * 30_000 + "ls" + ")" * 30_000),
-        *(
-            "xargs " * 10_000,
-            "ls|" * 20_000 + "ls",
-            "ls " + "* " * 30_000,
-            "true && " * 8000 + "ls",
-        ),
-        *(
-            "sed '5" + " " * 60_000 + "x'",
-            "printf '%" + "0" * 60_000 + "z'",
-            "find " + "eval a " * 9000,
-        ),
-        *(
-            "awk '" + "{}" * 30_000 + ">'",
-            "find " + "sh -c 'find sh' " * 3000,
-            "jq '" + "a" * 60_000 + "'",
-        ),
+        *("find " + "a " * 16_000, "env " * 8000 + "ls", "(" * 10_000 + "ls" + ")" * 10_000),
+        *("xargs " * 5000, "ls|" * 3000 + "ls", "ls " + "* " * 8000, "true && " * 2000 + "ls"),
+        *("sed '5" + " " * 40_000 + "x'", "printf '%" + "0" * 40_000 + "z'"),
+        *("find " + "eval a " * 4000, "awk '" + "{}" * 10_000 + ">'"),
     ):
-        began = time.monotonic()
+        began = time.process_time()
         await verdict(runtime, command)
-        assert time.monotonic() - began < 15, command[:40]
+        assert time.process_time() - began < 4, command[:40]
 
 
 async def test_programs_of_the_folder_itself_are_asked_about(runtime: LocalRuntime) -> None:
@@ -241,7 +232,8 @@ async def test_a_refused_program_is_found_behind_any_wrapper(
         ),
         ("sort *", "sort -u f", "sort -o C f|sort --outp C f"),
         ("timeout 5 *", "timeout 5 make", "timeout 5 git -c a=b log|timeout 9 make"),
-        ("touch [*]", "", "touch y"),
+        ("touch [*]", "touch *", "touch y"),
+        ("rg *", "rg x", "rg *"),
     ],
 )
 async def test_what_a_rule_admits(
@@ -261,7 +253,10 @@ async def test_a_file_that_may_hold_keys_does_not_hide_one_that_does(
         assert (await verdict(runtime, command)).decision == "deny"
 
 
-NAMES = sorted({*programs.PROGRAMS, "find", "sed", "test", "timeout", "env", "nice"} - {"sleep"})
+NAMES = sorted({*programs.PROGRAMS, *programs.SPECIAL, "timeout", "env", "nice"} - {"sleep"})
+LONG = sorted(
+    {n for p in programs.PROGRAMS.values() for n in f"{p.names} {p.valued_names}".split()}
+)
 PIECES = st.one_of(
     st.sampled_from(
         ["f", "C", "src", ".", "-", "--", "a.py", "*", "*.py", "[a-f]", "x=y", "1", "$", "p"]
@@ -276,6 +271,8 @@ PIECES = st.one_of(
         "-{}".format, st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIKLMNOPRSTUVWXZ0159", max_size=3)
     ),
     st.builds("--{}".format, st.sampled_from(["output=C", "o", "files", "in-place", "pre=C", "x"])),
+    st.sampled_from(["evil", "list", "@list", "../secret", "sub/*", "sub", "evi?", "{}", "+"]),
+    st.builds("--{}{}".format, st.sampled_from(LONG), st.sampled_from(["", "=1", "=list", " --"])),
     st.sampled_from(["w C", "1e touch C", "s/a/touch C/e", "s/a/b/w C", "1,2p", "$p", "/a/w C"]),
 )
 JOINS = st.sampled_from([" ; ", " && ", " || ", " | ", ";", "|", " & ", "\n", " |& "])
@@ -299,22 +296,52 @@ def tree(folder: str) -> dict[str, bytes | None]:
 @settings(max_examples=150)
 @given(LINES)
 def test_what_is_free_really_changes_nothing(runtime: LocalRuntime, command: str) -> None:
-    """Run for real, without a terminal: no file appears, changes or goes."""
+    """Run for real, without a terminal: no file appears, changes or goes, and nothing is shown
+    of what lies elsewhere."""
     claims = asyncio.run(Shell().claims({"command": command}, runtime))
     if judge(claims, (), "ask").decision != "allow":
         return
     before = tree(runtime.folder)
     with contextlib.suppress(subprocess.TimeoutExpired):  # a program that waits changes nothing
-        subprocess.run(
+        done = subprocess.run(
             ["bash", "-c", command],
             cwd=runtime.folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             timeout=5,
             check=False,
         )
+        assert CANARY.encode() not in done.stdout
     assert tree(runtime.folder) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the words of these messages are GNU's")
+@pytest.mark.parametrize("name", sorted(programs.PROGRAMS))
+def test_options_take_the_values_that_the_table_says(name: str) -> None:
+    """An option that takes the next word unseen, or leaves it, would hide what is read."""
+    path = shutil.which(name, path="/usr/bin:/bin")
+    if path is None:
+        pytest.skip("it is not installed here")
+    program = programs.PROGRAMS[name]
+    valued = [f"-{one}" for one in program.valued] + [
+        f"--{n}" for n in program.valued_names.split()
+    ]
+    plain = [f"-{one}" for one in program.flags] + [f"--{n}" for n in program.names.split()]
+    for option in (*valued, *plain):
+        done = subprocess.run(
+            [path, option],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+            timeout=10,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        unknown = re.search(r"unrecognized|invalid option|unknown option", said)
+        assert unknown or ("requires an argument" in said) == (option in valued), (option, said)
 
 
 @given(st.text("ab -;&|<>()$`'\"\\{}*~#!=\n/", max_size=30))
