@@ -39,7 +39,18 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> LocalRuntime:
     work = top / "work"
     for name in ("src", "sub", ".tuiagent"):
         (work / name).mkdir(parents=True)
-    for name in ("a.py", "b.py", "f", "README.md", "src/x.py", "--pre=odd", "-rf", "-n"):
+    for name in (
+        "a.py",
+        "b.py",
+        "f",
+        "README.md",
+        "src/x.py",
+        "--pre=odd",
+        "-rf",
+        "-n",
+        "1p",
+        "ls",
+    ):
         (work / name).write_text("x\n")
     (work / "link-to-passwd").symlink_to("/etc/passwd")
     (work / "link-out").symlink_to("/usr")
