@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.test_tool import Blobs, git, patch, tool, tree
+from tests.contracts.test_tool import Blobs, NoJobs, git, patch, tool, tree
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.policy import MODES, Verdict, judge
@@ -45,7 +45,7 @@ def kit(work: Path) -> Kit:
     home.mkdir()
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     runtime = LocalRuntime(str(work), env, str(work.parent / "spools"))
-    return Kit("s1.p1.1.1", runtime, Blobs(), lambda text: None)
+    return Kit("s1.p1.1.1", runtime, Blobs(), lambda text: None, NoJobs())
 
 
 async def said(kit: Kit, name: str, path: str, mode: str = "auto") -> Verdict:
@@ -415,3 +415,17 @@ async def test_c23_keys_are_not_searched_unless_they_are_named(kit: Kit, work: P
     assert await run(kit, "search", pattern="two") == "a.txt:2: two"
     assert (await said(kit, "search", ".env", "ask")).gate == "secrets"
     assert await run(kit, "search", pattern="two", path=".env") == ".env:1: KEY=two"
+
+
+async def test_a43_the_shell_is_the_systems_whatever_the_environment_says(
+    kit: Kit, work: Path
+) -> None:
+    for name in ("sh", "bash", "fish"):
+        (work / name).write_text("#!/bin/sh\ntouch canary\n")
+        (work / name).chmod(0o755)
+    for shell in ("./sh", str(work / "fish"), "/usr/bin/fish", ""):
+        env = {"SHELL": shell, "PATH": f"{work}:.:/usr/bin:/bin"}
+        runtime = LocalRuntime(str(work), env, str(work.parent / "spools"))
+        own = Kit(kit.call, runtime, kit.blobs, kit.progress, kit.jobs)
+        assert (await run(own, "shell", command="echo ran")).strip() == "ran"
+    assert not (work / "canary").exists()
