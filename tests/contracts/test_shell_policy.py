@@ -59,9 +59,9 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> LocalRuntime:
     (work / "evil").symlink_to(top / "secret")
     (work / "[0]x").symlink_to(top / "secret")
     (work / "list").write_text(f"{top}/secret\n")
-    for name in ("0", "deep/down", "deep/other"):
+    for name in ("0", "deep"):
         (work / name).mkdir(parents=True)
-    (work / "deep/link").symlink_to("down")
+    (work / "deep/link").symlink_to("../sub")
     (work / "deep/x").symlink_to(top / "secret")
     env = {"PATH": os.environ["PATH"], "HOME": str(top / "home")}
     return LocalRuntime(str(work), env, str(top / "spools"))
