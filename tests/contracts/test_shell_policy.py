@@ -245,6 +245,7 @@ async def test_a_refused_program_is_found_behind_any_wrapper(
         ("timeout 5 *", "timeout 5 make", "timeout 5 git -c a=b log|timeout 9 make"),
         ("touch [*]", "touch *", "touch y"),
         ("rg *", "rg x", "rg *"),
+        ("mkdir *", "mkdir x|mkdir a*", "mkdir *|mkdir -?f"),
     ],
 )
 async def test_what_a_rule_admits(
