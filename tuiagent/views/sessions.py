@@ -102,8 +102,7 @@ class SessionsView:
         elif isinstance(fact, runs.RunStarted):
             row.status, row.error = "running", ""
         elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
-            # an undo after the end of a run changes nothing of how that ended
-            row.status = "running" if row.status == "waiting" else row.status
+            _answered(row)
         elif isinstance(fact, runs.ReplyReceived):
             row.replies += 1
             row.calls += len(fact.reply.calls)
@@ -124,6 +123,12 @@ class SessionsView:
         row.origin = fact.origin.stream if fact.origin else ""
         self.rows[event.stream] = row
         return [event.stream]
+
+
+def _answered(row: Row) -> None:
+    """What waited goes on; an undo after the end of a run changes nothing of how that ended."""
+    if row.status == "waiting":
+        row.status = "running"
 
 
 def _put_away(row: Row, fact: Fact, at: float) -> None:
