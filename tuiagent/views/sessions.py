@@ -96,23 +96,7 @@ class SessionsView:
             _put_away(row, fact, seen.at)
             return [seen.stream]
         row.changed = seen.at
-        if isinstance(fact, session.PromptSubmitted):
-            row.prompts += 1
-            row.title = row.title or " ".join(fact.text.split())[:80]
-        elif isinstance(fact, runs.RunStarted):
-            row.status, row.error = "running", ""
-        elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
-            _answered(row)
-        elif isinstance(fact, runs.ReplyReceived):
-            row.replies += 1
-            row.calls += len(fact.reply.calls)
-        elif isinstance(fact, calls.CallJudged | calls.CallDeferred):
-            asks = isinstance(fact, calls.CallDeferred) or fact.verdict.decision == "ask"
-            row.status = "waiting" if asks else row.status
-        elif isinstance(fact, session.ModelChanged):
-            row.model = fact.model
-        elif isinstance(fact, runs.RunFinished):
-            row.status, row.error = fact.status, fact.error
+        _go_on(row, fact)
         return [seen.stream]
 
     def _opened(self, event: Event, fact: session.SessionOpened) -> list[str]:
@@ -125,10 +109,26 @@ class SessionsView:
         return [event.stream]
 
 
-def _answered(row: Row) -> None:
-    """What waited goes on; an undo after the end of a run changes nothing of how that ended."""
-    if row.status == "waiting":
-        row.status = "running"
+def _go_on(row: Row, fact: Fact) -> None:
+    """What is said and done in the session."""
+    if isinstance(fact, session.PromptSubmitted):
+        row.prompts += 1
+        row.title = row.title or " ".join(fact.text.split())[:80]
+    elif isinstance(fact, runs.RunStarted):
+        row.status, row.error = "running", ""
+    elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
+        # an undo after the end of a run changes nothing of how that ended
+        row.status = "running" if row.status == "waiting" else row.status
+    elif isinstance(fact, runs.ReplyReceived):
+        row.replies += 1
+        row.calls += len(fact.reply.calls)
+    elif isinstance(fact, calls.CallJudged | calls.CallDeferred):
+        asks = isinstance(fact, calls.CallDeferred) or fact.verdict.decision == "ask"
+        row.status = "waiting" if asks else row.status
+    elif isinstance(fact, session.ModelChanged):
+        row.model = fact.model
+    elif isinstance(fact, runs.RunFinished):
+        row.status, row.error = fact.status, fact.error
 
 
 def _put_away(row: Row, fact: Fact, at: float) -> None:
