@@ -711,8 +711,8 @@ MUTANTS = (
     Mutant(
         "newer shape",
         "tuiagent/kernel/codec.py",
-        "if known is None or shape > shape_of(known):",
-        "if known is None:",
+        "return kind in self._facts and 1 <= shape <= shape_of(self._facts[kind])",
+        "return kind in self._facts",
         "tests/kernel/test_codec.py tests/contracts/test_golden.py",
     ),
     Mutant(
@@ -755,7 +755,7 @@ MUTANTS = (
     ),
     Mutant(
         "mode auto is said openly",
-        "tuiagent/clients/cli/headless.py",
+        "tuiagent/clients/cli/begin.py",
         'if settings.mode == "auto" and not args.no_sandbox:',
         "if False:",
         "tests/flows/test_cli.py",
