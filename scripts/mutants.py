@@ -35,6 +35,8 @@ GROUP_C = "tests/contracts/test_group_c.py"
 STORES = "tests/contracts/test_store.py tests/contracts/test_store_faults.py"
 ANSWER = "tests/flows/test_cli_answer.py"
 PLAIN = "tests/flows/test_cli_plain.py"
+HOST = "tuiagent/runtimes/terminal_host.py"
+TERMINAL = "tests/flows/test_terminal.py"
 MUTANTS = (
     Mutant(
         "a trusted file that changed",
@@ -59,10 +61,38 @@ MUTANTS = (
     ),
     Mutant(
         "typed into a terminal once",
-        "tuiagent/runtimes/terminal_host.py",
+        HOST,
         "except FileExistsError:\n            return False",
         "except FileExistsError:\n            return True",
         "tests/contracts/test_terminal.py",
+    ),
+    Mutant(
+        "a prompt that is not the terminal's own shell's",
+        "tuiagent/tools/terminal.py",
+        'aid=%b;([^\\x07]*)\\x07" % name',
+        '(?:aid=[^;]*;)?([^\\x07]*)\\x07"',
+        TERMINAL,
+    ),
+    Mutant(
+        "typed only where the shell has the terminal",
+        HOST,
+        "return self.idle and os.tcgetpgrp(self.terminal) == self.child",
+        "return self.idle",
+        TERMINAL,
+    ),
+    Mutant(
+        "a shell in the shell writes no prompt marks",
+        HOST,
+        "; export -n PROMPT_COMMAND PS1 PS2 HISTFILE",
+        "",
+        TERMINAL,
+    ),
+    Mutant(
+        "nothing of a call that is over goes on",
+        CALLS,
+        "await runtime.kill(spool)\n                await runtime.discard(spool)",
+        "raise",
+        TERMINAL,
     ),
     Mutant(
         "no command in a terminal is plain",

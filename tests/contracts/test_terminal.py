@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,10 @@ async def test_a_terminal_that_was_killed_says_what_it_knows(
 def test_what_a_terminal_shows(data: bytes, text: str) -> None:
     assert lines(data) == text
     assert "\x1b" not in screen(data)
+
+
+def test_many_empty_rows_cost_little() -> None:
+    """What a program writes is looked at on the engine's loop."""
+    began = time.process_time()
+    assert lines(b"\x1b[1ma" + b"\n" * 32_000 + b"\rb").count("\n") == 32_000
+    assert time.process_time() - began < 1.0

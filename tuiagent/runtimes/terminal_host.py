@@ -14,12 +14,16 @@ A command is run by letting the shell read it from the file `run.IDENT`: so it m
 and any number of lines, and is not echoed. The shell marks its prompt, and the beginning of each
 command, as terminals with shell integration expect (OSC 133):
 https://gitlab.freedesktop.org/Per_Bothner/specifications/blob/master/proposals/semantic-prompts.md
+The mark of the prompt holds the spool's name as its `aid`: text that happens to hold such a mark,
+and shells within the shell, are not taken for it.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
 import pty
+import re
 import select
 import shlex
 import signal
@@ -27,18 +31,22 @@ import struct
 import sys
 import termios
 
-DONE = b"\x1b]133;D;"
-"""What the shell writes before its prompt; the exit status and the folder follow."""
 ENVIRONMENT = {
     "TERM": "xterm-256color",
     "PS1": "",
     "PS2": "",
     "HISTFILE": "",
-    "PROMPT_COMMAND": r"""printf '\033]133;D;%s;%s\007' "$?" "$PWD" """,
     "PAGER": "cat",
     "GIT_PAGER": "cat",
     "BASH_SILENCE_DEPRECATION_WARNING": "1",
 }
+PROMPT = (
+    r"""printf '\033]133;D;%s;aid={};%s\007' "$?" "$PWD"; """
+    "export -n PROMPT_COMMAND PS1 PS2 HISTFILE"
+)
+"""What the shell runs before each prompt: tells exit status and folder. No other shell gets it."""
+LONGEST = 256
+"""Bytes of a mark, at most, without the folder."""
 IDLE = 12 * 3600.0
 """Seconds after which a shell that nobody typed into is closed."""
 ARGUMENTS = ("--noprofile", "--norc", "--noediting", "-i")
@@ -50,7 +58,11 @@ class Host:
     def __init__(self, spool: str, shell: str, columns: int, rows: int) -> None:
         self.spool = spool
         self.begun = self.idle = False
-        """Whether the shell has shown its first prompt, and whether it waits at one."""
+        """Whether the shell has shown its first prompt, and whether one came since a command."""
+        self.pending = b""
+        """What is yet to be typed, as what runs did not read it so far."""
+        name = os.path.basename(spool)
+        self.mark = re.compile(rb"\x1b\]133;D;\d+;aid=%b;" % re.escape(name.encode()))
         self.recent = b""
         """The end of the output that was looked through, in case a mark goes on in the next."""
         wake = os.path.join(spool, "wake")
@@ -58,8 +70,12 @@ class Host:
         self.wake = os.open(wake, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.child, self.terminal = pty.fork()
         if self.child == 0:
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+                signal.signal(number, signal.SIG_DFL)
             os.environ.update(ENVIRONMENT, COLUMNS=str(columns), LINES=str(rows))
+            os.environ["PROMPT_COMMAND"] = PROMPT.format(name)
             os.execv(shell, [shell, *ARGUMENTS])
+        os.set_blocking(self.terminal, False)
         ended, told = os.pipe()
         self.ended = ended
         os.set_blocking(told, False)
@@ -72,10 +88,13 @@ class Host:
         ended = status = 0
         self.take()
         while not ended:
-            limit = IDLE if self.idle else None
-            ready, _, _ = select.select([self.terminal, self.wake, self.ended], [], [], limit)
-            if not ready:
+            limit = IDLE if self.waits() else None
+            free = [self.terminal] if self.pending else []
+            ready, free, _ = select.select([self.terminal, self.wake, self.ended], free, [], limit)
+            if not ready and not free:
                 os.kill(self.child, signal.SIGHUP)
+            if free:
+                self.write()
             if self.terminal in ready and not self.read():
                 _, status = os.waitpid(self.child, 0)
                 break
@@ -93,6 +112,8 @@ class Host:
         """Hands on what the terminal writes; False once nothing writes to it any more."""
         try:
             data = os.read(self.terminal, 65536)
+        except BlockingIOError:
+            return True
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
@@ -104,12 +125,19 @@ class Host:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise  # a full disk loses output, not the terminal
-        self.idle = self.idle or DONE in self.recent + data
-        self.recent = data[-len(DONE) :]
+        self.recent += data
+        if self.mark.search(self.recent):
+            self.idle, self.recent = True, b""
+            self.pending = b""  # it was meant for the program that has ended
+        self.recent = self.recent[-LONGEST:]
         if self.idle and not self.begun:
             self.begun = True
             self.take()
         return bool(data)
+
+    def waits(self) -> bool:
+        """Whether the shell waits at its prompt, and nothing else has the terminal."""
+        return self.idle and os.tcgetpgrp(self.terminal) == self.child
 
     def take(self) -> None:
         """Types what waits to be typed; before the first prompt it goes on waiting."""
@@ -135,9 +163,9 @@ class Host:
         """Types it, unless the shell does not wait for that."""
         offset = os.fstat(1).st_size
         refused = ""
-        if kind == "command" and not self.idle:
+        if kind == "command" and not self.waits():
             refused = "busy"
-        elif kind == "keys" and self.idle:
+        elif kind == "keys" and self.waits():
             refused = "idle"
         self.put(f"took.{ident}", f"{offset} {refused}\n".encode())
         if refused:
@@ -148,16 +176,13 @@ class Host:
             self.put(f"run.{ident}", mark + text + b"\n")
             self.idle, self.recent = False, b""
             text = f" . {shlex.quote(script)}\n".encode()
-        self.write(text)
+        self.pending += text
+        self.write()
 
-    def write(self, data: bytes) -> None:
-        """Types these bytes; what the program does not read meanwhile is still handed on."""
-        while data:
-            _, ready, _ = select.select([], [self.terminal], [], 0.05)
-            if ready:
-                data = data[os.write(self.terminal, data[:512]) :]
-            if select.select([self.terminal], [], [], 0)[0] and not self.read():
-                return
+    def write(self) -> None:
+        """Types as much as is taken now."""
+        with contextlib.suppress(BlockingIOError):
+            self.pending = self.pending[os.write(self.terminal, self.pending[:512]) :]
 
     def put(self, name: str, data: bytes) -> None:
         """Makes a file that is whole as soon as it is there."""

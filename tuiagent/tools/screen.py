@@ -25,7 +25,10 @@ def screen(data: bytes, rows: int = ROWS) -> str:
         pyte.Stream(shown).feed(STRANGE.sub("", text))
     except Exception:  # what a program writes may be anything
         return stripped(text)
-    return "\n".join(line.rstrip() for line in shown.display).strip("\n")
+    # not `display`, which looks at every cell of every row
+    rest = (shown.buffer.get(row, {}) for row in range(rows))
+    texts = ("".join(row[x].data for x in range(max(row, default=-1) + 1)) for row in rest)
+    return "\n".join(text.rstrip() for text in texts).strip("\n")
 
 
 def lines(data: bytes) -> str:

@@ -28,7 +28,6 @@ KEYS = {
     "Insert": "\x1b[2~", "Delete": "\x1b[3~",
 }  # fmt: skip
 """Names of keys, beside C-a to C-z and single characters."""
-DONE = re.compile(rb"\x1b\]133;D;(\d+);([^\x07]*)\x07")
 SHELL = "it runs in a shell that keeps what came before, which may change what words mean"
 
 
@@ -127,11 +126,11 @@ class Terminal:
         """Waits for the command's end, or for quiet, and shows what was written."""
         spool = note.data.get("terminal") or note.data["spool"]
         mark = f"\x1b]133;C;{note.data['ident']}\x07".encode() if "command" in args else b""
-        data, done, alive = await _watched(kit, spool, typed.offset, mark, min(LONGEST, wait))
+        data, gone, done, alive = await _watched(kit, spool, typed.offset, mark, min(LONGEST, wait))
         code = int(done[1]) if done else None
         if done is not None:
-            text = shortened(lines(data[data.find(mark) + len(mark) : done.start()]))
-            folder = done[2].decode("utf-8", "replace")
+            text = shortened(lines(data[: done.start()]), gone)
+            folder = stripped(done[2].decode("utf-8", "replace"))
             text += f"\n[exit {code}]" if code else ""
             text += f"\n[in {folder}]" if folder != kit.runtime.folder else ""
         else:
@@ -189,25 +188,40 @@ def _show(kit: Kit, data: bytes) -> None:
         kit.progress(text)
 
 
+def _prompt(spool: str) -> re.Pattern[bytes]:
+    """What the terminal's own shell writes before its prompt; others do not know the name."""
+    name = re.escape(spool.rpartition("/")[2].encode())
+    return re.compile(rb"\x1b\]133;D;(\d{1,3});aid=%b;([^\x07]*)\x07" % name)
+
+
 async def _watched(
-    kit: Kit, spool: str, offset: int, mark: bytes, wait: float
-) -> tuple[bytes, re.Match[bytes] | None, bool]:
-    """What was written since; the prompt that ended the command; whether the terminal lives."""
+    kit: Kit, spool: str, start: int, mark: bytes, wait: float
+) -> tuple[bytes, int, re.Match[bytes] | None, bool]:
+    """What was written behind the mark, and how many bytes before that were too many to keep.
+
+    Then the prompt that ended it, and whether the terminal lives.
+    """
     loop = asyncio.get_running_loop()
-    until, size, changed = loop.time() + wait, offset, loop.time()
+    prompt, begun = _prompt(spool), not mark
+    until, size, changed = loop.time() + wait, start, loop.time()
     shown = 0
     while True:
         alive = await kit.runtime.settle(spool) == "running"
-        data, now = await kit.runtime.output(spool, offset)
-        begin = data.find(mark)
-        done = DONE.search(data, begin) if begin >= 0 else None
+        data, now = await kit.runtime.output(spool, start)
+        found = -1 if begun else data.find(mark)
+        if found >= 0:
+            data = data[found + len(mark) :]
+            start = now - len(data)
+        gone = now - len(data) - start
+        begun = begun or found >= 0 or gone > 0  # so much was written that the mark is past
+        done = prompt.search(data) if begun else None
         if now != size:
             size, changed = now, loop.time()
-        if begin >= 0:
-            shown = max(shown, begin + len(mark))
-            _show(kit, data[shown : done.start() if done else len(data)])
-            shown = len(data)
+        if begun:
+            end = done.start() if done else len(data)
+            _show(kit, data[max(0, shown - now + len(data)) : end])
+            shown = now
         quiet = not mark and loop.time() - changed >= QUIET
         if done or quiet or not alive or loop.time() >= until:
-            return data, done, alive
+            return data, gone, done, alive
         await asyncio.sleep(LOOK)

@@ -73,13 +73,23 @@ class Work:
         world.point("call-finished")
 
     async def discard(self, note: Note) -> None:
-        """Gives back what the runtime keeps for a call that is over, while the loop goes on."""
+        """Gives back what the runtime keeps for a call that is over, while the loop goes on.
+
+        What of it still runs, such as a terminal that could not be typed into, is ended: nobody
+        would look after it.
+        """
         spool = note.data.get("spool")
-        if spool:
+        if not spool:
+            return
+        runtime = self.drive.runtime
+        try:
             try:
-                await self.drive.runtime.discard(spool)
-            except ToolError as error:
-                LOG.warning("%s is kept: %s", spool, error)
+                await runtime.discard(spool)
+            except ToolError:
+                await runtime.kill(spool)
+                await runtime.discard(spool)
+        except ToolError as error:
+            LOG.warning("%s is kept: %s", spool, error)
 
 
 class Prepared(Struct):
@@ -197,6 +207,7 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
     if isinstance(outcome, Again) and state.revision != drive.state.revision:
         text = "it was not begun before its process died, and the policy has changed: call it again"
         await work.finish(Observation("denied", text), settled=True)
+        await work.discard(outcome.note or note)
     elif isinstance(outcome, Again):
         await _start(work, outcome.note or note)
     elif isinstance(outcome, Deferred):
