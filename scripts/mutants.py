@@ -46,6 +46,27 @@ MUTANTS = (
         "tests/contracts/test_own_tools.py",
     ),
     Mutant(
+        "a function's files are those that were judged",
+        "tuiagent/tools/function.py",
+        "for name in self._paths:\n            paths",
+        "for name in ():\n            paths",
+        "tests/contracts/test_own_tools.py",
+    ),
+    Mutant(
+        "a first call that breaks ends",
+        "tuiagent/engine/steps/model.py",
+        "drive.guarded(run, going)",
+        "going",
+        "tests/contracts/test_own_tools.py -k cannot_be_written",
+    ),
+    Mutant(
+        "own tools are loaded from regular files only",
+        "tuiagent/tools/own.py",
+        "if not stat.S_ISREG(os.fstat(opened).st_mode):",
+        "if False:",
+        "tests/contracts/test_own_tools.py -k only_files",
+    ),
+    Mutant(
         "a kept rule holds in its folder only",
         "tuiagent/kernel/standing.py",
         "if place == folder)",

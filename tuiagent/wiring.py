@@ -69,6 +69,9 @@ class LocalMeans:
         self._tools: dict[str, Tool] = {}
         self._trusted = trusted
         self._given = given
+        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
         """See engine.drive.Means."""

@@ -1,17 +1,23 @@
 """Tools of people's own: of functions, of files that they trust, of packages."""
 
+import asyncio
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import tuiagent
+from tests.flows.test_jobs import outputs, over
+from tests.house import Fakes, call, engine, say
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.ports import Again, Kit, Note, OutcomeUnknown
 from tuiagent.runtimes.local import LocalRuntime
+from tuiagent.threads import in_thread
 from tuiagent.tools.own import digest, from_files, from_packages
 
 FILE = '''\
@@ -23,6 +29,16 @@ def weather(city: str, days: int = 1) -> str:
     """The weather of a city, for so many `days`."""
     return f"sunny in {city} for {days} days"
 '''
+FUTURE = """\
+from __future__ import annotations
+from dataclasses import dataclass
+from unittest.mock import MagicMock
+import tuiagent
+
+@dataclass
+class Thing:
+    size: int
+"""
 
 
 @pytest.fixture
@@ -57,7 +73,7 @@ async def test_a_function_is_a_tool(kit: Kit) -> None:
         "required": ["path", "tags"],
         "additionalProperties": False,
     }
-    args = {"path": "f", "tags": ["a", "b"]}
+    args: dict[str, Any] = {"path": "f", "tags": ["a", "b"]}
     claims = await stamp.claims(args, kit.runtime)
     assert claims.writes == (f"{kit.runtime.folder}/f",)
     assert await stamp.run(args, kit, Note()) == Observation("ok", '{"deep":false}')
@@ -113,6 +129,11 @@ def test_a_file_is_used_only_as_it_was_trusted(tmp_path: Path) -> None:
     [
         ("1 +", "SyntaxError"),
         ("raise RuntimeError('no')", "RuntimeError: no"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        (FILE.replace("weather", "größe"), "größe: call it with"),
+        (FILE.replace("weather", "getWeather"), "getWeather: call it with"),
+        (FILE.replace('"read"', '"read", paths=["days"]'), "days: give"),
+        ("class Lazy:\n def __getattr__(self, name): raise OSError('lazy')\nx = Lazy()", "lazy"),
         ("x = 1", "holds no tool"),
         (FILE.replace("weather", "shell"), "there is a shell already"),
         (FILE.replace("weather", "undo"), "there is a undo already"),
@@ -127,6 +148,14 @@ def test_a_file_that_does_not_work_harms_nothing(tmp_path: Path, text: str, prob
     assert list(tools) == ["weather"]
     assert problem in told[0].problem
     assert "FileNotFoundError" in told[1].problem
+
+
+def test_a_file_is_a_module_like_others(tmp_path: Path) -> None:
+    """Also one whose name is that of another, with types that are written as text."""
+    text = FILE.replace("import tuiagent\n", FUTURE, 1) + "m = MagicMock()\nthing = Thing(2)\n"
+    path = written(tmp_path, text, "json.py")
+    tools, (told,) = from_files({path: digest(path)})
+    assert (list(tools), told.problem) == (["weather"], "")
 
 
 def test_packages_offer_tools_by_entry_points(
@@ -180,6 +209,130 @@ async def test_open_engine_takes_tools(tmp_path: Path) -> None:
         await client.submit(SubmitPrompt("session/s1", "p1", "go"))
         seen = await until(client, RunFinished)
     assert seen[-1].fact.status == "done"  # type: ignore[union-attr]
+
+
+async def test_a_function_gets_its_files_as_they_were_judged(kit: Kit, tmp_path: Path) -> None:
+    """Not relative to where this process happens to be."""
+    (tmp_path / "work" / "link").symlink_to("..")
+
+    @tuiagent.tool(effect="read", paths=["path", "more", "none"])
+    def shown(path: str, more: list[str], none: str | None = None) -> list[Any]:
+        """Shows what it gets."""
+        return [path, more, none]
+
+    args = {"path": "a", "more": ["link/b", "/c"]}
+    claims = await shown.claims(args, kit.runtime)
+    assert claims.reads == (f"{tmp_path}/work/a", f"{tmp_path}/b", "/c")
+    told = await shown.run(args, kit, Note())
+    assert msgspec.json.decode(told.text) == [f"{tmp_path}/work/a", [f"{tmp_path}/b", "/c"], ""]
+
+
+async def test_what_a_function_returns_is_bounded_and_can_be_written(kit: Kit) -> None:
+    @tuiagent.tool()
+    def much() -> str:
+        """Returns much, and half a character."""
+        return "\ud800" + "x" * 1_000_000
+
+    @tuiagent.tool()
+    def later() -> Any:
+        """Hands on an async function's result."""
+
+        async def found() -> str:
+            return "found"
+
+        return found()
+
+    told = await much.run({}, kit, Note())
+    assert len(told.text.encode()) < 31_000
+    assert (await later.run({}, kit, Note())).text == "found"
+
+
+async def ended(tmp_path: Path, body: Any, **more: Any) -> list[str]:
+    """What became of calls of a tool that is this function."""
+    tmp_path.mkdir(exist_ok=True)
+    made = tuiagent.tool(effect="read", **more)(body)
+    means = Fakes(tmp_path, [call(made.name), call(made.name), say("ok")])
+    means.more[made.name] = made
+    async with engine(means) as found:
+        client = await over(found, means, tmp_path)
+        return await outputs(client)
+
+
+async def test_a_function_that_fails_in_any_way_ends_its_call(tmp_path: Path) -> None:
+    def quits() -> None:
+        """Quits."""
+        sys.exit(3)
+
+    def stops() -> None:
+        """Has no next."""
+        raise StopIteration
+
+    async def cancels() -> None:
+        """Waits for what was cancelled."""
+        task = asyncio.create_task(asyncio.sleep(10))
+        task.cancel()
+        await task
+
+    def odd() -> object:
+        """Returns what cannot be told."""
+        return object()
+
+    for body, why in ((quits, "SystemExit"), (stops, "StopIteration"), (cancels, "cancelled")):
+        found = await ended(tmp_path / body.__name__, body)
+        assert [why in text for text in found] == [True, True]
+    assert "TypeError" in (await ended(tmp_path / "odd", odd))[0]
+
+
+async def test_what_cannot_be_written_ends_its_call(tmp_path: Path) -> None:
+    """Also of the first call of a reply, which begins along with it."""
+
+    def half() -> Observation:
+        """Tells half a character."""
+        return Observation("ok", "\ud800")
+
+    found = await ended(tmp_path, half)
+    assert ["a defect in tuiagent: UnicodeEncodeError" in text for text in found] == [True, True]
+
+
+async def test_functions_that_block_hold_nobody_else_up(tmp_path: Path) -> None:
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def blocks() -> None:
+        """Blocks."""
+        begun.release()
+        release.wait()
+
+    many = tuiagent.tool(effect="read")(blocks)
+    kit: Any = Kit("s.p.1.1", LocalRuntime(str(tmp_path), {}, ""), None, print, None)  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(many.run({}, kit, Note())) for _ in range(40)]
+    try:
+        for _ in tasks:
+            await in_thread(begun.acquire)
+        async with asyncio.timeout(20):
+            assert await asyncio.to_thread(lambda: "free") == "free"
+    finally:
+        release.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_given_tool_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    def shell() -> None:
+        """Words."""
+
+    with pytest.raises(tuiagent.TuiagentError, match="two tools of one name: shell"):
+        async with tuiagent.open_engine(str(tmp_path), tools=[tuiagent.tool()(shell)]):
+            pass
+
+
+def test_only_files_that_end_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.py")
+    (tmp_path / "long.py").write_bytes(b"#" * (1 << 21))
+    paths = [str(tmp_path / name) for name in ("fifo.py", "long.py")]
+    tools, told = from_files({path: "0" for path in [*paths, "/dev/zero"]})
+    assert tools == {}
+    assert "not a regular file" in told[0].problem
+    assert "longer than" in told[1].problem
+    assert "not a regular file" in told[2].problem
 
 
 def test_the_shortest_tool_fits_on_a_card() -> None:

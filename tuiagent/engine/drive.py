@@ -1,7 +1,8 @@
 """One session that this process drives: its state, its prompt, and what it is doing now."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -9,13 +10,18 @@ from msgspec import Struct
 from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
+from tuiagent.kernel.call import FinishCall
+from tuiagent.kernel.errors import Fenced, Refused, StoreError
 from tuiagent.kernel.event import Event, Intent
-from tuiagent.kernel.jobs import Job
+from tuiagent.kernel.jobs import EndJob, Job
 from tuiagent.kernel.loop import Step
-from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.message import Observation, ToolSpec, Usage
+from tuiagent.kernel.run import FailAttempt, InterruptRun
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.ports import Provider, Runtime, Tool
 from tuiagent.views.prompt import PromptView
+
+LOG = logging.getLogger("tuiagent.drive")
 
 
 class Means(Protocol):
@@ -112,6 +118,35 @@ class Drive:
     def begin(self, step: Step, work: Coroutine[Any, Any, None]) -> None:
         """Performs a step beside the others."""
         self.running[step] = asyncio.create_task(work)
+
+    async def guarded(self, step: Step, work: Awaitable[None]) -> None:
+        """Does what a step asks; a refusal means that something else happened first.
+
+        Where the work breaks, what it worked on ends visibly instead of being tried for ever.
+        """
+        try:
+            await work
+        except Refused as refusal:
+            LOG.info("%s: %s: %s", self.stream, step, refusal)
+        except (Fenced, StoreError):
+            raise
+        except Exception as error:
+            LOG.exception("%s: %s failed", self.stream, step)
+            await self._give_up(step, f"a defect in tuiagent: {type(error).__name__}: {error}")
+
+    async def _give_up(self, step: Step, text: str) -> None:
+        """Ends the job, the call, the attempt or the run that the step is about."""
+        attempt = self.state.run.attempt if self.state.run else None
+        call = getattr(step, "call", None)
+        job = getattr(step, "job", None)
+        if job is not None:
+            await self.write(EndJob(self.stream, job, Observation("unknown", text)))
+        elif call is not None:
+            await self.write(FinishCall(self.stream, call, Observation("unknown", text)))
+        elif attempt is not None:
+            await self.write(FailAttempt(self.stream, attempt.id, "internal", text))
+        elif self.state.run is not None:
+            await self.write(InterruptRun(self.stream))
 
     async def write(self, *intents: Intent, blobs: Mapping[str, bytes] | None = None) -> Written:
         """Reports as the session's agent, under this drive's fence."""

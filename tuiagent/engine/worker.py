@@ -8,19 +8,9 @@ from typing import Any
 from tuiagent.engine.drive import Context, Drive
 from tuiagent.engine.steps import calls, compact, jobs, model, undo
 from tuiagent.kernel import loop
-from tuiagent.kernel.call import FinishCall
-from tuiagent.kernel.errors import Fenced, Refused, StoreError
-from tuiagent.kernel.jobs import EndJob
+from tuiagent.kernel.errors import Fenced, StoreError
 from tuiagent.kernel.loop import Step, next_steps
-from tuiagent.kernel.message import Observation
-from tuiagent.kernel.run import (
-    EndRun,
-    FailAttempt,
-    Halted,
-    InterruptReply,
-    InterruptRun,
-    ReachLimit,
-)
+from tuiagent.kernel.run import EndRun, Halted, InterruptReply, ReachLimit
 
 PATIENCE = 2.0
 """Seconds between two looks whether the journal can be written again."""
@@ -64,22 +54,6 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.EndRun: end_run,
     loop.EndTime: end_time,
 }
-
-
-async def _give_up(drive: Drive, step: Step, error: str) -> None:
-    """A performer broke: what it worked on ends visibly instead of being tried for ever."""
-    attempt = drive.state.run.attempt if drive.state.run else None
-    call = getattr(step, "call", None)
-    text = f"a defect in tuiagent: {error}"
-    job = getattr(step, "job", None)
-    if job is not None:
-        await drive.write(EndJob(drive.stream, job, Observation("unknown", text)))
-    elif call is not None:
-        await drive.write(FinishCall(drive.stream, call, Observation("unknown", text)))
-    elif attempt is not None:
-        await drive.write(FailAttempt(drive.stream, attempt.id, "internal", text))
-    elif drive.state.run is not None:
-        await drive.write(InterruptRun(drive.stream))
 
 
 class Worker:
@@ -194,14 +168,6 @@ class Worker:
     async def _perform(self, drive: Drive, step: Step) -> None:
         """Performs one step; a refusal means that something else happened first."""
         version = drive.version
-        try:
-            await PERFORM[type(step)](drive, step)
-        except Refused as refusal:
-            LOG.info("%s: %s: %s", drive.stream, step, refusal)
-        except (Fenced, StoreError):
-            raise
-        except Exception as error:
-            LOG.exception("%s: %s failed", drive.stream, step)
-            await _give_up(drive, step, f"{type(error).__name__}: {error}")
+        await drive.guarded(step, PERFORM[type(step)](drive, step))
         if drive.version == version and step in next_steps(drive.state, drive.fence, 0.0):
             await drive.news.wait()

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 import re
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -14,6 +13,7 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Stat, Typed
 from tuiagent.runtimes import family, files, terminal
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
+from tuiagent.threads import in_thread
 
 T = TypeVar("T")
 
@@ -223,35 +223,6 @@ async def _follow(
     if spool.size() <= HEAD:
         return spool.result(tail.lost)
     return await asyncio.to_thread(spool.result, tail.lost)
-
-
-def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Begins blocking work in a thread of its own; it goes on when nobody waits any more.
-
-    Not asyncio.to_thread: its few threads are shared, and a command may run for hours.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # pyright: ignore[reportArgumentType]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as caught:
-            error = caught
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(tell, result, error)
-
-    threading.Thread(target=run, name="tuiagent-execution", daemon=True).start()
-    return future
 
 
 def _absolute_only(path: str) -> str:

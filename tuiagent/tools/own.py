@@ -3,6 +3,8 @@
 import hashlib
 import logging
 import os
+import re
+import stat
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -16,6 +18,10 @@ from tuiagent.tools import TABLE, UNTOLD
 
 GROUP = "tuiagent.tools"
 """The entry points at which packages offer tools: `NAME = "module:attribute"`."""
+SIZE = 1 << 20
+"""Bytes that a file with tools may have."""
+NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
+"""What a tool may be called: providers take no other names, and rules are written with them."""
 LOG = logging.getLogger("tuiagent.tools")
 
 
@@ -30,8 +36,7 @@ class Offered(Struct, frozen=True):
 
 def digest(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal. Raises OSError."""
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    return hashlib.sha256(_read(path)).hexdigest()
 
 
 def from_files(trusted: Mapping[str, str]) -> tuple[dict[str, Tool], list[Offered]]:
@@ -40,20 +45,37 @@ def from_files(trusted: Mapping[str, str]) -> tuple[dict[str, Tool], list[Offere
     told: list[Offered] = []
     for path, sha256 in trusted.items():
         try:
-            with open(path, "rb") as file:
-                source = file.read()
+            source = _read(path)
             if hashlib.sha256(source).hexdigest() != sha256:
                 why = f"it has changed since it was trusted; look at it, then: tools add {path}"
                 told.append(Offered(path, (), why))
                 continue
-            module = types.ModuleType(os.path.basename(path).removesuffix(".py"))
-            module.__file__ = path
-            exec(compile(source, path, "exec"), module.__dict__)
-        except Exception as error:  # a person's own code may fail in any way
+            told.append(_take(path, _tools(_run(path, source)), found))
+        except (Exception, SystemExit) as error:  # a person's own code may fail in any way
             told.append(Offered(path, (), f"{type(error).__name__}: {error}"))
-            continue
-        told.append(_take(path, _tools(vars(module).values()), found))
     return found, told
+
+
+def _run(path: str, source: bytes) -> list[Any]:
+    """What the file's module holds."""
+    name = f"tuiagent_file_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module  # where dataclasses and the like look for the names of types
+    exec(compile(source, path, "exec"), module.__dict__)
+    return list(vars(module).values())
+
+
+def _read(path: str) -> bytes:
+    """What a regular file holds; nothing that could block or be without end. Raises OSError."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        source = file.read(SIZE + 1)
+    if len(source) > SIZE:
+        raise OSError(f"{path} is longer than {SIZE} bytes")
+    return source
 
 
 def from_packages(cache: str) -> tuple[dict[str, Tool], list[Offered]]:
@@ -66,10 +88,9 @@ def from_packages(cache: str) -> tuple[dict[str, Tool], list[Offered]]:
 
             thing = load(value)
             made = thing() if isinstance(thing, type) else thing
-        except Exception as error:  # somebody else's code may fail in any way
+            told.append(_take(f"{name} = {value}", _tools([made]), found))
+        except (Exception, SystemExit) as error:  # somebody else's code may fail in any way
             told.append(Offered(f"{name} = {value}", (), f"{type(error).__name__}: {error}"))
-            continue
-        told.append(_take(f"{name} = {value}", _tools([made]), found))
     return found, told
 
 
@@ -88,7 +109,8 @@ def _tools(values: Iterable[Any]) -> list[Tool]:
     """What of this can do what a tool does."""
     parts = ("name", "effect", "description", "parameters", "claims", "note", "run", "settle")
     every = [v for v in values if not isinstance(v, type) and all(hasattr(v, p) for p in parts)]
-    return list(dict.fromkeys(every))
+    named = [v for v in every if isinstance(v.name, str) and NAME.fullmatch(v.name)]
+    return list({id(v): v for v in named}.values())
 
 
 def _entries(cache: str) -> dict[str, str]:

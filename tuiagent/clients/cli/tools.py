@@ -25,6 +25,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         await client.submit(DistrustFile(STREAM, path))
         say(clean(f"{path} is trusted no more\n"))
         return DONE
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ConfigError(f"{path} is not a regular file")
     try:
         with open(path, "rb") as file:
             sha256 = hashlib.sha256(file.read()).hexdigest()

@@ -290,8 +290,13 @@ async def _run(work: Work, note: Note) -> None:
         outcome = Observation("unknown", str(error))
     except ToolError as error:
         outcome = Observation("error", str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # people's own tools may fail in any way
         outcome = Observation("error", f"the tool failed: {type(error).__name__}: {error}")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        outcome = Observation("error", "the tool failed: what it waited for was cancelled")
     if isinstance(outcome, Deferred):
         await work.drive.write(calls.DeferCall(work.drive.stream, work.id, outcome.question))
         return

@@ -47,7 +47,8 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     drive.context.world.point("reply-received")
     if prepared.work is not None:
         going = prepared.go_on(written.done > len(prepared.intents))
-        drive.begin(RunCall(prepared.work.id), going)
+        run = RunCall(prepared.work.id)
+        drive.begin(run, drive.guarded(run, going))
 
 
 def opening(drive: Drive) -> list[Intent]:
