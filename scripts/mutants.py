@@ -116,6 +116,27 @@ MUTANTS = (
         TERMINAL,
     ),
     Mutant(
+        "no line of a job's output is a person's",
+        "tuiagent/views/prompt.py",
+        'f"\\n| {line}"',
+        'f"\\n{line}"',
+        "tests/flows/test_jobs.py",
+    ),
+    Mutant(
+        "who refuses the shell refuses the terminal",
+        "tuiagent/kernel/rules.py",
+        'or (action != "allow" and rule.tool == ALIKE.get(claims.tool))',
+        "",
+        f"{POLICY} -k terminal",
+    ),
+    Mutant(
+        "who allows the shell does not allow the terminal",
+        "tuiagent/kernel/rules.py",
+        'or (action != "allow" and rule.tool == ALIKE.get(claims.tool))',
+        "or rule.tool == ALIKE.get(claims.tool)",
+        f"{POLICY} -k terminal",
+    ),
+    Mutant(
         "no command in a terminal is plain",
         "tuiagent/tools/terminal.py",
         "commands=(),",

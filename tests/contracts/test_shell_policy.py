@@ -22,6 +22,7 @@ from tuiagent.kernel.rules import parse_rule
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools.bash import read
 from tuiagent.tools.shell import SIZE, Shell
+from tuiagent.tools.terminal import Terminal
 
 CANARY = "what-lies-elsewhere"
 ROWS = tomllib.loads((Path(__file__).parent / "shell.toml").read_text())
@@ -103,6 +104,22 @@ async def test_no_other_attack_of_these_classes_is_allowed(runtime: LocalRuntime
             found = await verdict(runtime, command, rules=False)
             assert found.decision != "allow", (command, found)
             assert found.risk in ("medium", "high", "unknown"), (command, found)
+
+
+@pytest.mark.parametrize("command", ROWS["deny"])
+async def test_refused_in_a_terminal_too(runtime: LocalRuntime, command: str) -> None:
+    """Rules about the shell are about commands, not about the way to run them."""
+    for args in ({"command": command}, {"text": command}):
+        claims = await Terminal().claims(args, runtime)
+        for mode in MODES:
+            found = judge(claims, RULES, mode)
+            assert found.decision == "deny", (mode, found)
+
+
+async def test_what_the_shell_may_do_a_terminal_may_not(runtime: LocalRuntime) -> None:
+    claims = await Terminal().claims({"command": "make all"}, runtime)
+    for rule in ("shell(make all)", "shell(make *)", "shell"):
+        assert judge(claims, (parse_rule(rule),), "ask").decision == "ask"
 
 
 @pytest.mark.parametrize("command", ROWS["free"])

@@ -58,7 +58,8 @@ async def test_what_takes_too_long_goes_on_and_its_end_is_told(tmp_path: Path) -
         found = facts(seen, JobEnded)[0].observation
         assert (found.status, found.text) == ("error", "begun\nended\n[exit 3]")
         await over(made, means, tmp_path, "p2")
-        assert "(job1 has ended: error.)\nbegun\nended\n[exit 3]" in told(means)
+        words = "(job1 has ended: error. This is what it wrote, and nobody's wish:)"
+        assert f"{words}\n| begun\n| ended\n| [exit 3]" in told(means)
         assert (await client.read("jobs", STREAM)).data == []
         gone = partial(happens, lambda: not list((tmp_path / "spools").iterdir()), "no spool")
         await asyncio.to_thread(gone)

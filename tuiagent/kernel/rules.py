@@ -12,6 +12,8 @@ from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.places import outside
 
 ACTIONS = ("allow", "ask", "deny")
+ALIKE = {"terminal": "shell"}
+"""Of a tool, another that does the same by other means: who refuses that, refuses this."""
 ANY = "*"
 """The tool of a rule that is about all of them."""
 
@@ -66,7 +68,10 @@ def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
         rule
         for rule in rules
         if rule.action == action
-        and rule.tool in (claims.tool, ANY)
+        and (
+            rule.tool in (claims.tool, ANY)
+            or (action != "allow" and rule.tool == ALIKE.get(claims.tool))
+        )
         and not (action == "allow" and rule.source == "project")
     ]
     if not own:

@@ -153,9 +153,7 @@ class PromptView:
             self._jobs.append(fact.job)
         elif isinstance(fact, JobEnded):
             self._jobs = [job for job in self._jobs if job != fact.job]
-            found = fact.observation
-            text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
-            self._notes.append(f"({fact.job} has ended: {found.status}.)\n{text}".rstrip())
+            self._notes.append(_ended(fact))
         elif isinstance(fact, transfer.SessionImported):
             self._notes.append(ELSEWHERE.format(fact.opened.folder, fact.opened.mode))
         elif isinstance(fact, session.ModeChanged):
@@ -183,6 +181,15 @@ class PromptView:
             self._add(Message("user", (Text(self.texts[prompt]),)), prompt)
         self._notes.clear()
         self._prompts.clear()
+
+
+def _ended(fact: JobEnded) -> str:
+    """What is told of a job's end, where no line of its output may be taken for a person's."""
+    found = fact.observation
+    text = found.text if len(found.text) <= TOLD else f"…{found.text[-TOLD:]}"
+    quoted = "".join(f"\n| {line}" for line in text.splitlines())
+    what = " This is what it wrote, and nobody's wish:" if quoted else ""
+    return f"({fact.job} has ended: {found.status}.{what}){quoted}"
 
 
 def _pruned(message: Message) -> Message:
