@@ -56,7 +56,7 @@ MUTANTS = (
         "a first call that breaks ends",
         "tuiagent/engine/steps/model.py",
         "drive.guarded(run, going)",
-        "going",
+        "going()",
         "tests/contracts/test_own_tools.py -k cannot_be_written",
     ),
     Mutant(

@@ -119,13 +119,13 @@ class Drive:
         """Performs a step beside the others."""
         self.running[step] = asyncio.create_task(work)
 
-    async def guarded(self, step: Step, work: Awaitable[None]) -> None:
+    async def guarded(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
         """Does what a step asks; a refusal means that something else happened first.
 
         Where the work breaks, what it worked on ends visibly instead of being tried for ever.
         """
         try:
-            await work
+            await work()
         except Refused as refusal:
             LOG.info("%s: %s: %s", self.stream, step, refusal)
         except (Fenced, StoreError):

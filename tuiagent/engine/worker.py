@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
@@ -168,6 +169,6 @@ class Worker:
     async def _perform(self, drive: Drive, step: Step) -> None:
         """Performs one step; a refusal means that something else happened first."""
         version = drive.version
-        await drive.guarded(step, PERFORM[type(step)](drive, step))
+        await drive.guarded(step, partial(PERFORM[type(step)], drive, step))
         if drive.version == version and step in next_steps(drive.state, drive.fence, 0.0):
             await drive.news.wait()

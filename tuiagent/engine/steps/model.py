@@ -1,6 +1,7 @@
 """Asks the model: one attempt, from the prompt to the reply, its failure or its interruption."""
 
 import asyncio
+from functools import partial
 
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
@@ -46,7 +47,7 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
     if prepared.work is not None:
-        going = prepared.go_on(written.done > len(prepared.intents))
+        going = partial(prepared.go_on, written.done > len(prepared.intents))
         run = RunCall(prepared.work.id)
         drive.begin(run, drive.guarded(run, going))
 
