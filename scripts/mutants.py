@@ -104,8 +104,8 @@ MUTANTS = (
     Mutant(
         "a shell in the shell writes no prompt marks",
         HOST,
-        "; export -n PROMPT_COMMAND PS1 PS2 HISTFILE",
-        "",
+        '"export -n PROMPT_COMMAND PS1 PS2 HISTFILE"',
+        '""',
         TERMINAL,
     ),
     Mutant(
