@@ -138,8 +138,7 @@ class LocalMeans:
     def own(self) -> "tuple[dict[str, Tool], list[Offered]]":
         """People's own tools, and what became of the places where they come from."""
         given = {tool.name: tool for tool in self._given}
-        cache = os.path.join(self._settings.root, "cache", "packages.json")
-        packages, told = load("tuiagent.tools.own:from_packages")(cache)
+        packages, told = load("tuiagent.tools.own:from_packages")()
         files, more = load("tuiagent.tools.own:from_files")(self._trusted)
         return {**packages, **files, **given}, [*told, *more]
 
