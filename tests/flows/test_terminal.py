@@ -61,11 +61,13 @@ async def test_a_shell_in_the_shell_is_a_program(tmp_path: Path) -> None:
         typed(command="bash --norc -ic 'touch ../begun; exec bash --norc'", wait=0),
         BEGUN,
         typed(command="echo no"),
+        typed(text="false", keys=["Enter"]),
         typed(text="exit 5", keys=["Enter"]),
     ]
     found = await seen(tmp_path, *turns)
     assert found[2].startswith("a program still runs in the terminal")
-    assert found[3].endswith("[exit 5]")
+    assert found[3].endswith(STAYS)
+    assert found[4].endswith("[exit 5]")
 
 
 async def test_what_was_typed_ahead_can_be_interrupted(tmp_path: Path) -> None:
