@@ -39,6 +39,34 @@ HOST = "tuiagent/runtimes/terminal_host.py"
 TERMINAL = "tests/flows/test_terminal.py"
 MUTANTS = (
     Mutant(
+        "output that nobody follows",
+        "tuiagent/runtimes/keeper.py",
+        "if tail.excess():",
+        "if False:",
+        "tests/contracts/test_keeper.py",
+    ),
+    Mutant(
+        "time that nobody watches",
+        "tuiagent/runtimes/keeper.py",
+        "if spool.age() > timeout:",
+        "if False:",
+        "tests/contracts/test_keeper.py",
+    ),
+    Mutant(
+        "one keeper for a job",
+        "tuiagent/runtimes/keeper.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/contracts/test_keeper.py",
+    ),
+    Mutant(
+        "what tools print is no answer",
+        "tuiagent/wiring.py",
+        "sys.stdout = sys.stderr  #",
+        "pass  #",
+        "tests/contracts/test_own_tools.py",
+    ),
+    Mutant(
         "a trusted file that changed",
         "tuiagent/tools/own.py",
         "if hashlib.sha256(source).hexdigest() != sha256:",

@@ -349,6 +349,7 @@ def health(engine: Engine, root: str) -> dict[str, object]:
 def command(argv: list[str]) -> int:
     """Runs one command to its end; the exit code."""
     args = load("tuiagent.clients.cli.arguments:parse")(argv)
+    sys.stdout = sys.stderr  # what is printed besides answers would make them unreadable
     try:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)

@@ -1,6 +1,7 @@
 """Tools of people's own: of functions, of files that they trust, of packages."""
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 import tuiagent
+from tests.flows.test_cli import Cli
 from tests.flows.test_jobs import outputs, over
 from tests.house import Fakes, call, engine, say
 from tuiagent.kernel.errors import ToolError
@@ -326,6 +328,16 @@ def test_only_files_that_end_are_read(tmp_path: Path) -> None:
     assert "not a regular file" in told[0].problem
     assert "longer than" in told[1].problem
     assert "not a regular file" in told[2].problem
+
+
+def test_what_a_tool_prints_is_not_taken_for_an_answer(tmp_path: Path) -> None:
+    path = written(tmp_path, FILE.replace("    return", '    print("noise")\n    return'))
+    turn = {"calls": [{"tool": "weather", "args": {"city": "Rom"}}]}
+    cli = Cli(tmp_path, turn, {"text": "wet"})
+    assert cli.run("tools", "add", path).returncode == 0
+    done = cli.run("-p", "go", "--output", "json")
+    assert json.loads(done.stdout)["answer"] == "wet"
+    assert "noise" in done.stderr
 
 
 def test_the_shortest_tool_fits_on_a_card() -> None:

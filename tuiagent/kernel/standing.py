@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tuiagent.kernel.directory import AGENT
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Aggregate, At, Fact, Intent
 from tuiagent.kernel.rules import Rule, parse_rule
@@ -132,6 +133,8 @@ DECIDE: dict[type[Intent], Callable[[Standing, Any, At], list[Fact]]] = {
 
 def decide(state: Standing, intent: Intent, at: At) -> Sequence[Fact]:
     """The facts that this intent makes in this state. Raises Refused."""
+    if at.fence or at.actor == AGENT:
+        raise Refused("only a person says what holds here")
     return DECIDE[type(intent)](state, intent, at)
 
 

@@ -104,6 +104,10 @@ class Runtime(Protocol):
         """Starts the command under its wrapper and leaves it running."""
         ...
 
+    async def keep(self, execution: Execution) -> None:
+        """Sees to it that a running command stays within bounds though nobody follows it."""
+        ...
+
     async def output(self, spool: str, start: int) -> tuple[bytes, int]:
         """What an execution has written from a byte on, at most the last MiB, and up to where."""
         ...

@@ -5,13 +5,14 @@ import contextlib
 import itertools
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Stat, Typed
-from tuiagent.runtimes import family, files, terminal
+from tuiagent.runtimes import family, files, keeper, terminal
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
 from tuiagent.threads import in_thread
 
@@ -141,6 +142,22 @@ class LocalRuntime:
         launch = partial(spool.launch, command, self._shell, self.folder, self._env)
         process = await in_thread(launch)
         in_thread(process.wait)  # reaps it
+
+    async def keep(self, execution: Execution) -> None:
+        """Sees to it that its time and its output stay within bounds though nobody follows it."""
+        argv = keeper.command(self._spool(execution.spool).folder, execution.timeout)
+        null = subprocess.DEVNULL
+        start = partial(
+            subprocess.Popen[bytes],
+            argv,
+            env={},
+            cwd="/",
+            stdin=null,
+            stdout=null,
+            stderr=null,
+            start_new_session=True,
+        )
+        in_thread((await in_thread(start)).wait)  # reaps it
 
     async def output(self, spool: str, start: int) -> tuple[bytes, int]:
         """What an execution has written from a byte on, at most the last MiB, and up to where."""

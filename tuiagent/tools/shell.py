@@ -104,6 +104,7 @@ class Shell:
             "told when it ends; see `jobs`]"
         )
         block = Command(args["command"], None, patience or 0.0)
+        await kit.runtime.keep(_execution(args, note))
         note = Note({**note.data, "job": True})
         return Background(Observation("ok", text.strip("\n"), (block,)), note)
 

@@ -59,11 +59,10 @@ class Terminal:
         # the grammar is loaded once a command is judged, not when a session starts
         from tuiagent.tools.commands import claimed  # noqa: PLC0415
 
-        shown = args.get("command") or " ".join([args.get("text", ""), *args.get("keys", ())])
-        found = await claimed(self.name, sized(text if text.strip() else shown), runtime)
+        found = await claimed(self.name, sized(text if text.strip() else repr(text)), runtime)
         return structs.replace(
             found,
-            subject=shown.strip() or repr(text),
+            subject=text.strip() if kind == "command" else repr(text),
             reads=(),
             mentions=(*found.reads, *found.mentions),
             commands=(),
@@ -140,6 +139,7 @@ class Terminal:
         status = "error" if code or not alive else "ok"
         seen = Observation(status, text.strip("\n"), (block,))
         if "spool" in note.data and alive:
+            await kit.runtime.keep(_execution(spool))
             return Background(seen, Note({"spool": spool, "job": True}))
         return seen
 

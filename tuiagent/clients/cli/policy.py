@@ -91,6 +91,7 @@ async def _revoke(
     for folder in places:
         await client.submit(DropRule(standing.STREAM, rule, folder))
         say(clean(f"not kept any more in {folder}: {rule}\n"))
+        say("(a session that is open keeps it until it is resumed, or revoked there)\n")
     found = [
         row
         for row in rows

@@ -94,7 +94,7 @@ class TextPrinter:
         ident = stream.partition("/")[2]
         if follow.status == "done" and follow.answer.strip():
             text = follow.document or follow.answer.strip("\n")
-            say((clean(text) if sys.stdout.isatty() else text) + "\n")
+            say((clean(text) if _terminal() else text) + "\n")
         elif follow.answer.strip() and follow.exit != NEEDS_PERSON:
             print(clean(follow.answer), file=sys.stderr)
         if not follow.run:
@@ -210,9 +210,15 @@ def brief(args: dict[str, Any] | None) -> str:
 
 def say(text: str) -> None:
     """Writes to standard output at once; a reader that has gone is no failure."""
+    out = sys.__stdout__  # what others print, such as tools of people's own, goes elsewhere
+    if out is None:
+        return
     try:
-        encoding = sys.stdout.encoding
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
+        out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
+        out.flush()
     except BrokenPipeError:
         sys.stderr.close()
+
+
+def _terminal() -> bool:
+    return sys.__stdout__ is not None and sys.__stdout__.isatty()
