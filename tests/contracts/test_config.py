@@ -158,7 +158,7 @@ def test_our_own_folders_are_refused_to_every_tool(home: dict[str, str]) -> None
 
 
 def test_set_keeps_comments_and_refuses_what_is_wrong(
-    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", home["HOME"])
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
@@ -174,11 +174,11 @@ def test_set_keeps_comments_and_refuses_what_is_wrong(
         commands.run(parse(["config", "set", key, value]))
     assert path.read_text().startswith(before.splitlines()[0])
     assert path.stat().st_mode & 0o077 == 0
-    capsys.readouterr()
+    capfd.readouterr()
     commands.run(parse(["config", "get", "providers.local.api_base"]))
-    assert capsys.readouterr().out == "http://h/v1\n"
+    assert capfd.readouterr().out == "http://h/v1\n"
     commands.run(parse(["config", "schema"]))
-    assert msgspec.json.decode(capsys.readouterr().out)["$defs"]["ConfigFile"]
+    assert msgspec.json.decode(capfd.readouterr().out)["$defs"]["ConfigFile"]
 
 
 def test_every_key_of_the_schema_has_its_meaning() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ MIB = 1 << 20
 
 
 @pytest.fixture(params=sorted(TABLE))
-def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Runtime:
-    return make(request.param, tmp_path)
+async def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Runtime]:
+    made = make(request.param, tmp_path)
+    yield made
+    for spool in (tmp_path / "spools").iterdir():
+        await made.kill(str(spool))
 
 
 async def left_alone(runtime: Runtime, command: str, timeout: float) -> Execution:
@@ -36,13 +40,10 @@ async def test_its_output_does_not_fill_the_disk(runtime: Runtime) -> None:
         found = os.stat(output)
         return found.st_size > 400_000_000 and found.st_blocks * 512 < 20 * MIB
 
-    try:
-        await until(bounded, "the middle to be given back")
-        data, size = await runtime.output(execution.spool, 0)
-        assert data.endswith(b"end\n")
-        assert size == 400_000_004
-    finally:
-        await runtime.kill(execution.spool)
+    await until(bounded, "the middle to be given back")
+    data, size = await runtime.output(execution.spool, 0)
+    assert data.endswith(b"end\n")
+    assert size == 400_000_004
 
 
 async def test_its_time_ends_though_nobody_waits_for_it(runtime: Runtime) -> None:
