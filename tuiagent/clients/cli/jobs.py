@@ -10,7 +10,7 @@ import msgspec
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR, Host
 from tuiagent.clients.cli.find import ALL, named
-from tuiagent.clients.cli.printers import brief, say
+from tuiagent.clients.cli.printers import job, say
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.jobs import JobEnded, StopJob
@@ -58,6 +58,4 @@ def _line(row: dict[str, Any]) -> str:
     minutes = (time.time() - row["since"]) / 60
     ident = row["stream"].partition("/")[2]
     ending = " (is to end)" if row["stopping"] else ""
-    return (
-        f"{ident}  {row['job']}  {minutes:.0f} min  {row['tool']}: {brief(row['args'])}{ending}\n"
-    )
+    return f"{ident}  {row['job']}  {minutes:.0f} min  {row['tool']}: {job(row['args'])}{ending}\n"

@@ -107,9 +107,9 @@ class TextPrinter:
             print(f"tuiagent: waits for a person: {clean(what)}", file=sys.stderr)
         if follow.waits:
             print(f"tuiagent: answer with: tuiagent attach {ident}", file=sys.stderr)
-        for job, args in follow.jobs.items():
-            what = clean(f"{job} ({brief(args)})")
-            kill = f"tuiagent jobs kill {ident} {job}"
+        for name, args in follow.jobs.items():
+            what = clean(f"{name} ({job(args)})")
+            kill = f"tuiagent jobs kill {ident} {name}"
             print(f"tuiagent: {what} still runs; end it with: {kill}", file=sys.stderr)
 
 
@@ -194,7 +194,7 @@ def progress(seen: Event, follow: Follow) -> str:
         first = fact.observation.text.strip().partition("\n")[0][:100]
         return f"{mark} {row.get('name', '')}: {first}"
     if isinstance(fact, JobStarted):
-        return f"… {fact.job} goes on in the background: {brief(fact.args)}"
+        return f"… {fact.job} goes on in the background: {job(fact.args)}"
     if isinstance(fact, JobEnded):
         return f"… {fact.job} has ended ({fact.observation.status})"
     return ""
@@ -206,6 +206,11 @@ def brief(args: dict[str, Any] | None) -> str:
         return ""
     values = [value if isinstance(value, str) else str(value) for value in args.values()]
     return " ".join(" ".join(values).split())[:160]
+
+
+def job(args: dict[str, Any]) -> str:
+    """What runs in the background: its command where it has one, in one short line."""
+    return brief({"command": args["command"]} if "command" in args else args)
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli.follow import Follow
-from tuiagent.clients.cli.printers import brief, say
+from tuiagent.clients.cli.printers import brief, job, say
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session
@@ -176,7 +176,7 @@ def _line(seen: Event, follow: Follow) -> str:
         first = fact.observation.text.strip().partition("\n")[0][:100]
         return f"{fact.observation.status}: {name}: {first}"
     if isinstance(fact, JobStarted):
-        return f"job: {fact.job} goes on in the background: {brief(fact.args)}"
+        return f"job: {fact.job} goes on in the background: {job(fact.args)}"
     if isinstance(fact, JobEnded):
         return f"job: {fact.job} has ended: {fact.observation.status}"
     if isinstance(fact, runs.RunFinished):
