@@ -928,7 +928,7 @@ MUTANTS = (
 
 def noticed(mutant: Mutant) -> str:
     """red, GREEN, or why there is no answer."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "copy"
         skip = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
         shutil.copytree(ROOT, copy, ignore=skip)
