@@ -1,7 +1,10 @@
 """What every runtime in the table must do with a command that goes on though nobody follows it."""
 
+import asyncio
+import fcntl
 import os
 import secrets
+import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.contracts.test_runtime import ignore, make, until
 from tuiagent.ports import Execution, Runtime
-from tuiagent.runtimes import TABLE
+from tuiagent.runtimes import TABLE, keeper
 
 MIB = 1 << 20
 
@@ -28,7 +31,6 @@ async def left_alone(runtime: Runtime, command: str, timeout: float) -> Executio
     execution = Execution(spool, command, timeout)
     await runtime.start(execution)
     await runtime.keep(execution)
-    await runtime.keep(execution)  # a second one ends at once
     return execution
 
 
@@ -71,6 +73,28 @@ async def test_its_keeper_goes_with_it(runtime: Runtime) -> None:
     await runtime.discard(execution.spool)
     await until(lambda: not keepers(), "no keeper")
     assert not os.path.exists(execution.spool)
+
+
+async def test_a_second_keeper_ends_at_once(tmp_path: Path) -> None:
+    runtime = make("local", tmp_path)
+    execution = await left_alone(runtime, "sleep 60", 60)
+    kept = Path(execution.spool, "kept")
+    await until(lambda: kept.exists() and _locked(kept), "the first one")
+    try:
+        argv = keeper.command(execution.spool, 60)
+        done = await asyncio.to_thread(subprocess.run, argv, timeout=20, check=False)
+        assert done.returncode == 0
+    finally:
+        await runtime.kill(execution.spool)
+
+
+def _locked(path: Path) -> bool:
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _line(path: Path) -> bytes:
