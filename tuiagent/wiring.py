@@ -28,7 +28,7 @@ from tuiagent.config import OPENAI_URL, Flags, Settings
 from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine, Report
+from tuiagent.engine.engine import Engine, Report, beside
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import open_log, silence
@@ -246,7 +246,11 @@ class House:
             sweep = load(runtimes.TABLE["local"])("/", {}, spools).sweep
             return Upkeep(engine, root, sweep)
 
-        engine.services += [listening, sealer.running, lambda: upkeep().running()]
+        engine.services += [
+            listening,
+            lambda: beside(sealer.work()),
+            lambda: beside(upkeep().work()),
+        ]
         engine.last_of_all = sealer.seal
         engine.reports = self._reports(engine, means, copy)
         engine.reports["gc"] = lambda key: upkeep().run()
@@ -324,7 +328,7 @@ def findable(engine: Engine, path: str) -> None:
 
     engine.reports["search"] = found
     engine.forgetting.append(lambda stream: searcher().forget(stream))
-    engine.services.append(lambda: searcher().running())
+    engine.services.append(lambda: beside(searcher().work()))
 
 
 def exportable(engine: Engine) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -82,11 +82,22 @@ def _standing() -> dict[str, Standing]:
 Report = Callable[[str], Any]
 """A view that is made anew each time it is read, from its key; it may be a coroutine."""
 Service = Callable[[], AbstractAsyncContextManager[object]]
-"""Something that goes on beside the driving: the socket, the seal."""
+"""Something that goes on beside the driving: the socket, the seal, the index, the upkeep."""
 SERVICES_AFTER = 0.05
 """Seconds."""
 SNAPSHOT = 2000
 """Events after which a standing view is kept anew."""
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Work that goes on while this is open."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Engine:

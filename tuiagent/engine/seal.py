@@ -1,10 +1,9 @@
 """Signs the heads of all streams: at the end of a run and once a minute of activity."""
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -44,16 +43,6 @@ class Sealer:
         self._copy = copy
         self._sealed = 0
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator["Sealer"]:
-        """Seals at the end of each run and once a minute of activity, while this is open."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
     async def seal(self) -> int:
         """Signs every head that changed since the last seal; how many there were.
 
@@ -88,7 +77,8 @@ class Sealer:
         await asyncio.to_thread(self._keep, seal)
         return len(heads)
 
-    async def _run(self) -> None:
+    async def work(self) -> None:
+        """Seals at the end of each run and once a minute of activity, until it is cancelled."""
         subscription = self._hub.subscribe("session/*")
         try:
             due = 0.0

@@ -1,9 +1,8 @@
 """Search over all sessions: fills the index beside the journal, and reads what it lacks."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -110,17 +109,8 @@ class Searcher:
         """Removes what was erased, wherever the index stands. Raises StoreError."""
         await asyncio.to_thread(self._index.forget, stream)
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator["Searcher"]:
-        """Fills the index in quiet moments, while this is open."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
+        """Fills the index in quiet moments, until it is cancelled."""
         subscription = self._hub.subscribe(SELECT)
         wait: float | None = QUIET
         try:

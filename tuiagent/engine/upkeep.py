@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Generator, Iterator
+from collections.abc import Awaitable, Callable, Container, Generator, Iterator
 
 from msgspec import Struct
 
@@ -69,16 +69,6 @@ class Upkeep:
         self._root = root
         self._sweep = sweep
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator["Upkeep"]:
-        """Does it once a day, while this is open."""
-        task = asyncio.create_task(self._daily())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
     async def run(self) -> Done:
         """Does it now."""
         with self._alone() as stamp:
@@ -96,7 +86,8 @@ class Upkeep:
             LOG.warning("the state root could not be looked after: %s", error)
             return DAY
 
-    async def _daily(self) -> None:
+    async def work(self) -> None:
+        """Does it once a day, until it is cancelled."""
         wait = 0.0
         while True:
             await asyncio.sleep(wait)
