@@ -15,7 +15,8 @@ import pytest
 
 from tests.flows.test_cli import PROMPT, SAY, Cli
 from tuiagent.clients.cli import COMMANDS, OFFLINE
-from tuiagent.clients.cli.arguments import SUBPARSERS, main
+from tuiagent.clients.cli.arguments import main
+from tuiagent.clients.cli.subcommands import SUBPARSERS
 
 HIDDEN = {"headless", "plain", "__complete"}
 

@@ -2,12 +2,16 @@
 
 import argparse
 import os
-import signal
 import sys
 from typing import NoReturn
 
 from tuiagent import __version__
+from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.kernel.policy import MODES
+from tuiagent.registry import load
+
+UNNAMED = ("headless", "plain")
+"""Commands that flags stand for."""
 
 EPILOG = """\
 commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
@@ -52,8 +56,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
     if argv and argv[0] == "help":
         argv = [*argv[1:2], "--help"]
-    if argv and argv[0] in SUBPARSERS:
-        parser = _helpful(SUBPARSERS[argv[0]]())
+    if argv and (argv[0] in COMMANDS or argv[0] in OFFLINE) and argv[0] not in UNNAMED:
+        parser = _helpful(load("tuiagent.clients.cli.subcommands:SUBPARSERS")[argv[0]]())
         args = parser.parse_intermixed_args(argv[1:])
         args.command = argv[0]
         return _completed(args)
@@ -85,7 +89,7 @@ def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
         return
     from tuiagent.clients.cli.nearest import nearest  # noqa: PLC0415 - only for such a word
 
-    near = nearest(argv[0], ["run", "help", *SUBPARSERS], 0.75)
+    near = nearest(argv[0], ["run", "help", *COMMANDS, *OFFLINE], 0.75)
     if near:
         parser.error(
             f"there is no command {argv[0]!r}; did you mean {near!r}? "
@@ -202,186 +206,3 @@ def _outcome(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="likewise")
     parser.add_argument("--max-time", type=float, default=0.0, metavar="SECONDS", help="likewise")
-
-
-def _attach() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent attach", description="Watch, type and approve, line by line."
-    )
-    parser.add_argument("session", nargs="?", default="", help="an id, or the start of one")
-    return parser
-
-
-def _sessions() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
-    what = "list show search rename archive unarchive delete restore export import".split()
-    parser.add_argument("what", nargs="?", default="list", choices=what)
-    session = "a name, an id, or its start; search: a word; import: a file"
-    parser.add_argument("session", nargs="?", default="", help=session)
-    more = "rename: how it shall be called; search: more words; export: a file"
-    parser.add_argument("words", nargs="*", help=more)
-    parser.add_argument("--now", action="store_true", help="delete: at once and for good")
-    parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
-    parser.add_argument("--session", dest="within", default="", help="search: only in this one")
-    formats = ("markdown", "json", "events")
-    parser.add_argument("--format", default="markdown", choices=formats, help="export: as what")
-    parser.add_argument("--force", action="store_true", help="export: replace the file")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="search: how many")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _verify() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent verify", description="Check the hash chains and the seals of the journal."
-    )
-    parser.add_argument("session", nargs="?", default="", help="an id; all without one")
-    return parser
-
-
-def _doctor() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog="tuiagent doctor", description="Look for what is wrong.")
-
-
-def _policy() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent policy", description="What may be done, and what was granted."
-    )
-    parser.add_argument("what", choices=("check", "list", "allow", "revoke"))
-    parser.add_argument("words", nargs="*", help="check: a command or path; else: a rule")
-    parser.add_argument("--tool", default="shell", help="the tool that is checked")
-    parser.add_argument("--session", default="", help="with the rules of this session")
-    parser.add_argument("--mode", default="", choices=MODES)
-    parser.add_argument("--cwd", default=".", metavar="DIR")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _config() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tuiagent config", description="The user's config.toml.")
-    parser.add_argument("what", choices=("get", "set", "path", "schema"))
-    parser.add_argument("key", nargs="?", default="", help="such as model or tui.theme")
-    parser.add_argument("value", nargs="?", help="as in TOML; a bare word is taken as text")
-    return parser
-
-
-def _init() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="tuiagent init", description="Write a config.toml that explains every key."
-    )
-
-
-def _usage() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tuiagent usage", description="Tokens and money.")
-    parser.add_argument("session", nargs="?", default="", help="a name or id; all without one")
-    parser.add_argument("--by", default="day", choices=("day", "model", "stream"))
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _files() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tuiagent files", description="What a session changed.")
-    parser.add_argument("session", help="a name or id")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _jobs() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent jobs", description="What runs in the background."
-    )
-    parser.add_argument("what", choices=("list", "kill"))
-    parser.add_argument("session", nargs="?", default="", help="a name or id; all without one")
-    parser.add_argument("job", nargs="?", default="", help="kill: which, such as job1")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _tools() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent tools", description="What agents can do; add files with tools of your own."
-    )
-    parser.add_argument("what", choices=("list", "add", "remove"))
-    parser.add_argument("file", nargs="?", default="", help="a Python file")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _gc() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="tuiagent gc", description="Erase deleted sessions whose time is over."
-    )
-
-
-def _backup() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent backup", description="Copy the journal while anybody writes, and verify it."
-    )
-    parser.add_argument("file", nargs="?", default="", help="where to; else into backups/")
-    return parser
-
-
-def _schema() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent schema", description="The JSON Schemas of what is printed and read."
-    )
-    parser.add_argument(
-        "what",
-        choices=("events", "result", "config"),
-        help="a line of --output events, the object of --output json, or config.toml",
-    )
-    return parser
-
-
-def _completion() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent completion",
-        description="Print a completion script.",
-        epilog=COMPLETION,
-        formatter_class=Help,
-    )
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
-    return parser
-
-
-def _complete() -> argparse.ArgumentParser:
-    signal.setitimer(signal.ITIMER_REAL, 0.5)  # whoever pressed Tab is not kept waiting
-    parser = argparse.ArgumentParser(prog="tuiagent __complete")
-    parser.add_argument("what", choices=("sessions", "models"))
-    return parser
-
-
-def _reset() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="tuiagent reset",
-        description="Repair a terminal that a killed program left broken; harmless on a healthy "
-        "one. To repair another terminal: tuiagent reset >/dev/pts/N",
-    )
-
-
-COMPLETION = """\
-bash: eval "$(tuiagent completion bash)" in ~/.bashrc
-zsh:  tuiagent completion zsh >DIR/_tuiagent, with DIR in $fpath
-fish: tuiagent completion fish >~/.config/fish/completions/tuiagent.fish
-"""
-
-
-SUBPARSERS = {
-    "schema": _schema,
-    "completion": _completion,
-    "__complete": _complete,
-    "reset": _reset,
-    "gc": _gc,
-    "tools": _tools,
-    "jobs": _jobs,
-    "backup": _backup,
-    "usage": _usage,
-    "files": _files,
-    "policy": _policy,
-    "config": _config,
-    "init": _init,
-    "attach": _attach,
-    "sessions": _sessions,
-    "verify": _verify,
-    "doctor": _doctor,
-}

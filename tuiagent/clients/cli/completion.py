@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from tuiagent.clients.cli import DONE, Host, arguments
+from tuiagent.clients.cli import DONE, Host, arguments, subcommands
 from tuiagent.clients.cli.find import every
 from tuiagent.clients.cli.printers import say
 from tuiagent.ports import Client
@@ -44,7 +44,7 @@ def _every_command() -> argparse.ArgumentParser:
     top = arguments.main()
     top._actions[:] = [action for action in top._actions if action.help != argparse.SUPPRESS]
     commands = top.add_subparsers()
-    makers = {"run": arguments.main, **arguments.SUBPARSERS}
+    makers = {"run": arguments.main, **subcommands.SUBPARSERS}
     for name, make in makers.items():
         if not name.startswith("_"):
             made = make()
