@@ -10,8 +10,8 @@ from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
 
-UNNAMED = ("headless", "plain")
-"""Commands that flags stand for."""
+NAMED = tuple(name for name in (*COMMANDS, *OFFLINE) if name not in ("headless", "plain"))
+"""Commands that are called by their names; for the others stand flags."""
 
 EPILOG = """\
 commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
     if argv and argv[0] == "help":
         argv = [*argv[1:2], "--help"]
-    if argv and (argv[0] in COMMANDS or argv[0] in OFFLINE) and argv[0] not in UNNAMED:
+    if argv and argv[0] in NAMED:
         parser = _helpful(load("tuiagent.clients.cli.subcommands:SUBPARSERS")[argv[0]]())
         args = parser.parse_intermixed_args(argv[1:])
         args.command = argv[0]
@@ -89,7 +89,7 @@ def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
         return
     from tuiagent.clients.cli.nearest import nearest  # noqa: PLC0415 - only for such a word
 
-    near = nearest(argv[0], ["run", "help", *COMMANDS, *OFFLINE], 0.75)
+    near = nearest(argv[0], ["run", "help", *NAMED], 0.75)
     if near:
         parser.error(
             f"there is no command {argv[0]!r}; did you mean {near!r}? "
