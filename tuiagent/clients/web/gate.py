@@ -1,0 +1,28 @@
+"""Who asks: the one place where a key becomes an actor with scopes."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Principal(Struct, frozen=True):
+    """Whoever holds a key that is live."""
+
+    actor: str
+    key: str
+    """The key's id, never the key; "" where none was needed (`--auth none`)."""
+    scopes: frozenset[str]
+    expires: float | None = None
+    """Seconds since 1970."""
+
+
+class Gate(Protocol):
+    """Knows the keys."""
+
+    async def identify(self, token: str) -> Principal | None:
+        """Whose key this is; None for anything else, always in the same time."""
+        ...
+
+    async def ended(self, principal: Principal) -> str:
+        """Waits until the key is revoked or expires; says which."""
+        ...
