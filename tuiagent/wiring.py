@@ -1,5 +1,6 @@
 """The only module that names concrete classes: puts an engine together for one process."""
 
+import argparse
 import asyncio
 import contextlib
 import functools
@@ -16,15 +17,13 @@ from tuiagent import (
     __version__,
     clients,
     config,
-    library,
-    providers,
     runtimes,
+    server,
     stores,
-    tools,
     vaults,
 )
 from tuiagent.clients.cli import COMMANDS, ERROR, OFFLINE, USAGE
-from tuiagent.config import OPENAI_URL, Flags, Settings
+from tuiagent.config import Flags, Settings
 from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
@@ -33,133 +32,47 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import open_log, silence
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.orphans import look_after
+from tuiagent.engine.owner import OwnerSeat
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import ConfigError, ProviderError, TuiagentError
-from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.kernel.event import Event
+from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Client, Provider, Runtime, Tool, Window
+from tuiagent.means import LocalMeans
+from tuiagent.ports import Client, Owner, Tool, Window
 from tuiagent.registry import load
+from tuiagent.server import ServerRecord
 
 if TYPE_CHECKING:
     from tuiagent.engine.search import Searcher
     from tuiagent.engine.upkeep import Upkeep
-    from tuiagent.tools.own import Offered
 
 
-class LocalMeans:
-    """Providers, tools and runtimes of this machine, each loaded when it is first used."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        environ: Mapping[str, str],
-        trusted: Mapping[str, str],
-        given: Sequence[Tool],
-    ) -> None:
-        self._settings = settings
-        self._vault = load(vaults.TABLE["env"])(environ)
-        self._providers: dict[tuple[str, str], Provider] = {}
-        self._tools: dict[str, Tool] = {}
-        self._trusted = trusted
-        self._given = given
-        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
-
-    def provider(self, model: str, opened: SessionOpened) -> Provider:
-        """See engine.drive.Means."""
-        name, _, rest = model.partition("/")
-        if name == "scripted":
-            return load(providers.TABLE["scripted"])(rest)
-        url = opened.endpoints.get(name, OPENAI_URL if name == "openai" else "")
-        if not url:
-            raise ProviderError(
-                "bad_request",
-                f"there is no provider {name!r}; use openai/MODEL (any compatible server by "
-                f"OPENAI_BASE_URL), set api_base in [providers.{name}] of config.toml, or use "
-                "scripted/tour",
-            )
-        known = self._providers.get((name, url))
-        if known is None:
-            where = opened.credentials.get(name, "")
-            kind, _, of = where.partition(":")
-            table = self._settings.providers.get(of) if kind == "config" else None
-            key = (table.api_key or None) if table else self._vault.get(where)
-            if where and key is None:
-                raise ProviderError(
-                    "auth", f"needs key {where.partition(':')[2]}: set it and go on"
-                )
-            known = load(providers.TABLE["compatible"])(url, key, name)
-            self._providers[name, url] = known
-        return known
-
-    def price(self, model: str, usage: Usage) -> float | None:
-        """See engine.drive.Means."""
-        own = config.price(self._settings, model, usage)
-        if own is not None:
-            return own
-        found = load(providers.MODELS["find"])(model)
-        return found.cost(usage) if found else None
-
-    def prices(self, model: str) -> dict[str, object]:
-        """Whether the price of PROVIDER/MODEL is known, and where the usual ones come from."""
-        known = self.price(model, Usage()) is not None
-        return {**load(providers.MODELS["origin"])(), "known": known}
-
-    def window(self, model: str) -> int:
-        """See engine.drive.Means."""
-        table = self._settings.providers.get(model.partition("/")[0])
-        if table is not None and table.context_window:
-            return table.context_window
-        found = load(providers.MODELS["find"])(model)
-        return found.window if found else 0
-
-    def tool(self, name: str) -> Tool | None:
-        """See engine.drive.Means."""
-        if name in tools.UNTOLD:
-            return load(tools.UNTOLD[name])()
-        if name not in self._tools and name in tools.TABLE:
-            self._tools[name] = load(tools.TABLE[name])()
-        return self._tools.get(name) or self.own[0].get(name)
-
-    def tools(self) -> tuple[ToolSpec, ...]:
-        """See engine.drive.Means."""
-        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
-        return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
-
-    @functools.cached_property
-    def own(self) -> "tuple[dict[str, Tool], list[Offered]]":
-        """People's own tools, and what became of the places where they come from."""
-        given = {tool.name: tool for tool in self._given}
-        packages, told = load("tuiagent.tools.own:from_packages")()
-        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
-        return {**packages, **files, **given}, [*told, *more]
-
-    def runtime(self, opened: SessionOpened) -> Runtime:
-        """See engine.drive.Means."""
-        spools = os.path.join(self._settings.root, "spools")
-        return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
-
-    def system(self, opened: SessionOpened) -> str:
-        """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder, self._settings.home)
+SERVED = ("attach", "plain", "headless", "sessions", "jobs", "runs")
+"""Commands whose work is done by the background server while there is one."""
 
 
 class House:
     """An engine in its own thread, with a client for this process."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], given: Sequence[Tool] = ()
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        given: Sequence[Tool] = (),
+        serves: bool = False,
     ) -> None:
         self.settings = settings
         self._given = given
+        self._serves = serves
         self._standing = Standing()
         self.codec = codec()
         self._environ = environ
@@ -184,13 +97,56 @@ class House:
         """A new id for a session or a prompt."""
         return self._world.new_id()
 
-    async def adopt(self, stream: str) -> bool:
-        """Drives a session here; False while another living process does."""
-        return await self._thread.call(self._thread.engine.adopt(stream))
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """Drives a session here; False while another living process does and may keep it."""
+        engine = self._thread.engine
+        if take:
+            await self._thread.call(engine.take(stream))
+        return await self._thread.call(engine.adopt(stream))
+
+    async def background(self) -> Owner:
+        """A client of the background server, which is started when there is none."""
+        record = server.server_record(self.settings.root)
+        if record is None:
+            record = await asyncio.to_thread(server.begin, self.settings.root, self._environ)
+        found: Owner = await load(clients.TABLE["remote"]).connect(record.socket, self.codec)
+        return found
+
+    async def hand_over(self, to: Owner) -> None:
+        """Has another process go on with what goes on here, each session once it is let go of."""
+        engine, call = self._thread.engine, self._thread.call
+        states = {stream: s for stream, s in engine.worker.states().items() if busy(s)}
+        opened = [state.opened for state in states.values() if state.opened]
+        await to.lend([loan for one in opened for loan in self._means.loans(one)])
+
+        async def over(stream: str) -> None:
+            await call(engine.release(stream))
+            await to.adopt(stream)
+
+        await asyncio.gather(*map(over, states))
+
+    @asynccontextmanager
+    async def serving(self, addresses: Sequence[str] = ()) -> AsyncGenerator[ServerRecord]:
+        """This process as the server of its root: found by others, driving what nobody drives.
+
+        In the end it drains: what has begun ends first, commands go on.
+        """
+        engine, call = self._thread.engine, self._thread.call
+        socket = os.path.join(self.settings.root, "owners", f"{engine.journal.owner}.sock")
+        now = self._world.now()
+        record = ServerRecord(os.getpid(), socket, __version__, now, tuple(addresses))
+        await call(engine.begin())
+        with server.announced(self.settings.root, record):
+            yield record
+        await call(engine.drain())
 
     def close(self) -> None:
         """Ends the engine; what was written is durable."""
         self._thread.close()
+
+    def _holds(self, event: Event) -> None:
+        """What holds in every session changed, here or in another process."""
+        standing.fold(self._standing, event.fact)
 
     async def _prove(self, means: LocalMeans) -> None:
         """Checks the rules' examples, once for each change of them. Raises ConfigError."""
@@ -213,10 +169,12 @@ class House:
         journal.writer = ThreadWriter(journal)
         hub = Hub()
         self._standing = holding(journal)
+        hub.listen(standing.STREAM, self._holds)
         means = LocalMeans(self.settings, self._environ, self._standing.files, self._given)
+        self._means = means
         await self._prove(means)
 
-        async def dial(other: str) -> Client:
+        async def dial(other: str) -> Owner:
             path = os.path.join(root, "owners", f"{other}.sock")
             return await load(clients.TABLE["remote"]).connect(path, self.codec)
 
@@ -237,7 +195,7 @@ class House:
 
         def listening() -> AbstractAsyncContextManager[object]:
             path = os.path.join(root, "owners", f"{owner}.sock")
-            return load(clients.TABLE["socket"])(engine.seat(), path, self.codec)
+            return load(clients.TABLE["socket"])(OwnerSeat(engine, means.lend), path, self.codec)
 
         def upkeep() -> "Upkeep":
             from tuiagent.engine.upkeep import Upkeep  # noqa: PLC0415 - begins after the start
@@ -251,6 +209,8 @@ class House:
             lambda: beside(sealer.work()),
             lambda: beside(upkeep().work()),
         ]
+        if self._serves:
+            engine.services.append(lambda: beside(look_after(engine)))
         engine.last_of_all = sealer.seal
         engine.reports = self._reports(engine, means, copy)
         engine.reports["gc"] = lambda key: upkeep().run()
@@ -365,7 +325,9 @@ def command(argv: list[str]) -> int:
             open_log(settings.root, args.log_level, os.environ)
         else:
             silence()
-        house = House(settings, os.environ)
+        if not args.local and (record := served(args.command, settings)):
+            return asyncio.run(visit(record, args, settings))
+        house = House(settings, os.environ, serves=args.command == "serve")
         try:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))
         finally:
@@ -376,6 +338,33 @@ def command(argv: list[str]) -> int:
     except (TuiagentError, KeyboardInterrupt) as error:
         print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
         return ERROR
+
+
+def served(command: str, settings: Settings) -> ServerRecord | None:
+    """The server that does this command's work, where one of this version runs."""
+    record = server.server_record(settings.root) if command in SERVED else None
+    if record is None or record.version == __version__:
+        return record
+    print(
+        f"tuiagent: the server that runs (process {record.pid}) is version {record.version}, this "
+        f"is {__version__}: `tuiagent serve --restart` ends it and begins a new one",
+        file=sys.stderr,
+    )
+    return None
+
+
+async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settings) -> int:
+    """Runs a command whose work is done by the server; the exit code."""
+    visiting = load("tuiagent.guest:visiting")
+    try:
+        async with visiting(record, settings, os.environ, args.cwd) as guest:
+            code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
+            return code
+    except ConnectionError as error:
+        raise TuiagentError(
+            f"the server (process {record.pid}) has ended; what it did is kept, and goes on with "
+            "the next one: tuiagent serve"
+        ) from error
 
 
 @asynccontextmanager

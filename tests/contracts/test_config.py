@@ -12,7 +12,7 @@ from tuiagent.clients.cli import settings as commands
 from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
 from tuiagent.kernel.errors import ConfigError, ProviderError
-from tuiagent.wiring import LocalMeans
+from tuiagent.means import LocalMeans
 
 OPENHEIM = """
 default_provider = "openai"

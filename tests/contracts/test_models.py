@@ -15,8 +15,8 @@ from tests.contracts.test_config import user
 from tests.flows.test_cli import Cli
 from tuiagent.config import load
 from tuiagent.kernel.message import Usage
+from tuiagent.means import LocalMeans
 from tuiagent.providers.models import FILE, Model, Rates, find, origin
-from tuiagent.wiring import LocalMeans
 
 LINES = Path(FILE).read_bytes().splitlines()
 MODELS = [msgspec.json.decode(line, type=Model) for line in LINES[1:]]

@@ -279,8 +279,14 @@ def test_a_key_that_is_gone_is_said(tmp_path: Path) -> None:
     process.communicate()
     del cli.environ["OPENAI_API_KEY"]
     done = cli.run("--continue")
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert "needs key OPENAI_API_KEY" in done.stderr
+    assert "--headless --resume" in done.stderr
+    cli.environ["OPENAI_API_KEY"] = "k"
+    process = cli.start("--continue", "--output", "events", stdin=subprocess.DEVNULL)
+    assert b"127.0.0.1:9" in failed_attempt(process), "it went on by itself"
+    process.kill()
+    process.communicate()
 
 
 # ---------------------------------------------------------------- the rest

@@ -90,7 +90,7 @@ def test_bash_completes_commands_flags_choices_and_names(tmp_path: Path) -> None
     cli.run(*PROMPT, "--name", "two words")
     rows = json.loads(cli.run("sessions", "list", "--output", "json").stdout)
     second = rows[-1]["stream"].partition("/")[2]
-    assert completed(cli, tmp_path, "tuiagent", "se") == ["sessions"]
+    assert completed(cli, tmp_path, "tuiagent", "ses") == ["sessions"]
     assert completed(cli, tmp_path, "tuiagent", "sessions", "show", "al") == ["alpha"]
     assert completed(cli, tmp_path, "tuiagent", "--resume", '""') == [second, "alpha"]
     assert completed(cli, tmp_path, "tuiagent", "run", "--mode", "lo") == ["locked"]

@@ -49,6 +49,7 @@ from tuiagent.kernel.message import (
 )
 from tuiagent.kernel.prompts import ChangeModel, RebasePrompt, ShortenConversation, WithdrawPrompt
 from tuiagent.kernel.rules import Rule
+from tuiagent.kernel.stall import ResumeRun, StallRun
 from tuiagent.stores.sqlite import SqliteStore
 from tuiagent.vaults.signer import Signer
 
@@ -313,6 +314,12 @@ async def _others(journal: Journal) -> None:
     call = Call("p1.1.1", "shell", {"command": "touch x"})
     await waiting.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
     await waiting.judged("p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER))
+    stalled = Teller(journal, "session/hh", "helper")
+    await stalled.asked("Go on.")
+    await stalled.does(runs.FailAttempt, "p1.1", "network", "gone", START)
+    await stalled.does(StallRun, "key OPENAI_API_KEY")
+    await stalled.says(ResumeRun)
+    await stalled.does(StallRun, "key OPENAI_API_KEY")
     with suppress(Refused):  # kept under its `once`
         await waiting.says(session.OpenSession, OPENED, once="twice")
     everywhere = Teller(journal, standing.STREAM)

@@ -11,10 +11,10 @@ from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.kernel.call import FinishCall
-from tuiagent.kernel.errors import Fenced, Refused, StoreError
+from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
-from tuiagent.kernel.loop import Step
+from tuiagent.kernel.loop import FollowJob, Step
 from tuiagent.kernel.message import Observation, ToolSpec, Usage
 from tuiagent.kernel.run import FailAttempt, InterruptRun
 from tuiagent.kernel.session import Session, SessionOpened, fold
@@ -77,6 +77,8 @@ class Drive:
         self.version = 0
         self.news = asyncio.Event()
         self.running: dict[Step, asyncio.Task[None]] = {}
+        self.leaving = False
+        """Whether another process is to go on with it: what has begun ends, nothing else begins."""
         self._runtime: Runtime | None = None
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -114,6 +116,31 @@ class Drive:
         if self._runtime is None:
             self._runtime = self.context.means.runtime(self.opened)
         return self._runtime
+
+    def provider(self) -> Provider:
+        """Who answers in this session. Raises ProviderError."""
+        return self.context.means.provider(self.state.model, self.opened)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the model can be asked from here, and may be."""
+        if self.leaving:
+            return False
+        try:
+            self.provider()
+        except ProviderError:
+            return False
+        return True
+
+    def survives(self, step: Step) -> bool:
+        """Whether what the step began goes on by itself, for whoever drives the session next."""
+        if isinstance(step, FollowJob):
+            return True
+        state = self.state.find(getattr(step, "call", ""))
+        if state is None or state.phase != "started":
+            return False
+        note = state.note
+        return bool(note.get("spool") or note.get("terminal")) or state.effect == "read"
 
     def begin(self, step: Step, work: Coroutine[Any, Any, None]) -> None:
         """Performs a step beside the others."""

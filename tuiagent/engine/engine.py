@@ -14,7 +14,7 @@ from tuiagent.engine import access
 from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
-from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.neighbours import Neighbours, Tie
 from tuiagent.engine.snapshots import Kept, Snapshots
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory
@@ -119,6 +119,8 @@ class Engine:
         self.last_of_all: Callable[[], Awaitable[object]] | None = None
         """Done before the journal closes, when something was driven."""
         self._started: asyncio.Task[None] | None = None
+        self._ties: set[Tie] = set()
+        self._draining = False
         self._stack = AsyncExitStack()
         self._standing = _standing()
         self.journal.publish = self.hub.publish
@@ -129,19 +131,48 @@ class Engine:
 
     async def adopt(self, stream: str) -> bool:
         """Drives a session here from now on; False while another living process does."""
-        adopted = await self.worker.adopt(stream)
-        if adopted and self._started is None:
-            self._started = asyncio.create_task(self._start_services())
-        return adopted
+        if self._draining or not await self.worker.adopt(stream):
+            return False
+        if self._started is None:
+            self._started = asyncio.create_task(self._start_services(SERVICES_AFTER))
+        return True
 
-    async def _start_services(self) -> None:
+    async def begin(self) -> None:
+        """Begins what goes on beside the driving before anything is driven."""
+        if self._started is None:
+            self._started = asyncio.create_task(self._start_services())
+        await self._started
+
+    async def take(self, stream: str, kill: bool = False) -> None:
+        """Drives a session here, whoever drove it; that one lets go of it first, or is killed.
+
+        Raises Refused when it does neither.
+        """
+        if not await self.adopt(stream):
+            await self.neighbours.release(stream, kill)
+            if not await self.adopt(stream):
+                raise Refused("another process was quicker; it drives the session now")
+
+    async def release(self, stream: str) -> None:
+        """Lets another process go on with a session, once what has begun has ended."""
+        await self.worker.release(stream)
+        for tie in self._ties:
+            if tie.select == stream:
+                tie.follow()
+
+    async def _start_services(self, after: float = 0.0) -> None:
         """Sends first, loads after: the first model request does not wait for these."""
-        await asyncio.sleep(SERVICES_AFTER)
+        await asyncio.sleep(after)
         gc.freeze()  # what the start has made stays; the command line had turned collecting off
         gc.enable()
         for service in self.services:
             await self._stack.enter_async_context(service())
         await self.journal.sync()  # whoever wanted to wake this process before could not
+
+    async def drain(self) -> None:
+        """Lets go of everything, and takes nothing more up."""
+        self._draining = True
+        await asyncio.gather(*map(self.release, self.worker.driving))
 
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
@@ -174,9 +205,10 @@ class Engine:
     async def watch(self, select: str, after: int) -> AsyncIterator[Seen]:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""
         subscription = self.hub.subscribe(select)
-        foreign = select.endswith("*") or select not in self.worker.driving
-        if foreign:
-            self.neighbours.follow(select)
+        tie = Tie(self.neighbours, select)
+        self._ties.add(tie)
+        if select.endswith("*") or select not in self.worker.driving:
+            tie.follow()
         try:
             position = after
             async for event in self._history(select, position):
@@ -192,8 +224,8 @@ class Engine:
                 yield seen
         finally:
             self.hub.unsubscribe(subscription)
-            if foreign:
-                await self.neighbours.leave(select)
+            self._ties.discard(tie)
+            await tie.leave()
 
     async def _live(self, subscription: Subscription, position: int) -> AsyncIterator[Seen]:
         while True:

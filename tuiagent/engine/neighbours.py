@@ -5,11 +5,36 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import Refused, TuiagentError
 from tuiagent.kernel.event import Signal
-from tuiagent.ports import Client
+from tuiagent.ports import Owner
 
-Dial = Callable[[str], Awaitable[Client]]
+DRAIN = 660.0
+"""Seconds that another process gets to end what it has begun."""
+HUNG = "the process that drives it does not let go: it hangs, or is stopped"
+
+
+class Tie:
+    """What one watch here has to do with the processes that drive what it watches."""
+
+    def __init__(self, neighbours: "Neighbours", select: str) -> None:
+        self.select = select
+        self._neighbours = neighbours
+        self._follows = False
+
+    def follow(self) -> None:
+        """Another process drives it, or will."""
+        if not self._follows:
+            self._follows = True
+            self._neighbours.follow(self.select)
+
+    async def leave(self) -> None:
+        """The watch is over."""
+        if self._follows:
+            await self._neighbours.leave(self.select)
+
+
+Dial = Callable[[str], Awaitable[Owner]]
 """Connects to the owner with this id; raises OSError."""
 Changes = Callable[[], AsyncIterator[object]]
 """Yields whenever the journal's folder changed."""
@@ -65,7 +90,33 @@ class Neighbours:
         except (TimeoutError, OSError, TuiagentError):
             return  # a hung owner keeps its claim; the fact is in the journal for it
         finally:
-            await _close(client)
+            await client.close()
+
+    async def release(self, stream: str, kill: bool = False) -> None:
+        """Has the process that drives a stream let go of it; one that does not may be killed.
+
+        Raises Refused when it lives and drives it still.
+        """
+        owner = self._owner(stream)
+        if owner is None:
+            return
+        try:
+            client = await self._dial(owner)
+        except OSError as error:
+            raise Refused(f"the process that drives it cannot be reached ({error})") from error
+        try:
+            if kill:
+                await client.kill()
+            else:
+                await asyncio.wait_for(client.release(stream), DRAIN)
+        except TimeoutError as error:
+            raise Refused(HUNG) from error
+        except ConnectionError:
+            pass  # it ended meanwhile: nobody drives it now
+        finally:
+            await client.close()
+        while kill and self._owner(stream) == owner:  # noqa: ASYNC110 - a dead process tells nobody
+            await asyncio.sleep(0.01)
 
     def _owner(self, stream: str) -> str | None:
         claim = self._journal.store.claims().get(stream)
@@ -108,10 +159,4 @@ class Neighbours:
         except (OSError, TuiagentError):
             return  # the owner is gone; the facts say how it went on
         finally:
-            await _close(client)
-
-
-async def _close(client: Client) -> None:
-    close = getattr(client, "close", None)
-    if close is not None:
-        await close()
+            await client.close()

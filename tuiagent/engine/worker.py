@@ -12,7 +12,12 @@ from tuiagent.kernel import loop
 from tuiagent.kernel.errors import Fenced, StoreError
 from tuiagent.kernel.loop import Step, next_steps
 from tuiagent.kernel.run import EndRun, Halted, InterruptReply, ReachLimit
+from tuiagent.kernel.session import Session
 
+ENDING = (loop.StopAttempt, loop.StopCall, loop.EndRun, loop.EndTime)
+"""Steps that end what has begun."""
+DRAIN = 600.0
+"""Seconds that what has begun gets to end before another process goes on."""
 PATIENCE = 2.0
 """Seconds between two looks whether the journal can be written again."""
 NEW = 3
@@ -57,12 +62,21 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
 }
 
 
+def _new(drive: Drive, step: Step) -> bool:
+    """Whether a step would begin something; an attempt that is written down has begun."""
+    if isinstance(step, loop.CallModel):
+        run = drive.state.run
+        return run is None or run.attempt is None or run.attempt.id != step.attempt
+    return not isinstance(step, ENDING)
+
+
 class Worker:
     """All the sessions that this process drives."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._drives: dict[str, asyncio.Task[None]] = {}
+        self._open: dict[str, Drive] = {}
         self.halted: dict[str, str] = {}
         """Why a session does not go on at the moment, such as a full disk."""
 
@@ -80,8 +94,31 @@ class Worker:
             return False
         if stream not in self._drives:
             drive = Drive(stream, claim.fence, self._context)
+            self._open[stream] = drive
             self._drives[stream] = asyncio.create_task(self._drive(drive), name=stream)
         return True
+
+    def states(self) -> dict[str, Session]:
+        """What is driven here, as it stands."""
+        return {stream: drive.state for stream, drive in self._open.items()}
+
+    async def release(self, stream: str, patience: float = DRAIN) -> None:
+        """Gives the right to drive a session to whoever claims it next, in the middle of its work.
+
+        No new step begins; what has begun ends first, at most after `patience` seconds, but for
+        what goes on by itself, such as a command in its spool: that is left to the next one.
+        """
+        task = self._drives.get(stream)
+        if task is None:
+            return
+        drive = self._open.get(stream)
+        if drive is not None and stream not in self.halted:
+            drive.leaving = True
+            drive.news.set()
+            await asyncio.wait([task], timeout=patience)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._context.journal.release(stream)
 
     async def close(self) -> None:
         """Stops driving; what is running stays as the journal says, for whoever comes next."""
@@ -95,11 +132,15 @@ class Worker:
         stream = drive.stream
         try:
             while not await self._live(drive):
+                if drive.leaving:
+                    return
                 drive = Drive(stream, await self._reclaim(stream), self._context)
+                self._open[stream] = drive
         except Fenced:
             LOG.info("%s is driven by another process now", stream)
         finally:
             self._drives.pop(stream, None)
+            self._open.pop(stream, None)
 
     async def _reclaim(self, stream: str) -> int:
         """Waits until the journal can be written again; the fence under which it goes on."""
@@ -123,8 +164,9 @@ class Worker:
                 drive.seen(event)
             if drive.version > NEW:
                 await calls.sweep(drive)
-            while True:
+            while not (drive.leaving and self._left(drive)):
                 await self._turn(drive)
+            return True
         except StoreError as error:
             self.halted[drive.stream] = str(error)
             hub.signal(Halted(drive.stream, str(error)))
@@ -143,7 +185,7 @@ class Worker:
         for step in next_steps(drive.state, drive.fence, world.now()):
             if isinstance(step, loop.Wait):
                 until = min(step.until, until or step.until)
-            elif step not in drive.running:
+            elif step not in drive.running and not (drive.leaving and _new(drive, step)):
                 drive.begin(step, self._perform(drive, step))
         news = asyncio.create_task(drive.news.wait())
         waits: set[asyncio.Task[Any]] = {news, *drive.running.values()}
@@ -155,6 +197,15 @@ class Worker:
             for task in waits.difference(drive.running.values()):
                 task.cancel()
         self._reap(drive)
+
+    def _left(self, drive: Drive) -> bool:
+        """Lets go of what goes on by itself; whether nothing else is left of what had begun."""
+        for step, task in drive.running.items():
+            if drive.survives(step):
+                task.cancel()
+        going = [s for s, task in drive.running.items() if not (task.done() or drive.survives(s))]
+        steps = next_steps(drive.state, drive.fence, self._context.world.now())
+        return not going and all(_new(drive, step) for step in steps)
 
     def _reap(self, drive: Drive) -> None:
         """Takes finished tasks off; passes on what ends the drive."""

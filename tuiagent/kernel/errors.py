@@ -51,3 +51,14 @@ class ProviderError(TuiagentError):
     def retryable(self) -> bool:
         """Whether the same request may be sent again."""
         return self.kind in self.RETRYABLE
+
+
+class NeedsError(ProviderError):
+    """A model cannot be asked before something is there that this process has not.
+
+    `needs` says what, such as `key OPENAI_API_KEY`; another process may have it.
+    """
+
+    def __init__(self, needs: str) -> None:
+        super().__init__("auth", f"needs {needs}")
+        self.needs = needs

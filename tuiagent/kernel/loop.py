@@ -141,6 +141,8 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
         return _calls(calls, fence, state.revision)
     if run.retry_at is not None and run.retry_at > now:
         return [Wait(run.retry_at)]
+    if run.stall is not None and run.stall.fence == fence:
+        return []
     if state.crowded:
         return [ShortenPrompt(state.epoch + 1)]
     return [CallModel(run.next_attempt)]
@@ -187,6 +189,11 @@ def _stopping(run: Run, fence: int) -> list[Step]:
         steps.append(StopAttempt(run.attempt.id))
     steps += [StopCall(state.call.id) for state in run.open_calls()]
     return steps or [EndRun(run.id)]
+
+
+def busy(state: Session) -> bool:
+    """Whether something goes on in the session, or waits for somebody."""
+    return bool(state.run or state.undos or state.jobs.running())
 
 
 def wake(state: Session) -> float | None:

@@ -2,11 +2,13 @@
 
 from msgspec import Struct
 
+from tuiagent.kernel import stall
 from tuiagent.kernel.call import CallFinished, CallState
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Signal
 from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, Turn, repeated, turn
 from tuiagent.kernel.message import Observation, Reply
+from tuiagent.kernel.stall import Stall
 
 STOPS = ("end", "calls")
 """Stop reasons that are no news."""
@@ -191,6 +193,8 @@ class Run(Struct):
     failures: int = 0
     """Failed attempts in a row."""
     retry_at: float | None = None
+    stall: Stall | None = None
+    """What it waits for, and does not ask the model before."""
     nudges: int = 0
     unseen: list[str] = []
     """Prompts that no model call has seen yet."""
@@ -232,7 +236,7 @@ def decide_start(run: Run, at: At) -> list[Fact]:
         raise Refused("the run is being stopped")
     if run.open_calls():
         raise Refused("calls are still open")
-    facts: list[Fact] = []
+    facts = stall.decide_resume(run.id, run.stall)
     if run.attempt is not None:
         if run.attempt.fence == at.fence:
             raise Refused("the model is being asked already")
@@ -356,12 +360,15 @@ FOLDED: tuple[type[Fact], ...] = (
     InterruptRequested,
     LimitReached,
     RunNudged,
+    *stall.FOLDED,
 )
 
 
 def fold(run: Run, fact: Fact) -> None:
     """Applies one of this module's facts to the run that is going on."""
-    if isinstance(fact, AttemptStarted):
+    if isinstance(fact, stall.FOLDED):
+        run.stall = stall.fold(fact)
+    elif isinstance(fact, AttemptStarted):
         run.attempt = Attempt(fact.attempt, fact.fence)
         run.attempts += 1
         run.retry_at = None

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, jobs, lifecycle, transfer, undo
+from tuiagent.kernel import grants, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
@@ -186,7 +186,10 @@ def _unseen(state: Session) -> list[PromptSubmitted]:
 
 
 def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
-    return [ModelChanged(intent.model)] if intent.model != state.model else []
+    if intent.model == state.model:
+        return []
+    run = state.run  # what the other model needs is another question
+    return [ModelChanged(intent.model), *(stall.decide_resume(run.id, run.stall) if run else [])]
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
@@ -236,6 +239,8 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
     runs.InterruptReply: lambda s, i, at: runs.decide_interrupt_reply(s.running(), i),
+    stall.StallRun: lambda s, i, at: stall.decide_stall(s.running().id, s.running().stall, i, at),
+    stall.ResumeRun: lambda s, i, at: stall.decide_resume(s.running().id, s.running().stall),
     runs.InterruptRun: _interrupt,
     runs.ReachLimit: lambda s, i, at: runs.decide_limit(s.running(), i, at),
     runs.EndRun: lambda s, i, at: runs.decide_end(s.running()),

@@ -1,6 +1,6 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
-from tuiagent.ports.client import Client, Snapshot, Window
+from tuiagent.ports.client import Client, Loan, Owner, Snapshot, Window
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -29,8 +29,10 @@ __all__ = [
     "Head",
     "Jobs",
     "Kit",
+    "Loan",
     "Note",
     "OutcomeUnknown",
+    "Owner",
     "Provider",
     "Runtime",
     "Snapshot",

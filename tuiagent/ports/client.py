@@ -1,6 +1,6 @@
 """The socket above: the engine as one actor sees it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -27,6 +27,15 @@ class Window(Struct, frozen=True):
     before: int | None = None
 
 
+class Loan(Struct, frozen=True):
+    """A key that one process lends to another, for sessions in a folder; never written down."""
+
+    folder: str
+    where: str
+    """As the session records it, such as `env:OPENAI_API_KEY`."""
+    key: str
+
+
 class Client(Protocol):
     """The engine as one actor sees it; every screen, server and agent holds one of these."""
 
@@ -42,4 +51,28 @@ class Client(Protocol):
 
     async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
         """A bounded part of a view: transcript, inbox, sessions, prompt."""
+        ...
+
+
+class Owner(Client, Protocol):
+    """A process that drives sessions, as another process of the same user sees it."""
+
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """Has it drive a session; False while another living process does and is not asked."""
+        ...
+
+    async def release(self, stream: str) -> None:
+        """Has it let go of a session, once what it has begun there has ended."""
+        ...
+
+    async def lend(self, loans: Sequence[Loan]) -> None:
+        """Gives it keys, for its memory only; what waited for them goes on."""
+        ...
+
+    async def kill(self) -> None:
+        """Ends its process at once, as a person has asked for."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the connection to it."""
         ...

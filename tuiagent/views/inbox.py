@@ -11,6 +11,7 @@ from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.message import Question
 from tuiagent.kernel.policy import Verdict
+from tuiagent.kernel.stall import FOLDED, RunResumed, RunStalled
 from tuiagent.kernel.transfer import foreign
 
 
@@ -20,7 +21,7 @@ class Waiting(Struct, frozen=True):
     stream: str
     call: str
     kind: str
-    """approval, question or outcome."""
+    """approval, question, outcome, or key; the last waits under the id of its run."""
     at: float
     tool: str = ""
     args: dict[str, Any] | None = None
@@ -50,6 +51,8 @@ class InboxView:
             "JobStarted",
             "JobEnded",
             "OutcomeResolved",
+            "RunStalled",
+            "RunResumed",
             "RunFinished",
         }
     )
@@ -83,7 +86,9 @@ class InboxView:
                 self._calls[stream, call.id] = (call.name, call.args)
             return []
         if isinstance(fact, runs.RunFinished):
-            return self._forget(stream, fact.run)
+            return [*self._drop((stream, fact.run)), *self._forget(stream, fact.run)]
+        if isinstance(fact, FOLDED):
+            return self._stall(seen, fact)
         if isinstance(fact, JobStarted):
             self._calls[stream, fact.job] = (fact.tool, fact.args)
             return []
@@ -106,6 +111,18 @@ class InboxView:
             text = fact.observation.text
             self.waiting[place] = Waiting(*place, "outcome", seen.at, name, args, text=text)
         return [place] if before is not None or place in self.waiting else []
+
+    def _stall(self, event: Event, fact: RunStalled | RunResumed) -> list[Place]:
+        """A run waits for a key, or does so no more."""
+        place = (event.stream, fact.run)
+        if isinstance(fact, RunResumed):
+            return self._drop(place)
+        self.waiting[place] = Waiting(*place, "key", event.at, text=f"needs {fact.needs}")
+        return [place]
+
+    def _drop(self, place: Place) -> list[Place]:
+        """It waits no more, if it did."""
+        return [place] if self.waiting.pop(place, None) is not None else []
 
     def _forget(self, stream: str, run: str) -> list[tuple[str, str]]:
         """A run that is over asks nothing more; doubtful outcomes stay."""

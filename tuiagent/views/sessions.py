@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct, msgpack
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import lifecycle, session, transfer
+from tuiagent.kernel import lifecycle, session, stall, transfer
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen
 
@@ -52,6 +52,8 @@ KINDS = frozenset(
         "ApprovalAnswered",
         "CallFinished",
         "ModelChanged",
+        "RunStalled",
+        "RunResumed",
         "RunFinished",
     }
 )
@@ -115,6 +117,10 @@ def _go_on(row: Row, fact: Fact) -> None:
         row.prompts += 1
         row.title = row.title or " ".join(fact.text.split())[:80]
     elif isinstance(fact, runs.RunStarted):
+        row.status, row.error = "running", ""
+    elif isinstance(fact, stall.RunStalled):
+        row.status, row.error = "waiting", f"needs {fact.needs}"
+    elif isinstance(fact, stall.RunResumed):
         row.status, row.error = "running", ""
     elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
         # an undo after the end of a run changes nothing of how that ended

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import jobs, lifecycle, prompts, session, transfer, undo
+from tuiagent.kernel import jobs, lifecycle, prompts, session, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
@@ -47,6 +47,8 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
     session.ModelChanged: lambda fact: f"model {fact.model}",
+    stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",
+    stall.RunResumed: lambda fact: "it goes on",
     jobs.JobStopRequested: lambda fact: f"{fact.job} is to end",
     lifecycle.SessionNamed: lambda fact: f"named {fact.name}",
     lifecycle.SessionArchived: lambda fact: "archived" if fact.archived else "out of the archive",

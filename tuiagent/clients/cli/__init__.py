@@ -1,10 +1,13 @@
 """The command line: headless runs, line-mode attach, and looking after sessions."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from tuiagent.config import Settings
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
+from tuiagent.ports import Owner
+from tuiagent.server import ServerRecord
 
 COMMANDS = {
     "headless": "tuiagent.clients.cli.headless:run",
@@ -20,6 +23,7 @@ COMMANDS = {
     "usage": "tuiagent.clients.cli.usage:run",
     "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
+    "serve": "tuiagent.clients.cli.serve:run",
     "__complete": "tuiagent.clients.cli.completion:words",
 }
 OFFLINE = {
@@ -52,6 +56,22 @@ class Host(Protocol):
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
         ...
 
-    async def adopt(self, stream: str) -> bool:
-        """Drives a session here; False while another living process does."""
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """Drives a session here; False while another living process does and may keep it."""
+        ...
+
+    async def background(self) -> Owner:
+        """A client of the background server, which is started when there is none."""
+        ...
+
+    async def hand_over(self, to: Owner) -> None:
+        """Has another process go on with what goes on here, each session once it is let go of."""
+        ...
+
+
+class Serving(Host, Protocol):
+    """What `serve` needs beside that."""
+
+    def serving(self) -> AbstractAsyncContextManager[ServerRecord]:
+        """This process as the server of its root."""
         ...

@@ -19,6 +19,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   attach       watch a session, type and approve, line by line
   sessions     list, show, rename, archive, delete and restore sessions
   files        what a session changed
+  serve        go on with sessions in the background
   jobs         what runs in the background
   tools        what agents can do; add files with tools of your own
   usage        tokens and money
@@ -128,6 +129,7 @@ USUAL = (
     ("max_cost", 0.0),
     ("max_time", 0.0),
     ("log_level", ""),
+    ("local", False),
 )
 """What every command has, with its value where the command does not know it."""
 
@@ -173,6 +175,9 @@ def main() -> argparse.ArgumentParser:
     levels = ("debug", "info", "warning", "error")
     parser.add_argument(
         "--log-level", default="", choices=levels, help="log into logs/ of the root"
+    )
+    parser.add_argument(
+        "--local", action="store_true", help="do it in this process, though a server runs"
     )
     parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
     parser.set_defaults(command="headless")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
+from tuiagent.kernel.stall import ResumeRun
 from tuiagent.ports import Client
 
 NO_MODEL = """\
@@ -116,6 +118,8 @@ async def _change(
     client: Client, stream: str, args: argparse.Namespace, rules: tuple[Rule, ...]
 ) -> None:
     """Lets the flags and rules of now hold for the session that is resumed."""
+    with suppress(Refused):  # no run is going on in it
+        await client.submit(ResumeRun(stream))
     await client.submit(ConfigureRules(stream, rules))
     if args.mode:
         await client.submit(ChangeMode(stream, args.mode))

@@ -10,6 +10,7 @@ from tuiagent.kernel.event import Event, Fact
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.prompts import PromptRebased, PromptSubmitted
+from tuiagent.kernel.stall import FOLDED, RunStalled
 
 EXITS = {
     "done": DONE,
@@ -44,6 +45,8 @@ class Follow:
         """What runs in the background, with its arguments."""
         self.denied: list[str] = []
         """Why calls were refused by policy."""
+        self.needs = ""
+        """What the run waits for that is no answer, such as a key."""
         self._started: dict[str, float] = {}
         self._asking = False
         self._limits = Limits()
@@ -57,6 +60,9 @@ class Follow:
             self.status, self.error, self._ended = fact.status, fact.error, event.at
         elif isinstance(fact, runs.RunStarted) and fact.run == self.run:
             self._limits, self._began = fact.limits, event.at
+        elif isinstance(fact, FOLDED):
+            self.needs = fact.needs if isinstance(fact, RunStalled) else ""
+            self._asking = self._asking and not self.needs
         elif isinstance(fact, PromptSubmitted) and fact.prompt == self.repair:
             self.again()
         elif isinstance(fact, PromptRebased) and not self.status:
@@ -169,6 +175,9 @@ class Follow:
         """The calls that wait for a person, when nothing else can go on."""
         if self._asking or self.status:
             return []
+        if self.needs:
+            text = f"needs {self.needs}: set it and go on"
+            return [{**_row("", "", None), "status": "stalled", "question": text}]
         waiting: list[dict[str, Any]] = []
         blocked = False
         for row in self.calls.values():

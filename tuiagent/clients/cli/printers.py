@@ -105,7 +105,9 @@ class TextPrinter:
         for row in follow.waits:
             what = row.get("question") or f"{row['name']} {brief(row['args'])}"
             print(f"tuiagent: waits for a person: {clean(what)}", file=sys.stderr)
-        if follow.waits:
+        if follow.needs:
+            print(f"tuiagent: go on with: tuiagent --headless --resume {ident}", file=sys.stderr)
+        elif follow.waits:
             print(f"tuiagent: answer with: tuiagent attach {ident}", file=sys.stderr)
         for name, args in follow.jobs.items():
             what = clean(f"{name} ({job(args)})")

@@ -154,6 +154,17 @@ def _complete() -> argparse.ArgumentParser:
     return parser
 
 
+def _serve() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent serve",
+        description="Go on with sessions in the background, and let clients find them.",
+    )
+    parser.add_argument("--stop", action="store_true", help="end the server; it drains first")
+    parser.add_argument("--restart", action="store_true", help="end it, and begin a new one")
+    parser.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)
+    return parser
+
+
 def _reset() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent reset",
@@ -187,4 +198,5 @@ SUBPARSERS = {
     "sessions": _sessions,
     "verify": _verify,
     "doctor": _doctor,
+    "serve": _serve,
 }

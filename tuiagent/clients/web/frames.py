@@ -1,7 +1,8 @@
 """The frames of the owner's socket: a length of four bytes, then JSON.
 
-A request is {id, op, ...} with op submit, watch, read or cancel; an answer is {id, ...} with one of
-`done` (a position), `snapshot`, `items` (of a watch), `error` or `end`.
+A request is {id, op, ...} with op submit, watch, read or cancel, and on a socket of the same user
+adopt, release or lend; an answer is {id, ...} with one of `done` (a position; of adopt 1 or 0),
+`snapshot`, `items` (of a watch), `error` or `end`.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen, Signal
 from tuiagent.kernel.run import Delta, Halted, Progress
-from tuiagent.ports import Snapshot, Window
+from tuiagent.ports import Loan, Snapshot, Window
 
 LARGEST = 64 * 1024 * 1024
 SIGNALS: dict[str, type[Signal]] = {kind.__name__: kind for kind in (Delta, Progress, Halted)}
@@ -35,6 +36,8 @@ class Ask(Struct, omit_defaults=True):
     view: str = ""
     key: str = ""
     window: Window | None = None
+    take: bool = False
+    loans: list[Loan] = []
 
 
 class Item(Struct, omit_defaults=True):

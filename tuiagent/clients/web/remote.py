@@ -1,18 +1,20 @@
 """ports.Client over an owner's socket: the engine of another process, as if it were here."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import os
+import signal
+from collections.abc import AsyncGenerator, Sequence
 from itertools import count
 
 import msgspec
 
 from tuiagent.clients.web.frames import Answer, Ask, raised, receive, send, unpack
-from tuiagent.clients.web.socket import short
+from tuiagent.clients.web.socket import credentials, short
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.directory import OWNER
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent, Seen
-from tuiagent.ports import Snapshot, Window
+from tuiagent.ports import Loan, Snapshot, Window
 
 GONE = "the process that was asked has ended"
 
@@ -67,6 +69,23 @@ class RemoteClient:
             self._waiting.pop(number, None)
             if not self._gone:
                 send(self._writer, Ask(number, "cancel"))
+
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """See ports.Owner."""
+        return bool((await self._call(Ask(0, "adopt", select=stream, take=take))).done)
+
+    async def release(self, stream: str) -> None:
+        """See ports.Owner."""
+        await self._call(Ask(0, "release", select=stream))
+
+    async def lend(self, loans: Sequence[Loan]) -> None:
+        """See ports.Owner."""
+        await self._call(Ask(0, "lend", loans=list(loans)))
+
+    async def kill(self) -> None:
+        """See ports.Owner. Raises OSError where the system does not tell whose socket it is."""
+        pid = credentials(self._writer.get_extra_info("socket"))[0]
+        os.kill(pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """Ends the connection."""

@@ -1,4 +1,4 @@
-"""Serves a ports.Client on a private Unix socket: signals, intents and wake-ups."""
+"""Serves a ports.Owner on a private Unix socket: signals, intents and wake-ups."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, Generator
 from tuiagent.clients.web.frames import Answer, Ask, Item, failure, pack, receive, send
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import TuiagentError
-from tuiagent.ports import Client
+from tuiagent.ports import Owner
 
 
 @contextlib.asynccontextmanager
-async def serving(client: Client, path: str, codec: Codec) -> AsyncGenerator[str]:
+async def serving(client: Owner, path: str, codec: Codec) -> AsyncGenerator[str]:
     """Listens at the path while this is open, for processes of the same user only."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -54,7 +54,7 @@ async def serving(client: Client, path: str, codec: Codec) -> AsyncGenerator[str
 class Peer:
     """One connection: any number of requests and watches at the same time."""
 
-    def __init__(self, client: Client, codec: Codec, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, client: Owner, codec: Codec, writer: asyncio.StreamWriter) -> None:
         self._client = client
         self._codec = codec
         self._writer = writer
@@ -86,11 +86,23 @@ class Peer:
             elif ask.op == "watch":
                 await self._watch(ask)
             else:
-                raise TuiagentError(f"there is no request {ask.op!r}")
+                send(self._writer, Answer(ask.id, done=await self._own(ask)))
         except TuiagentError as error:
             send(self._writer, Answer(ask.id, error=failure(error)))
         finally:
             self._tasks.pop(ask.id, None)
+
+    async def _own(self, ask: Ask) -> int:
+        """What only processes of the same user ask of each other."""
+        if ask.op == "adopt":
+            return int(await self._client.adopt(ask.select, ask.take))
+        if ask.op == "release":
+            await self._client.release(ask.select)
+        elif ask.op == "lend":
+            await self._client.lend(ask.loans)
+        else:
+            raise TuiagentError(f"there is no request {ask.op!r}")
+        return 1
 
     async def _watch(self, ask: Ask) -> None:
         """Passes on what is seen; a slow reader slows only its own watch, which then lags."""
@@ -105,9 +117,16 @@ def _same_user(writer: asyncio.StreamWriter) -> bool:
     """Whether the other side is a process of this user, where the system can say."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True  # the socket's own mode has to do
-    peer = writer.get_extra_info("socket")
+    return credentials(writer.get_extra_info("socket"))[1] == os.getuid()
+
+
+def credentials(peer: socket.socket) -> tuple[int, int]:
+    """The process at the other side of a Unix socket, and its user."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        raise OSError("this system does not tell which process a socket belongs to")
     data = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", data)[1] == os.getuid()
+    pid, user, _ = struct.unpack("3i", data)
+    return pid, user
 
 
 @contextlib.contextmanager

@@ -68,7 +68,8 @@ class Work:
         world.point("call-done")
         note = encode_note(job) if job else None
         finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
-        begin = [StartAttempt(self.drive.stream)] if self.id not in self.drive.state.undos else []
+        asks = self.id not in self.drive.state.undos and self.drive.asks
+        begin = [StartAttempt(self.drive.stream)] if asks else []
         await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
 

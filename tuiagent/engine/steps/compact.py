@@ -6,11 +6,12 @@ from tuiagent.engine.drive import Drive
 from tuiagent.kernel import compact
 from tuiagent.kernel.call import CallFinished
 from tuiagent.kernel.compact import Shortened
-from tuiagent.kernel.errors import ProviderError
+from tuiagent.kernel.errors import NeedsError, ProviderError
 from tuiagent.kernel.loop import ShortenPrompt
 from tuiagent.kernel.message import Diff, Message, Prompt, Text, Todo, Todos, Usage
 from tuiagent.kernel.prompts import RebasePrompt
 from tuiagent.kernel.reply import Assembly
+from tuiagent.kernel.stall import StallRun
 
 LOG = logging.getLogger("tuiagent.compact")
 UNKNOWN = 32_000
@@ -35,6 +36,9 @@ async def shorten_prompt(drive: Drive, step: ShortenPrompt) -> None:
     try:
         summary, usage = await _summary(drive, compact.record(old, marks))
         cost = drive.context.means.price(drive.state.model, usage) if usage else None
+    except NeedsError as error:
+        await drive.write(StallRun(drive.stream, error.needs))
+        return
     except ProviderError as error:
         LOG.warning("%s: no summary by the model: %s", drive.stream, error)
         reason = f"summarised without the model ({error.kind})"
@@ -71,7 +75,7 @@ async def _rebase(
 
 async def _summary(drive: Drive, record: str) -> tuple[str, Usage | None]:
     """What the model makes of the record. Raises ProviderError."""
-    provider = drive.context.means.provider(drive.state.model, drive.opened)
+    provider = drive.provider()
     assembly = Assembly("summary")
     message = Message("user", (Text(f"The record:\n\n{record}"),))
     model = drive.state.model.partition("/")[2]

@@ -8,17 +8,24 @@ from tuiagent.engine.retry import retry_at
 from tuiagent.engine.steps import calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import size
-from tuiagent.kernel.errors import ProviderError, Refused
+from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Message, Reply
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
+from tuiagent.kernel.stall import StallRun
+from tuiagent.ports import Provider
 
 
 async def call_model(drive: Drive, step: CallModel) -> None:
     """Begins the attempt if it is not begun yet, streams it as signals, reports how it ended."""
     run = drive.state.run
+    try:
+        provider = drive.provider()
+    except NeedsError as error:
+        await drive.write(StallRun(drive.stream, error.needs))
+        return
     if run is None or run.attempt is None or run.attempt.id != step.attempt:
         try:
             await drive.write(*opening(drive))
@@ -30,7 +37,7 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     drive.context.world.point("attempt-started")
     assembly = Assembly(attempt.id)
     try:
-        await _stream(drive, assembly)
+        await _stream(drive, provider, assembly)
     except ProviderError as error:
         await _fail(drive, assembly, error)
         return
@@ -41,7 +48,7 @@ async def call_model(drive: Drive, step: CallModel) -> None:
         raise
     drive.context.world.point("reply-arrived")
     reply = assembly.reply()
-    prepared = await calls.prepare_first(drive, reply)
+    prepared = calls.Prepared() if drive.leaving else await calls.prepare_first(drive, reply)
     cost = drive.context.means.price(drive.prompt.model, reply.usage) if reply.usage else None
     receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply))
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
@@ -75,10 +82,8 @@ def _context(drive: Drive, reply: Reply) -> int:
     return (len(drive.prompt.system) // 4) + sum(size(message) for message in messages)
 
 
-async def _stream(drive: Drive, assembly: Assembly) -> None:
+async def _stream(drive: Drive, provider: Provider, assembly: Assembly) -> None:
     """Takes the parts as they arrive. Raises ProviderError, also for a stream without an end."""
-    state = drive.state
-    provider = drive.context.means.provider(state.model, drive.opened)
     hub = drive.context.hub
     text = thoughts = 0
     async for part in provider.stream(drive.prompt.prompt()):

@@ -1,0 +1,88 @@
+"""A process whose work is done by the background server: what its commands need besides."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from tuiagent import clients, config, vaults
+from tuiagent.config import Settings
+from tuiagent.engine.clock import World
+from tuiagent.kernel import standing
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.event import CaughtUp, Event
+from tuiagent.kernel.rules import Rule
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import Standing
+from tuiagent.ports import Loan, Owner
+from tuiagent.registry import load
+from tuiagent.server import ServerRecord
+
+
+class Guest:
+    """clients.cli.Host without an engine here."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], client: Owner) -> None:
+        self.settings = settings
+        self.client = client
+        self._environ = environ
+        self._world = World()
+        self._standing = Standing()
+
+    def opening(self, folder: str) -> SessionOpened:
+        """How a session in this folder is opened here."""
+        opened = config.opening(self.settings, folder, self._environ)
+        return msgspec.structs.replace(opened, rules=self.rules(opened.folder))
+
+    def rules(self, folder: str) -> tuple[Rule, ...]:
+        """The rules that hold for sessions in this folder, configured ones and kept ones."""
+        return (*self.settings.rules, *self._standing.holding(folder, self._world.now()))
+
+    def new_id(self) -> str:
+        """A new id for a session or a prompt."""
+        return self._world.new_id()
+
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """Has the server drive a session; False while another process does and may keep it."""
+        rows = await self.client.read("sessions", stream)
+        for row in rows.data:
+            await self.lend(row["folder"])
+        return await self.client.adopt(stream, take)
+
+    async def background(self) -> Owner:
+        """The server."""
+        return self.client
+
+    async def hand_over(self, to: Owner) -> None:
+        """Nothing goes on here."""
+
+    async def lend(self, folder: str) -> None:
+        """Gives the server the keys that this process's environment has."""
+        where = set(self.opening(folder).credentials.values())
+        vault = load(vaults.TABLE["env"])(self._environ)
+        keys = {one: vault.get(one) for one in where}
+        await self.client.lend([Loan(folder, one, key) for one, key in keys.items() if key])
+
+    async def know(self) -> None:
+        """Learns what holds for all sessions."""
+        async for seen in self.client.watch(standing.STREAM):
+            if isinstance(seen, CaughtUp):
+                return
+            if isinstance(seen, Event):
+                self._standing = standing.fold(self._standing, seen.fact)
+
+
+@asynccontextmanager
+async def visiting(
+    record: ServerRecord, settings: Settings, environ: Mapping[str, str], folder: str
+) -> AsyncGenerator[Guest]:
+    """A guest of this server, for work in a folder. Raises OSError when it is gone."""
+    client = await load(clients.TABLE["remote"]).connect(record.socket, codec())
+    try:
+        guest = Guest(settings, environ, client)
+        await guest.know()
+        await guest.lend(os.path.realpath(folder))
+        yield guest
+    finally:
+        await client.close()

@@ -1,0 +1,134 @@
+"""Providers, tools and runtimes of this machine, each loaded by its name when it is first used."""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tuiagent import config, library, providers, runtimes, tools, vaults
+from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
+from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.ports import Loan, Provider, Runtime, Tool
+from tuiagent.registry import load
+
+if TYPE_CHECKING:
+    from tuiagent.tools.own import Offered
+
+
+class LocalMeans:
+    """What performing steps takes on this machine, as engine.drive.Means asks for it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        trusted: Mapping[str, str],
+        given: Sequence[Tool],
+    ) -> None:
+        self._settings = settings
+        self._vault = load(vaults.TABLE["env"])(environ)
+        self._providers: dict[tuple[str, str, str | None], Provider] = {}
+        self._lent: dict[tuple[str, str], str] = {}
+        self._tools: dict[str, Tool] = {}
+        self._trusted = trusted
+        self._given = given
+        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
+
+    def provider(self, model: str, opened: SessionOpened) -> Provider:
+        """See engine.drive.Means."""
+        name, _, rest = model.partition("/")
+        if name == "scripted":
+            return load(providers.TABLE["scripted"])(rest)
+        url = opened.endpoints.get(name, OPENAI_URL if name == "openai" else "")
+        if not url:
+            raise ProviderError(
+                "bad_request",
+                f"there is no provider {name!r}; use openai/MODEL (any compatible server by "
+                f"OPENAI_BASE_URL), set api_base in [providers.{name}] of config.toml, or use "
+                "scripted/tour",
+            )
+        key = self._key(name, opened)
+        known = self._providers.get((name, url, key))
+        if known is None:
+            known = load(providers.TABLE["compatible"])(url, key, name)
+            self._providers[name, url, key] = known
+        return known
+
+    def lend(self, loan: Loan) -> None:
+        """Takes a key that another process had, for sessions in its folder."""
+        self._lent[loan.folder, loan.where] = loan.key
+
+    def loans(self, opened: SessionOpened) -> list[Loan]:
+        """The keys of a session that only this process's environment or memory has."""
+        found: list[Loan] = []
+        for where in set(opened.credentials.values()):
+            key = self._lent.get((opened.folder, where)) or self._vault.get(where)
+            if key and where.startswith("env:"):
+                found.append(Loan(opened.folder, where, key))
+        return found
+
+    def _key(self, name: str, opened: SessionOpened) -> str | None:
+        """The key that the session records for this provider, if any. Raises NeedsError."""
+        where = opened.credentials.get(name, "")
+        kind, _, of = where.partition(":")
+        table = self._settings.providers.get(of) if kind == "config" else None
+        lent = self._lent.get((opened.folder, where))
+        key = (table.api_key or None) if table else lent or self._vault.get(where)
+        if where and key is None:
+            raise NeedsError(f"key {of}")
+        return key
+
+    def price(self, model: str, usage: Usage) -> float | None:
+        """See engine.drive.Means."""
+        own = config.price(self._settings, model, usage)
+        if own is not None:
+            return own
+        found = load(providers.MODELS["find"])(model)
+        return found.cost(usage) if found else None
+
+    def prices(self, model: str) -> dict[str, object]:
+        """Whether the price of PROVIDER/MODEL is known, and where the usual ones come from."""
+        known = self.price(model, Usage()) is not None
+        return {**load(providers.MODELS["origin"])(), "known": known}
+
+    def window(self, model: str) -> int:
+        """See engine.drive.Means."""
+        table = self._settings.providers.get(model.partition("/")[0])
+        if table is not None and table.context_window:
+            return table.context_window
+        found = load(providers.MODELS["find"])(model)
+        return found.window if found else 0
+
+    def tool(self, name: str) -> Tool | None:
+        """See engine.drive.Means."""
+        if name in tools.UNTOLD:
+            return load(tools.UNTOLD[name])()
+        if name not in self._tools and name in tools.TABLE:
+            self._tools[name] = load(tools.TABLE[name])()
+        return self._tools.get(name) or self.own[0].get(name)
+
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """See engine.drive.Means."""
+        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
+        return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    @functools.cached_property
+    def own(self) -> "tuple[dict[str, Tool], list[Offered]]":
+        """People's own tools, and what became of the places where they come from."""
+        given = {tool.name: tool for tool in self._given}
+        packages, told = load("tuiagent.tools.own:from_packages")()
+        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
+        return {**packages, **files, **given}, [*told, *more]
+
+    def runtime(self, opened: SessionOpened) -> Runtime:
+        """See engine.drive.Means."""
+        spools = os.path.join(self._settings.root, "spools")
+        return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
+
+    def system(self, opened: SessionOpened) -> str:
+        """See engine.drive.Means."""
+        return load(library.TABLE["instructions"])(opened.folder, self._settings.home)
