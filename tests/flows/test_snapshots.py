@@ -10,7 +10,7 @@ from tuiagent.kernel.lifecycle import DeleteSession, EraseSession
 from tuiagent.kernel.run import RunFinished
 from tuiagent.stores.memory import MemoryStore
 
-VIEWS = ("grants", "inbox", "sessions", "usage")
+VIEWS = ("grants", "inbox", "runs", "sessions", "usage")
 
 
 async def read(folder: Path, store: MemoryStore, cache: str) -> dict[str, object]:

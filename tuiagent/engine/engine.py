@@ -30,6 +30,7 @@ from tuiagent.views.grants import GrantsView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.jobs import JobsView
 from tuiagent.views.prompt import PromptView
+from tuiagent.views.runs import RunsView
 from tuiagent.views.sessions import SessionsView
 from tuiagent.views.transcript import TranscriptView
 from tuiagent.views.usage import UsageView
@@ -74,6 +75,7 @@ def _standing() -> dict[str, Standing]:
         "grants": Standing(GrantsView()),
         "inbox": Standing(InboxView()),
         "jobs": Standing(JobsView()),
+        "runs": Standing(RunsView()),
         "sessions": Standing(SessionsView()),
         "usage": Standing(UsageView()),
     }
