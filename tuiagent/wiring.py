@@ -317,6 +317,9 @@ def command(argv: list[str]) -> int:
     try:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)
+        args.window = None
+        if args.command in ("plain", "attach"):
+            args.window = load("tuiagent.clients.cli.window:split")()
         unset = "locked" if args.command == "headless" else "ask"
         limits = (args.max_turns, args.max_cost, args.max_time)
         flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, *limits, unset)

@@ -45,6 +45,10 @@ class Screen:
             self.shown += more
         return self.shown
 
+    def interrupt(self) -> None:
+        """Presses Ctrl-C: the terminal tells every process in the foreground."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def end(self) -> int:
         """Reads to the end; the exit code."""
         self.shown += self._out.read().decode()
@@ -221,29 +225,29 @@ def test_ctrl_c_stops_the_run_and_a_second_one_leaves(tmp_path: Path) -> None:
     cli = Cli(tmp_path, FOREVER, {"text": "More."})
     with screen(cli, "--plain", "go", "--allow", "shell") as terminal:
         until((cli.work / "began").exists, "the command to begin")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         terminal.wait("end: interrupted")
-        assert cli.left() == []
+        until(lambda: cli.left() == [], "the command to be gone")
         terminal.type("go on\n")
         terminal.wait("assistant: More.")
         terminal.wait("end: done")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         terminal.wait("nothing is going on; Ctrl-C again leaves")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         assert terminal.end() == 130
 
 
-@pytest.mark.parametrize("how", ["\x04", "/quit\n", "SIGHUP"])
+@pytest.mark.parametrize("how", ["/quit\nl\n", "SIGTERM"])
 def test_who_leaves_is_told_how_to_go_on(tmp_path: Path, how: str) -> None:
     command = "touch began; until [ -e go ]; do sleep 0.02; done; echo done"
     cli = Cli(tmp_path, {"calls": [{"tool": "shell", "args": {"command": command}}]}, SAY)
     with screen(cli, "--plain", "go", "--allow", "shell") as terminal:
         until((cli.work / "began").exists, "the command to begin")
-        if how == "SIGHUP":
-            terminal.process.send_signal(signal.SIGHUP)
+        if how == "SIGTERM":
+            terminal.process.send_signal(signal.SIGTERM)
         else:
             terminal.type(how)
-        assert terminal.end() == (129 if how == "SIGHUP" else 0)
+        assert terminal.end() == (143 if how == "SIGTERM" else 0)
         assert f"Go on with: tuiagent --plain --resume {cli.session()}" in terminal.shown
     (cli.work / "go").touch()
     assert cli.run("--plain", "--continue", input="").returncode == 0
@@ -255,7 +259,7 @@ def test_attach_leaves_the_run_alone_at_ctrl_c(tmp_path: Path) -> None:
     cli.run("-p", "go", "--mode", "ask")
     with screen(cli, "attach") as terminal:
         terminal.wait("answer: y = yes")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         assert terminal.end() == 130
     assert finds(cli, "InterruptRequested") == []
 

@@ -3,19 +3,17 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
-from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, Host
+from tuiagent.clients.cli import NEEDS_PERSON, Host
 from tuiagent.clients.cli.approve import SHORT, WORDS, answer
 from tuiagent.clients.cli.begin import attached, begin
 from tuiagent.clients.cli.find import named, newest
 from tuiagent.clients.cli.follow import EXITS, Follow
+from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
@@ -48,10 +46,11 @@ Else:
   /kill JOB              end what runs in the background
   /compact               shorten what the model sees
   /resume                go on here with what another process left
-  /quit                  leave; also exit, quit, :q and Ctrl-D
+  /take                  go on here with what another process does now
+  /detach                leave; what goes on does so in the background
+  /quit                  leave, asked what is to become of a run; also exit, quit, :q and Ctrl-D
 What was begun is kept when you leave: tuiagent --plain --continue goes on with it.
 """
-LEAVE = ("/quit", "/detach", "exit", "quit", ":q")
 
 CLOSED = runs.ReplyReceived | runs.AttemptFailed | runs.ReplyInterrupted
 SIMPLE: dict[str, Callable[[str, str], Intent]] = {
@@ -76,7 +75,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
             row = await newest(client, "")
     conversation = Attached(client, row["stream"], host)
     await conversation.show_past()
-    return await _talk(conversation, interrupts=False)
+    return await talk(conversation, host, args.window, interrupts=False)
 
 
 async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
@@ -90,73 +89,7 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
             conversation.voice.line("note: another process drives this session")
     else:
         conversation.introduce(begun.after)
-    return await _talk(conversation, interrupts=True)
-
-
-async def _talk(here: "Attached", interrupts: bool) -> int:
-    """Until the input ends, /quit, or a signal; the exit code.
-
-    A person types when they like. A line from a pipe waits until the session does, so that a
-    script is read as it was meant; when the pipe ends, so does this once nothing goes on.
-    """
-    watching = asyncio.create_task(here.watch())
-    typing = asyncio.create_task(_type(here, _person()))
-    left = _on_signals(here, interrupts)
-    try:
-        await asyncio.wait({watching, typing, left}, return_when=asyncio.FIRST_COMPLETED)
-        if left.done():
-            code = left.result()
-        else:
-            code = (watching if watching.done() else typing).result() or DONE
-    finally:
-        for task in (watching, typing):
-            task.cancel()
-        await asyncio.gather(watching, typing, return_exceptions=True)
-    here.leave()
-    return code
-
-
-async def _type(here: "Attached", person: bool) -> int:
-    """Does what is typed; the exit code, once there is no more."""
-    await here.caught_up.wait()
-    async for line in _lines():
-        words = line.strip()
-        if not person and words != "/interrupt":
-            await here.turn.wait()
-        if not await here.typed(words):
-            return DONE
-    if person:
-        return DONE
-    await here.turn.wait()
-    return here.exit
-
-
-def _on_signals(here: "Attached", interrupts: bool) -> "asyncio.Future[int]":
-    """Ctrl-C interrupts the run where that is meant, a second one leaves; TERM and HUP leave."""
-    loop = asyncio.get_running_loop()
-    left: asyncio.Future[int] = loop.create_future()
-    tasks: list[asyncio.Task[bool]] = []
-
-    def leave(code: int) -> None:
-        if not left.done():
-            left.set_result(code)
-
-    def interrupt() -> None:
-        here.voice.end(always=True)  # the terminal has just written ^C
-        if here.warned or not interrupts:
-            leave(CANCELLED)
-            return
-        here.warned = True
-        if here.running:
-            here.voice.line("note: stopping what is going on; Ctrl-C again leaves")
-            tasks.append(loop.create_task(here.typed("/interrupt")))
-        else:
-            here.voice.line("note: nothing is going on; Ctrl-C again leaves")
-
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(name, leave, 128 + name)
-    return left
+    return await talk(conversation, host, args.window)
 
 
 class Attached:
@@ -203,18 +136,26 @@ class Attached:
 
     def introduce(self, position: int) -> None:
         """Says where this is; what happened up to this position is not told again."""
-        ident = self._stream.partition("/")[2]
-        self.voice.line(f"session {ident}. Type to speak; /help lists what else can be typed.")
+        self.voice.line(f"session {self.ident}. Type to speak; /help lists what else can be typed.")
         self._position = position
 
-    def leave(self) -> None:
+    @property
+    def ident(self) -> str:
+        """The session's id."""
+        return self._stream.partition("/")[2]
+
+    @property
+    def busy(self) -> bool:
+        """Whether something goes on, or waits, that a server can look after."""
+        return self.running or bool(self._undoing or self._follow.jobs)
+
+    def left(self) -> None:
         """Says what becomes of what is going on."""
         if self.running:
-            ident = self._stream.partition("/")[2]
             waits = "waits for a person" if self._follow.waits else "is not done"
             self.voice.line(
                 f"left: the run {waits}; what was begun is kept. "
-                f"Go on with: tuiagent --plain --resume {ident}"
+                f"Go on with: tuiagent --plain --resume {self.ident}"
             )
 
     async def watch(self) -> None:
@@ -231,7 +172,7 @@ class Attached:
             elif isinstance(seen, runs.Progress) and seen.call not in self._follow.jobs:
                 self.voice.text(seen.text)
             elif isinstance(seen, runs.Halted):
-                if not _person():
+                if not person():
                     raise StoreError(seen.why)
                 self.voice.line(f"halted: {seen.why}; it goes on here once that is done")
             elif isinstance(seen, CaughtUp):
@@ -298,20 +239,17 @@ class Attached:
         elif not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
             self.voice.tell(seen, self._follow, self._client.actor)
 
-    async def typed(self, line: str) -> bool:
-        """Does what was typed; False to leave. What is refused is said, never raised."""
+    async def typed(self, line: str) -> None:
+        """Does what was typed. What is refused is said, never raised."""
         word, _, rest = line.partition(" ")
         self.warned = self.warned and line == "/interrupt"
         try:
-            if line in LEAVE:
-                return False
             if word == "/help":
                 self.voice.line(HELP.rstrip("\n"))
-            elif word == "/resume":
-                taken = await self._host.adopt(self._stream)
-                self.voice.line(
-                    f"note: {'going on here' if taken else 'another process drives it'}"
-                )
+            elif word in ("/resume", "/take"):
+                taken = await self._host.adopt(self._stream, word == "/take")
+                other = "another process drives it; /take takes it over"
+                self.voice.line(f"note: {'going on here' if taken else other}")
             elif line:
                 intent = self._intent(word, rest.strip(), line)
                 self._asked_for = await self._client.submit(intent)
@@ -321,7 +259,6 @@ class Attached:
                 self._take_turns()
         except TuiagentError as error:
             self.voice.line(f"refused: {error}")
-        return True
 
     def _intent(self, word: str, rest: str, line: str) -> Intent:
         stream = self._stream
@@ -336,7 +273,7 @@ class Attached:
         if word.startswith("/"):
             raise TuiagentError(f"there is no command {word}; /help lists them")
         prompt, limits = self._host.new_id(), self._host.settings.limits
-        if _person():
+        if person():
             self._own.add(prompt)
         return session.SubmitPrompt(stream, prompt, line, steer=self.running, limits=limits)
 
@@ -363,26 +300,3 @@ class Attached:
             names = ", ".join(row["id"] for row in rows)
             raise TuiagentError(f"say which: {names}" if rows else "nothing waits for that")
         return rows[0]
-
-
-def _person() -> bool:
-    """Whether somebody types, and sees it; else the input is a script, or there is none."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-async def _lines() -> AsyncGenerator[str]:
-    """Lines of standard input, read by a thread of its own, until it ends or is gone."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def read() -> None:
-        with suppress(OSError, ValueError):
-            for line in sys.stdin or ():
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, None)
-
-    if sys.stdin is not None:
-        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr] - a TextIOWrapper
-    threading.Thread(target=read, daemon=True, name="input").start()
-    while (line := await lines.get()) is not None:
-        yield line

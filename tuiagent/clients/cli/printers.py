@@ -223,7 +223,7 @@ def say(text: str) -> None:
     try:
         out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
         out.flush()
-    except BrokenPipeError:
+    except OSError:  # its terminal or its reader
         sys.stderr.close()
 
 

@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may well be in the background
     try:
         terminal = 1 if os.isatty(1) else os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
-        cooked(terminal)
-        os.write(terminal, SEQUENCES.encode())
+        repair(terminal)
     except (OSError, termios.error) as error:
         print(
             f"tuiagent: there is no terminal to repair here ({error.args[-1]}); from another one: "
@@ -61,6 +60,12 @@ def run(args: argparse.Namespace) -> int:
         )
         return ERROR
     return DONE
+
+
+def repair(terminal: int) -> None:
+    """Turns off what a full-screen program may have turned on. Raises OSError, termios.error."""
+    cooked(terminal)
+    os.write(terminal, SEQUENCES.encode())
 
 
 def cooked(terminal: int) -> None:

@@ -1,0 +1,167 @@
+"""Work that outlives its window: handed to a background server, taken over, picked up again."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.test_cli import Cli
+from tests.flows.test_cli_plain import screen
+from tests.life import LIMIT, until
+from tuiagent.kernel.call import CallFinished
+from tuiagent.kernel.event import Event
+from tuiagent.kernel.run import AttemptFailed, RunFinished
+from tuiagent.server import server_record
+from tuiagent.stores.sqlite import SqliteStore
+
+ANSWER = "All of it is done."
+LONG = {
+    "text": "I wait.",
+    "calls": [
+        {
+            "tool": "shell",
+            "args": {
+                "command": "echo a >>ran; touch began; until [ -e go ]; do sleep 0.02; done; "
+                "echo out-$LC_MARK-a"
+            },
+        }
+    ],
+}
+DONE = {"text": ANSWER}
+ALLOWED = ("--plain", "go", "--allow", "shell")
+
+
+class Home(Cli):
+    """The command line with a background server, which is ended in the end."""
+
+    def __init__(self, folder: Path, *turns: dict[str, Any]) -> None:
+        super().__init__(folder, *turns)
+        self.servers: list[subprocess.Popen[bytes]] = []
+
+    def server(self) -> int:
+        """The process of the server that listens."""
+        record = server_record(str(self.root))
+        assert record is not None
+        return record.pid
+
+    def serve(self) -> subprocess.Popen[bytes]:
+        """A server, once it listens."""
+        process = self.start("serve", stdin=subprocess.DEVNULL)
+        self.servers.append(process)
+        until(lambda: server_record(str(self.root)) is not None, "the server to listen")
+        return process
+
+    def served(self) -> bool:
+        """Whether the server drives the only session."""
+        record = server_record(str(self.root))
+        self.events()
+        with closing(SqliteStore(str(self.root / "journal.db"))) as store:
+            claim = store.claims().get(self.stream)
+        return record is not None and claim is not None and claim.owner in record.socket
+
+    def facts(self, kind: type[Any]) -> list[Any]:
+        """What happened of this kind in the only session."""
+        return [event.fact for event in self.events() if isinstance(event.fact, kind)]
+
+    def finished(self) -> list[Event]:
+        """The events of the only session, once its run is over."""
+        until(lambda: bool(self.facts(RunFinished)), "the run to end")
+        return self.events()
+
+
+@contextmanager
+def home(folder: Path, *turns: dict[str, Any]) -> Iterator[Home]:
+    """A home that leaves nothing running."""
+    made = Home(folder, *turns)
+    try:
+        yield made
+    finally:
+        record = server_record(str(made.root))
+        if record is not None:
+            os.kill(record.pid, signal.SIGKILL)
+        for process in made.servers:
+            process.communicate()
+        for pid in made.left():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["/detach\n", "/quit\nd\n", "\x04\x04"])
+def test_the_terminal_is_given_back_while_the_work_goes_on(tmp_path: Path, how: str) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        with screen(cli, *ALLOWED) as terminal:
+            until((cli.work / "began").exists, "the command to begin")
+            terminal.type(how)
+            assert terminal.end() == 0
+            assert f"tuiagent attach {cli.session()} shows it" in terminal.shown
+        until(cli.served, "the server to drive it")
+        (cli.work / "go").touch()
+        cli.finished()
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]
+        assert not cli.facts(AttemptFailed), "nothing was asked twice"
+
+
+def test_a_hang_up_is_a_detach(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        with screen(cli, *ALLOWED) as terminal:
+            until((cli.work / "began").exists, "the command to begin")
+            terminal.process.send_signal(signal.SIGHUP)
+            assert terminal.end() == 129
+        until(lambda: server_record(str(cli.root)) is not None, "a server")
+        (cli.work / "go").touch()
+        cli.finished()
+        assert cli.ran() == ["a"]
+
+
+def test_the_server_uses_the_environment_of_the_session(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, LONG, DONE) as cli:
+        cli.serve()
+        cli.environ["LC_MARK"] = "theirs"
+        with screen(cli, *ALLOWED, "--local") as terminal:
+            until((cli.work / "began").exists, "the command to begin")
+            terminal.type("/detach\n")
+            assert terminal.end() == 0
+        (cli.work / "go").touch()
+        cli.finished()
+        assert b"LC_MARK=theirs" not in Path(f"/proc/{cli.server()}/environ").read_bytes()
+        assert cli.ran() == ["a", "a"]
+        ended = [fact.observation.text for fact in cli.facts(CallFinished)]
+        assert all("out-theirs-a" in text for text in ended)
+
+
+def test_a_server_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        with screen(cli, *ALLOWED) as terminal:
+            until((cli.work / "began").exists, "the command to begin")
+            terminal.type("/detach\n")
+            assert terminal.end() == 0
+        os.kill(cli.server(), signal.SIGKILL)
+        until(lambda: server_record(str(cli.root)) is None, "the server to be gone")
+        cli.serve()
+        (cli.work / "go").touch()
+        cli.finished()
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]
+
+
+def test_a_server_that_ends_leaves_commands_to_the_next(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        process = cli.serve()
+        begun = cli.start("-p", "go", "--allow", "shell", stdin=subprocess.DEVNULL)
+        until((cli.work / "began").exists, "the command to begin")
+        assert cli.run("serve", "--stop").returncode == 0
+        assert process.wait(LIMIT) == 0
+        out, err = begun.communicate(timeout=LIMIT)
+        assert (begun.returncode, out) == (1, b"")
+        assert b"what it did is kept" in err
+        assert cli.left(), "the command goes on"
+        cli.serve()
+        (cli.work / "go").touch()
+        cli.finished()
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]

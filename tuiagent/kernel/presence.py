@@ -1,0 +1,24 @@
+"""Who is at a session just now, and who is typing: seen and forgotten."""
+
+from tuiagent.kernel.event import Intent, Signal
+
+DOING = ("here", "typing", "gone")
+
+
+class Presence(Signal, frozen=True):
+    """Somebody came to the session, types, or has left."""
+
+    client: str
+    """An id of the screen at which they are."""
+    name: str
+    """Who and where, as others are told."""
+    doing: str
+    """One of DOING."""
+
+
+class ShowPresence(Intent, frozen=True):
+    """Let others at the session see that somebody is there; it makes no fact."""
+
+    client: str
+    name: str
+    doing: str = "here"
