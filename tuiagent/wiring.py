@@ -306,6 +306,7 @@ def health(engine: Engine, root: str) -> dict[str, object]:
         "bytes": engine.journal.store.size(),
         "events": engine.journal.store.position(),
         "driving": engine.worker.driving,
+        "present": engine.hub.present("session/*"),
         "halted": dict(engine.worker.halted),
     }
 

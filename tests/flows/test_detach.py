@@ -13,9 +13,10 @@ import pytest
 from tests.flows.test_cli import Cli
 from tests.flows.test_cli_plain import screen
 from tests.life import LIMIT, until
-from tuiagent.kernel.call import CallFinished
+from tuiagent.kernel.call import ApprovalAnswered, CallFinished
 from tuiagent.kernel.event import Event
-from tuiagent.kernel.run import AttemptFailed, RunFinished
+from tuiagent.kernel.run import AttemptFailed, AttemptStarted, RunFinished
+from tuiagent.kernel.stall import RunResumed, RunStalled
 from tuiagent.server import server_record
 from tuiagent.stores.sqlite import SqliteStore
 
@@ -72,6 +73,12 @@ class Home(Cli):
         """The events of the only session, once its run is over."""
         until(lambda: bool(self.facts(RunFinished)), "the run to end")
         return self.events()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has begun."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
 
 
 @contextmanager
@@ -165,3 +172,107 @@ def test_a_server_that_ends_leaves_commands_to_the_next(tmp_path: Path) -> None:
         cli.finished()
         cli.check(ANSWER)
         assert cli.ran() == ["a"]
+
+
+def test_the_same_command_in_the_same_folder_picks_it_up(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        with screen(cli, "--plain", "go", "--mode", "ask") as terminal:
+            terminal.wait("asks: may it?")
+            terminal.type("/detach\n")
+            assert terminal.end() == 0
+        with screen(cli) as terminal:
+            terminal.wait("this was begun here")
+            terminal.wait("asks: may it?")
+            with screen(cli, "--new") as other:
+                other.wait("Type to speak")
+                assert "asks: may it?" not in other.shown, "it was to begin anew"
+            terminal.type("y\n")
+            terminal.wait("runs: shell")
+            (cli.work / "go").touch()
+            terminal.wait("end: done")
+
+
+def test_two_at_one_session_see_each_other_and_the_first_answer_counts(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        cli.serve()
+        with screen(cli, "--plain", "go", "--mode", "ask") as one:
+            one.wait("asks: may it?")
+            with screen(cli, "attach") as two:
+                two.wait("asks: may it?")
+                one.wait("is here")
+                two.type("y\n")
+                one.wait("runs: shell")
+                one.type("y\n")
+                one.wait("refused: nothing asks now; perhaps somebody else was quicker")
+                two.type("/detach\n")
+                assert two.end() == 0
+            one.wait("has left")
+            (cli.work / "go").touch()
+            one.wait("end: done")
+        assert len(cli.facts(ApprovalAnswered)) == 1
+        assert cli.ran() == ["a"]
+
+
+def test_the_right_to_the_turn_is_taken_over_in_the_middle(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli, screen(cli, *ALLOWED) as one:
+        until((cli.work / "began").exists, "the command to begin")
+        with screen(cli, "attach") as two:
+            two.wait("Type to speak")
+            two.type("/resume\n")
+            two.wait("another process drives it; /take takes it over")
+            two.type("/take\n")
+            two.wait("note: going on here")
+            (cli.work / "go").touch()
+            two.wait("end: done")
+            one.wait("end: done")
+            two.type("/quit\n")
+            assert two.end() == 0
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]
+        fences = [fact.fence for fact in cli.facts(AttemptStarted)]
+        assert fences[-1] > fences[0], "the one that took it over asked the model"
+
+
+def test_what_was_killed_while_it_let_go_is_gone_on_with(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        with screen(cli, *ALLOWED) as terminal:
+            until((cli.work / "began").exists, "the command to begin")
+            terminal.process.send_signal(signal.SIGSTOP)
+            (child,) = children(terminal.process.pid)
+            os.kill(child, signal.SIGKILL)
+            terminal.process.send_signal(signal.SIGCONT)
+            assert terminal.process.wait() == 128 + signal.SIGKILL
+        cli.serve()
+        (cli.work / "go").touch()
+        cli.finished()
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]
+
+
+def test_keys_are_lent_and_never_written_down(tmp_path: Path) -> None:
+    with home(tmp_path) as cli:
+        server = cli.serve()
+        cli.environ |= {
+            "TUIAGENT_MODEL": "openai/m",
+            "OPENAI_API_KEY": "canary-4711",
+            "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        }
+        with screen(cli, "--plain", "go", "--local") as terminal:
+            terminal.wait("trouble: ")
+            terminal.type("/detach\n")
+            assert terminal.end() == 0
+        until(lambda: cli.served() and not cli.facts(RunFinished), "the server to drive it")
+        attempts = len(cli.facts(AttemptFailed))
+        until(lambda: len(cli.facts(AttemptFailed)) > attempts, "the server to ask with the key")
+        assert not cli.facts(RunStalled)
+        server.kill()
+        server.wait()
+        del cli.environ["OPENAI_API_KEY"]
+        cli.serve()
+        until(lambda: bool(cli.facts(RunStalled)), "the server to lack the key")
+        assert cli.facts(RunStalled)[-1].needs == "key OPENAI_API_KEY"
+        cli.environ["OPENAI_API_KEY"] = "canary-4711"
+        cli.start("attach", stdin=subprocess.DEVNULL).communicate(timeout=LIMIT)
+        until(lambda: bool(cli.facts(RunResumed)), "the run to go on")
+        for file in (path for path in cli.root.rglob("*") if path.is_file()):
+            assert b"canary-4711" not in file.read_bytes(), file

@@ -21,6 +21,7 @@ from tuiagent.kernel import directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
 from tuiagent.kernel.lifecycle import EraseSession
+from tuiagent.kernel.presence import Presence, ShowPresence
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.kernel.transfer import ImportSession
@@ -179,6 +180,8 @@ class Engine:
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
         access.check(directory.Directory(), actor, intent)
+        if isinstance(intent, ShowPresence):
+            return await self._show(intent)
         blobs: dict[str, bytes] = {}
         if isinstance(intent, ImportSession):
             from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
@@ -194,6 +197,12 @@ class Engine:
         if acts and not await self.adopt(intent.stream):
             await self.neighbours.wake(intent.stream)
         return written.position
+
+    async def _show(self, intent: ShowPresence) -> int:
+        """Lets everybody at the session see it, whichever process they are guests of."""
+        if intent.stream in self.worker.driving or not await self.neighbours.show(intent):
+            self.hub.signal(Presence(intent.stream, intent.client, intent.name, intent.doing))
+        return self.journal.store.position()
 
     async def erase(self, stream: str, pause: float = 0.0) -> None:
         """Takes away what an erased session held, and what views have kept of it."""
@@ -217,8 +226,8 @@ class Engine:
                 position = event.position
                 yield event
             yield CaughtUp(position)
-            for delta in self.hub.open_text(select):
-                yield delta
+            for signal in (*self.hub.open_text(select), *self.hub.present(select)):
+                yield signal
             for stream, why in self.worker.halted.items():
                 if selects(select, stream):
                     yield Halted(stream, why)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Seen, Signal, selects
+from tuiagent.kernel.presence import GONE, Presence
 
 LIMIT = 2048
 """Items that may wait for one reader."""
@@ -45,6 +46,7 @@ class Hub:
         self._subscriptions: set[Subscription] = set()
         self._listeners: dict[str, Callable[[Event], None]] = {}
         self._open: dict[str, runs.Delta] = {}
+        self._present: dict[str, dict[str, Presence]] = {}
         self.everything: Callable[[list[Event]], None] = lambda events: None
         """Told of every batch of facts, before the readers are."""
 
@@ -86,7 +88,22 @@ class Hub:
             else:
                 text = before.text[: signal.offset] + signal.text
                 self._open[signal.stream] = runs.Delta(signal.stream, signal.attempt, 0, text)
+        elif isinstance(signal, Presence):
+            there = self._present.setdefault(signal.stream, {})
+            if signal.doing == GONE:
+                there.pop(signal.client, None)
+            else:
+                there[signal.client] = signal
         self._hand_out(signal)
+
+    def present(self, select: str) -> list[Presence]:
+        """Who is at the sessions that are selected."""
+        return [
+            presence
+            for stream, there in self._present.items()
+            if selects(select, stream)
+            for presence in there.values()
+        ]
 
     def open_text(self, select: str) -> list[runs.Delta]:
         """The text so far of the open attempts that are selected."""

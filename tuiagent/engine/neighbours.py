@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from msgspec.structs import replace
 
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal
 from tuiagent.kernel.errors import Refused, TuiagentError
 from tuiagent.kernel.event import Signal
+from tuiagent.kernel.presence import GONE, ShowPresence
 from tuiagent.ports import Owner
 
 DRAIN = 660.0
@@ -52,6 +56,9 @@ class Neighbours:
         self._folder: asyncio.Task[None] | None = None
         self._links: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
+        self._relays: dict[str, Owner] = {}
+        self._shown: dict[str, dict[str, ShowPresence]] = {}
+        """Who is here, at sessions that other processes drive."""
 
     def follow(self, select: str) -> None:
         """Somebody here watches what is not, or not only, driven here."""
@@ -92,6 +99,19 @@ class Neighbours:
         finally:
             await client.close()
 
+    async def show(self, intent: ShowPresence) -> bool:
+        """Tells the process that drives the session who is there; False when none does."""
+        shown = self._shown.setdefault(intent.stream, {})
+        if intent.doing == GONE:
+            shown.pop(intent.client, None)
+        else:
+            shown[intent.client] = intent
+        relay = self._relays.get(intent.stream)
+        if relay is not None:
+            with suppress(OSError, TuiagentError):  # it is told again when the next one connects
+                await relay.submit(intent)
+        return self._owner(intent.stream) is not None
+
     async def release(self, stream: str, kill: bool = False) -> None:
         """Has the process that drives a stream let go of it; one that does not may be killed.
 
@@ -117,6 +137,12 @@ class Neighbours:
             await client.close()
         while kill and self._owner(stream) == owner:  # noqa: ASYNC110 - a dead process tells nobody
             await asyncio.sleep(0.01)
+
+    def _forget_others(self, stream: str) -> None:
+        """Who is at the session elsewhere cannot be seen until another process drives it."""
+        for presence in self._hub.present(stream):
+            if presence.client not in self._shown.get(stream, {}):
+                self._hub.signal(replace(presence, doing=GONE))
 
     def _owner(self, stream: str) -> str | None:
         claim = self._journal.store.claims().get(stream)
@@ -151,6 +177,9 @@ class Neighbours:
             await asyncio.sleep(0.05)  # it claims first and listens a moment later
             return
         try:
+            self._relays[stream] = client
+            for intent in self._shown.get(stream, {}).values():
+                await client.submit(intent)
             async for seen in client.watch(stream, self._journal.store.position()):
                 if isinstance(seen, Signal):
                     self._hub.signal(seen)
@@ -159,4 +188,6 @@ class Neighbours:
         except (OSError, TuiagentError):
             return  # the owner is gone; the facts say how it went on
         finally:
+            del self._relays[stream]
+            self._forget_others(stream)
             await client.close()

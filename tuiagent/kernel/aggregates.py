@@ -5,6 +5,7 @@ from typing import Any
 from tuiagent.kernel import audit, directory, loop, session, standing
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.event import Aggregate
+from tuiagent.kernel.presence import ShowPresence
 
 SESSION: Aggregate[session.Session] = Aggregate(
     kind="session",
@@ -25,4 +26,5 @@ AGGREGATES: dict[str, Aggregate[Any]] = {
 def codec() -> Codec:
     """Knows the facts and intents of every kind of stream."""
     kinds = AGGREGATES.values()
-    return Codec([f for kind in kinds for f in kind.facts], [i for k in kinds for i in k.intents])
+    intents = [intent for kind in kinds for intent in kind.intents]
+    return Codec([fact for kind in kinds for fact in kind.facts], [*intents, ShowPresence])

@@ -2,7 +2,7 @@
 
 from tuiagent.kernel.event import Intent, Signal
 
-DOING = ("here", "typing", "gone")
+HERE, TYPING, GONE = DOING = ("here", "typing", "gone")
 
 
 class Presence(Signal, frozen=True):

@@ -190,6 +190,9 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continue", dest="newest", action="store_true", help="go on with this folder's newest"
     )
+    parser.add_argument(
+        "--new", action="store_true", help="begin anew, though something goes on in this folder"
+    )
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
     parser.add_argument(
         "--file", action="append", default=[], metavar="PATH", help="a text file to be read along"

@@ -11,7 +11,7 @@ from typing import Any
 from tuiagent.clients.cli import NEEDS_PERSON, Host
 from tuiagent.clients.cli.approve import SHORT, WORDS, answer
 from tuiagent.clients.cli.begin import attached, begin
-from tuiagent.clients.cli.find import named, newest
+from tuiagent.clients.cli.find import alone, named, newest
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
@@ -22,6 +22,7 @@ from tuiagent.kernel.errors import ConfigError, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
+from tuiagent.kernel.presence import GONE, HERE, TYPING, Presence, ShowPresence
 from tuiagent.kernel.standing import KeepRule
 from tuiagent.ports import Client, Window
 
@@ -52,6 +53,7 @@ Else:
 What was begun is kept when you leave: tuiagent --plain --continue goes on with it.
 """
 
+PRESENCE = {HERE: "is here", TYPING: "is typing", GONE: "has left"}
 CLOSED = runs.ReplyReceived | runs.AttemptFailed | runs.ReplyInterrupted
 SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
@@ -80,6 +82,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
 
 async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Opens a session, or takes one up again, and talks in it."""
+    if left := await _left(client, args, host):
+        args.resume = left.removeprefix("session/")
     text = "\n\n".join([args.prompt, *attached(args.file)] if args.prompt else [])
     begun = await begin(client, args, host, text)
     conversation = Attached(client, begun.stream, host)
@@ -92,11 +96,28 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     return await talk(conversation, host, args.window)
 
 
+async def _left(client: Client, args: argparse.Namespace, host: Host) -> str:
+    """The session of this folder that goes on with nobody at it, when nothing else was asked for.
+
+    One that another terminal drives is left to that.
+    """
+    words = (args.prompt, args.newest, args.resume, args.fork, args.name, args.new)
+    if any(words) or not person():
+        return ""
+    for row in reversed(await alone(client, os.path.realpath(args.cwd))):
+        if await host.adopt(row["stream"]):
+            since = time.strftime("%H:%M", time.localtime(row["opened"]))
+            Voice().line(f"note: this was begun here at {since}; tuiagent --new begins another")
+            return row["stream"]
+    return ""
+
+
 class Attached:
     """One person at one session."""
 
     def __init__(self, client: Client, stream: str, host: Host) -> None:
         self.voice = Voice()
+        self._id = host.new_id()
         self._client = client
         self._stream = stream
         self._host = host
@@ -133,6 +154,12 @@ class Attached:
         self.introduce(past.position)
         for item in past.data:
             self.voice.past(item)
+
+    async def show(self, doing: str) -> None:
+        """Lets others at the session see that somebody is here, or has gone."""
+        where = os.ttyname(0).removeprefix("/dev/") if person() else f"process {os.getpid()}"
+        name = f"{self._client.actor} at {where}"
+        await self._client.submit(ShowPresence(self._stream, self._id, name, doing))
 
     def introduce(self, position: int) -> None:
         """Says where this is; what happened up to this position is not told again."""
@@ -175,8 +202,11 @@ class Attached:
                 if not person():
                     raise StoreError(seen.why)
                 self.voice.line(f"halted: {seen.why}; it goes on here once that is done")
+            elif isinstance(seen, Presence) and seen.client != self._id:
+                self.voice.line(f"note: {seen.name} {PRESENCE[seen.doing]}")
             elif isinstance(seen, CaughtUp):
                 self._show_open()
+                await self.show(HERE)
                 self.caught_up.set()
             if isinstance(seen, Event | CaughtUp):
                 self._seen = seen.position
@@ -264,6 +294,8 @@ class Attached:
         stream = self._stream
         if word in WORDS or (SHORT.fullmatch(line) and self._asked()):
             return self._answer(word, rest)
+        if self.running and SHORT.fullmatch(line):
+            raise TuiagentError("nothing asks now; perhaps somebody else was quicker")
         if word == "/answer":
             return calls.AnswerQuestion(stream, self._waiting("deferred")["id"], rest)
         if word == "/undo":

@@ -34,6 +34,17 @@ async def every(client: Client) -> list[dict[str, Any]]:
     return (await client.read("sessions", "", ALL)).data
 
 
+async def alone(client: Client, folder: str) -> list[dict[str, Any]]:
+    """The rows of this folder's sessions that go on, or wait, with nobody at them; newest last."""
+    present = (await client.read("health")).data["present"]
+    seen = {presence["stream"] for presence in present}
+    rows = [
+        row for row in await every(client) if row["deleted"] is None and row["stream"] not in seen
+    ]
+    live = [row for row in rows if row["status"] in ("running", "waiting")]
+    return [row for row in live if row["folder"] == folder]
+
+
 async def newest(client: Client, folder: str) -> dict[str, Any]:
     """The row of the session that changed last, in this folder or, for "", anywhere."""
     rows = [row for row in await every(client) if row["deleted"] is None and not row["archived"]]

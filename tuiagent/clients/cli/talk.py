@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR, Host
 from tuiagent.clients.cli.window import Window, forget_terminal
 from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.presence import GONE
 
 if TYPE_CHECKING:
     from tuiagent.clients.cli.attach import Attached
@@ -42,6 +43,8 @@ async def talk(here: "Attached", host: Host, window: Window | None, interrupts: 
         for task in (watching, typing):
             task.cancel()
         await asyncio.gather(watching, typing, return_exceptions=True)
+    with suppress(OSError, TuiagentError):
+        await here.show(GONE)
     hung_up = code == 128 + signal.SIGHUP
     if (code is None or hung_up) and here.busy:
         return await _hand_over(here, host, window, code or DONE)

@@ -14,11 +14,14 @@ from msgspec import Struct
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen, Signal
+from tuiagent.kernel.presence import Presence
 from tuiagent.kernel.run import Delta, Halted, Progress
 from tuiagent.ports import Loan, Snapshot, Window
 
 LARGEST = 64 * 1024 * 1024
-SIGNALS: dict[str, type[Signal]] = {kind.__name__: kind for kind in (Delta, Progress, Halted)}
+SIGNALS: dict[str, type[Signal]] = {
+    kind.__name__: kind for kind in (Delta, Progress, Halted, Presence)
+}
 ERRORS: dict[str, type[TuiagentError]] = {
     kind.__name__: kind for kind in (Refused, Conflict, Fenced, StoreError)
 }

@@ -7,9 +7,12 @@ import socket
 import struct
 from collections.abc import AsyncGenerator, Generator
 
+from msgspec.structs import replace
+
 from tuiagent.clients.web.frames import Answer, Ask, Item, failure, pack, receive, send
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.presence import GONE, ShowPresence
 from tuiagent.ports import Owner
 
 
@@ -59,6 +62,7 @@ class Peer:
         self._codec = codec
         self._writer = writer
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._shown: dict[str, ShowPresence] = {}
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Answers until the other side leaves."""
@@ -73,11 +77,16 @@ class Peer:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            for shown in self._shown.values():  # whoever was there cannot be seen any more
+                if shown.doing != GONE:
+                    await self._client.submit(replace(shown, doing=GONE))
 
     async def _answer(self, ask: Ask) -> None:
         try:
             if ask.op == "submit":
                 intent = self._codec.intent(bytes(ask.intent))
+                if isinstance(intent, ShowPresence):
+                    self._shown[intent.client] = intent
                 done = await self._client.submit(intent, ask.once)
                 send(self._writer, Answer(ask.id, done=done))
             elif ask.op == "read":
