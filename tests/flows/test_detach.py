@@ -69,6 +69,12 @@ class Home(Cli):
         """What happened of this kind in the only session."""
         return [event.fact for event in self.events() if isinstance(event.fact, kind)]
 
+    def told(self) -> list[Event]:
+        """The events of the only session, none before there is one."""
+        with closing(SqliteStore(str(self.root / "journal.db"))) as store:
+            begun = bool(store.tail("session/*", 0, 1))
+        return self.events() if begun else []
+
     def finished(self) -> list[Event]:
         """The events of the only session, once its run is over."""
         until(lambda: bool(self.facts(RunFinished)), "the run to end")

@@ -98,6 +98,8 @@ class Peer:
                 send(self._writer, Answer(ask.id, done=await self._own(ask)))
         except TuiagentError as error:
             send(self._writer, Answer(ask.id, error=failure(error)))
+        except ConnectionError:
+            return  # the other side has gone, which `serve` finds out as well
         finally:
             self._tasks.pop(ask.id, None)
 
