@@ -164,7 +164,7 @@ class Worker:
                 drive.seen(event)
             if drive.version > NEW:
                 await calls.sweep(drive)
-            while not (drive.leaving and self._left(drive)):
+            while not (drive.leaving and await self._left(drive)):
                 await self._turn(drive)
             return True
         except StoreError as error:
@@ -198,14 +198,16 @@ class Worker:
                 task.cancel()
         self._reap(drive)
 
-    def _left(self, drive: Drive) -> bool:
+    async def _left(self, drive: Drive) -> bool:
         """Lets go of what goes on by itself; whether nothing else is left of what had begun."""
-        for step, task in drive.running.items():
-            if drive.survives(step):
-                task.cancel()
-        going = [s for s, task in drive.running.items() if not (task.done() or drive.survives(s))]
+        alone = [task for step, task in drive.running.items() if drive.survives(step)]
+        for task in alone:
+            task.cancel()
+        await asyncio.gather(*alone, return_exceptions=True)
+        await self._context.journal.sync()  # what they were just writing is written and seen
+        self._reap(drive)
         steps = next_steps(drive.state, drive.fence, self._context.world.now())
-        return not going and all(_new(drive, step) for step in steps)
+        return not drive.running and all(_new(drive, step) for step in steps)
 
     def _reap(self, drive: Drive) -> None:
         """Takes finished tasks off; passes on what ends the drive."""
