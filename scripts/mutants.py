@@ -37,7 +37,43 @@ ANSWER = "tests/flows/test_cli_answer.py"
 PLAIN = "tests/flows/test_cli_plain.py"
 HOST = "tuiagent/runtimes/terminal_host.py"
 TERMINAL = "tests/flows/test_terminal.py"
+HAND_OVER = "tests/flows/test_hand_over.py"
 MUTANTS = (
+    Mutant(
+        "what is let go of begins nothing",
+        "tuiagent/engine/worker.py",
+        "elif step not in drive.running and not (drive.leaving and _new(drive, step)):",
+        "elif step not in drive.running:",
+        HAND_OVER,
+    ),
+    Mutant(
+        "what has begun ends before another goes on",
+        "tuiagent/engine/worker.py",
+        "return not drive.running and all(_new(drive, step) for step in steps)",
+        "return True",
+        HAND_OVER,
+    ),
+    Mutant(
+        "a command is left to whoever comes next",
+        "tuiagent/engine/worker.py",
+        "alone = [task for step, task in drive.running.items() if drive.survives(step)]",
+        "alone = []",
+        HAND_OVER,
+    ),
+    Mutant(
+        "a run without its key waits",
+        "tuiagent/kernel/loop.py",
+        "if run.stall is not None and run.stall.fence == fence:",
+        "if False:",
+        "tests/kernel/test_stall.py",
+    ),
+    Mutant(
+        "what drains takes nothing up",
+        "tuiagent/engine/engine.py",
+        "if self._draining or not await self.worker.adopt(stream):",
+        "if not await self.worker.adopt(stream):",
+        HAND_OVER,
+    ),
     Mutant(
         "output that nobody follows",
         "tuiagent/runtimes/keeper.py",
