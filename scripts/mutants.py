@@ -38,6 +38,7 @@ PLAIN = "tests/flows/test_cli_plain.py"
 HOST = "tuiagent/runtimes/terminal_host.py"
 TERMINAL = "tests/flows/test_terminal.py"
 HAND_OVER = "tests/flows/test_hand_over.py"
+REPLAY = "tests/kernel/test_replay.py"
 MUTANTS = (
     Mutant(
         "what is let go of begins nothing",
@@ -73,6 +74,69 @@ MUTANTS = (
         "if self._draining or not await self.worker.adopt(stream):",
         "if not await self.worker.adopt(stream):",
         HAND_OVER,
+    ),
+    Mutant(
+        "secrets in a bundle",
+        "tuiagent/kernel/replay.py",
+        "bodies = [mask.value(body) for body in bodies]",
+        "",
+        REPLAY,
+    ),
+    Mutant(
+        "secrets in a bundle, before they are named",
+        "tuiagent/kernel/replay.py",
+        "mask.learn(bodies)",
+        "",
+        REPLAY,
+    ),
+    Mutant(
+        "hashes in a bundle",
+        "tuiagent/kernel/replay.py",
+        "if mask.found:",
+        "if False:",
+        REPLAY,
+    ),
+    Mutant(
+        "environment in a bundle",
+        "tuiagent/kernel/replay.py",
+        'values = {name: f"<{name}>" for name in fact.environment}',
+        "values = fact.environment",
+        REPLAY,
+    ),
+    Mutant(
+        "what cannot be masked in a bundle",
+        "tuiagent/kernel/replay.py",
+        "left_out = NOT_KNOWN",
+        "raw = fact.body",
+        REPLAY,
+    ),
+    Mutant(
+        "a bundle's longest line",
+        "tuiagent/kernel/replay.py",
+        "if len(line) > LONGEST:",
+        "if False:",
+        REPLAY,
+    ),
+    Mutant(
+        "a bundle that makes no sense",
+        "tuiagent/clients/replayed.py",
+        "except Exception as error:",
+        "except OSError as error:",
+        REPLAY,
+    ),
+    Mutant(
+        "a hostile text that is masked",
+        "tuiagent/kernel/mask.py",
+        r"\beyJ[\w-]{8,1024}\.",
+        r"\beyJ[\w-]{8,}\.",
+        "tests/kernel/test_mask.py --timeout=20",
+    ),
+    Mutant(
+        "exports for reading are masked",
+        "tuiagent/clients/cli/transfer.py",
+        "items = mask.value(items)",
+        "items = mask.value([]) or items",
+        "tests/flows/test_replay.py -k reading",
     ),
     Mutant(
         "output that nobody follows",

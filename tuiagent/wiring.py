@@ -293,9 +293,10 @@ def findable(engine: Engine, path: str) -> None:
 
 def exportable(engine: Engine) -> None:
     """Lets sessions be written to files."""
-    engine.reports["export"] = lambda key: asyncio.to_thread(
-        load("tuiagent.engine.transfer:exported"), engine.journal, key
-    )
+    for name, made in (("export", "exported"), ("replay", "replayable")):
+        engine.reports[name] = lambda key, made=made: asyncio.to_thread(
+            load(f"tuiagent.engine.transfer:{made}"), engine.journal, key
+        )
 
 
 def health(engine: Engine, root: str) -> dict[str, object]:

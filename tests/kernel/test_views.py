@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.event import Event
+from tuiagent.kernel.event import Erased, Event, Unknown
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
@@ -90,6 +91,14 @@ def test_progress_shows_only_while_the_call_runs() -> None:
     assert view.apply(runs.Progress(STREAM, "p1.1.1", "x")) == []
     view.apply(event_of(1, calls.CallStarted("p1.1.1", 1)))
     assert view.apply(runs.Progress(STREAM, "p1.1.1", "x")) == []
+
+
+@pytest.mark.parametrize("kind", ["CallFinished", "add", "delta", "Newer"])
+def test_what_is_not_known_is_told_whatever_it_is_called(kind: str) -> None:
+    view = TranscriptView(STREAM)
+    assert view.apply(event_of(1, Unknown(kind, b"{}"))) == ["unknown.1"]
+    assert shown(view)[0]["text"].endswith(f"({kind})")
+    assert view.apply(event_of(2, Erased(kind))) == []
 
 
 def event_of(number: int, fact: Any) -> Event:

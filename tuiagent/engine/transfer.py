@@ -11,6 +11,7 @@ from tuiagent.kernel.aggregates import SESSION
 from tuiagent.kernel.codec import Record
 from tuiagent.kernel.errors import Refused, StoreError
 from tuiagent.kernel.event import At, Event, Past
+from tuiagent.kernel.replay import bundle
 from tuiagent.kernel.run import AttemptStarted
 from tuiagent.kernel.session import Session, fold
 from tuiagent.kernel.transfer import Blob, Header, ImportSession, Line
@@ -49,6 +50,11 @@ def exported(journal: Journal, stream: str) -> list[str]:
     )
     whole = [msgspec.json.encode(header), *lines, *map(msgspec.json.encode, blobs)]
     return [line.decode() for line in whole]
+
+
+def replayable(journal: Journal, stream: str) -> list[str]:
+    """The lines of a bundle that plays a session again. Raises Refused."""
+    return bundle(stream, journal.history(stream), __version__, journal.world.now())
 
 
 def _blobs(journal: Journal, records: list[Record]) -> list[Blob]:

@@ -79,17 +79,16 @@ class TranscriptView:
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event or signal of the session; the ids of the items that changed."""
         if isinstance(seen, Event):
-            notice = NOTICES.get(type(seen.fact))
+            fact = seen.fact
+            if isinstance(fact, Unknown):
+                text = f"something that this version does not know ({fact.kind})"
+                return self._add(Item(f"unknown.{seen.version}", "notice", text), seen)
+            notice = NOTICES.get(type(fact))
             if notice is not None:
                 ident = f"{seen.kind}.{seen.version}"
-                return self._add(Item(ident, "notice", notice(seen.fact)), seen)
-            handler = getattr(self, "_" + seen.kind, None)
-            if handler is not None:
-                return handler(seen, seen.fact)
-            if isinstance(seen.fact, Unknown):
-                text = f"something that this version does not know ({seen.fact.kind})"
-                return self._add(Item(f"unknown.{seen.version}", "notice", text), seen)
-            return []
+                return self._add(Item(ident, "notice", notice(fact)), seen)
+            handler = getattr(self, "_" + type(fact).__name__, None)
+            return handler(seen, fact) if handler is not None else []
         if isinstance(seen, runs.Delta):
             return self._delta(seen)
         if isinstance(seen, runs.Progress):

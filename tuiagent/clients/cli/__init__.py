@@ -32,6 +32,8 @@ OFFLINE = {
     "schema": "tuiagent.clients.cli.schemas:run",
     "completion": "tuiagent.clients.cli.completion:script",
     "reset": "tuiagent.clients.cli.reset:run",
+    "replay": "tuiagent.clients.cli.replay:run",
+    "docs": "tuiagent.clients.cli.docs:run",
 }
 """Commands that need no engine, and work when the settings are what is wrong."""
 

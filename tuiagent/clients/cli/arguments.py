@@ -18,6 +18,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   run PROMPT   the same as --headless PROMPT
   attach       watch a session, type and approve, line by line
   sessions     list, show, rename, archive, delete and restore sessions
+  replay       play an exported session again, without model or network
   files        what a session changed
   serve        go on with sessions in the background
   jobs         what runs in the background
@@ -32,6 +33,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   config       read and change it
   schema       the JSON Schemas of what is printed and read
   completion   a completion script for bash, zsh or fish
+  docs         the guides
   reset        repair a terminal that a killed program left broken
 
 exit codes: 0 done, 1 error, 2 usage, 3 limit reached, 4 refused, 5 needs a person, 130 cancelled

@@ -27,10 +27,35 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
     parser.add_argument("--session", dest="within", default="", help="search: only in this one")
     formats = ("markdown", "json", "events")
-    parser.add_argument("--format", default="markdown", choices=formats, help="export: as what")
+    kinds = "export: as what; markdown and json are for reading, with placeholders for secrets; "
+    kinds += "events is exact, secrets too, to be imported"
+    parser.add_argument("--format", default="", choices=formats, help=kinds)
+    replay = "export: a bundle that plays the session again, with placeholders for secrets"
+    parser.add_argument("--replay", default="", metavar="FILE", help=replay)
     parser.add_argument("--force", action="store_true", help="export: replace the file")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="search: how many")
     parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _replay() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent replay",
+        description="Play a session again that was exported with --replay: no model, no network.",
+    )
+    parser.add_argument("file", help="the bundle")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--speed", default="1x", metavar="N", help="so many times as fast, such as 4x")
+    how.add_argument("--step", action="store_true", help="one frame for each Enter")
+    parser.add_argument("--plain", action="store_true", help="line by line (the only way yet)")
+    return parser
+
+
+def _docs() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent docs", description="The guides: lists them, or prints one."
+    )
+    parser.add_argument("topic", nargs="?", default="", help="one of those that are listed")
     return parser
 
 
@@ -196,6 +221,8 @@ SUBPARSERS = {
     "init": _init,
     "attach": _attach,
     "sessions": _sessions,
+    "replay": _replay,
+    "docs": _docs,
     "verify": _verify,
     "doctor": _doctor,
     "serve": _serve,

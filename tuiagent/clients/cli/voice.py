@@ -16,7 +16,7 @@ from tuiagent.clients.cli.printers import brief, job, say
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel import session
-from tuiagent.kernel.event import Event
+from tuiagent.kernel.event import Event, Unknown
 from tuiagent.kernel.grants import RuleGranted
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.rules import Rule
@@ -181,4 +181,6 @@ def _line(seen: Event, follow: Follow) -> str:
         return f"job: {fact.job} has ended: {fact.observation.status}"
     if isinstance(fact, runs.RunFinished):
         return f"end: {fact.status}{': ' + fact.error if fact.error else ''}"
+    if isinstance(fact, Unknown):
+        return f"note: something that this version does not know ({fact.kind})"
     return ""
