@@ -127,8 +127,8 @@ MUTANTS = (
     Mutant(
         "a hostile text that is masked",
         "tuiagent/kernel/mask.py",
-        r"\beyJ[\w-]{8,1024}\.",
-        r"\beyJ[\w-]{8,}\.",
+        r"eyJ[\w-]{8,1024}\.",
+        r"eyJ[\w-]{8,}\.",
         "tests/kernel/test_mask.py --timeout=20",
     ),
     Mutant(

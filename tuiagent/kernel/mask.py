@@ -8,37 +8,39 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
-SHAPES: dict[str, str] = {
-    "private-key": r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-    r"[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
-    "jwt": r"\beyJ[\w-]{8,1024}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?",
-    "tuiagent-key": r"\btua_[a-z]{1,16}_[\w-]{12,256}",
-    "github-token": r"\b(?:gh[pousr]_[A-Za-z0-9]{16,256}|github_pat_\w{20,256})",
-    "gitlab-token": r"\bgl(?:pat|rt|dt|ptt|soat)-[\w-]{16,256}",
-    "slack-token": r"\bxox[abeoprs]-[\w-]{10,256}"
-    r"|(?<=hooks\.slack\.com/services/)[\w/]{16,256}",
-    "aws-key": r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
-    "google-key": r"\b(?:AIza[\w-]{35}|ya29\.[\w-]{20,512}|GOCSPX-[\w-]{20,64})",
-    "stripe-key": r"\b(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,256}",
-    "model-key": r"\b(?:sk-(?=[\w-]{0,255}\d)[\w-]{16,256}|xai-[\w-]{20,256}|gsk_\w{20,256}"
-    r"|hf_[A-Za-z0-9]{20,256}|r8_[A-Za-z0-9]{20,256})",
-    "package-token": r"\b(?:npm_[A-Za-z0-9]{20,256}|pypi-[\w-]{20,512}|dckr_pat_[\w-]{16,256})",
-    "service-key": r"\b(?:SG\.[\w-]{16,64}\.[\w-]{16,64}|do[opr]_v1_[0-9a-f]{32,64}"
-    r"|SK[0-9a-f]{32}|key-[0-9a-f]{32}|AGE-SECRET-KEY-1[A-Z0-9]{20,80}"
-    r"|\d{8,10}:AA[\w-]{30,40})",
-    "authorization": r"(?i:\b(?:bearer|basic)[ \t]{1,4})([A-Za-z0-9._~+/=-]{12,4096})",
+KEYS = {
+    "jwt": r"eyJ[\w-]{8,1024}\.[\w-]{4,8192}(?:\.[\w-]{0,8192})?",
+    "tuiagent-key": r"tua_[a-z]{1,16}_[\w-]{12,256}",
+    "github-token": r"gh[pousr]_[A-Za-z0-9]{16,256}|github_pat_\w{20,256}",
+    "gitlab-token": r"gl(?:pat|rt|dt|ptt|soat)-[\w-]{16,256}",
+    "slack-token": r"xox[abeoprs]-[\w-]{10,256}|hooks\.slack\.com/services/[\w/]{16,256}",
+    "aws-key": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    "google-key": r"AIza[\w-]{35}|ya29\.[\w-]{20,512}|GOCSPX-[\w-]{20,64}",
+    "stripe-key": r"(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,256}",
+    "model-key": r"sk-(?=[\w-]{0,255}\d)[\w-]{16,256}|xai-[\w-]{20,256}|gsk_\w{20,256}"
+    r"|hf_[A-Za-z0-9]{20,256}|r8_[A-Za-z0-9]{20,256}",
+    "package-token": r"npm_[A-Za-z0-9]{20,256}|pypi-[\w-]{20,512}|dckr_pat_[\w-]{16,256}",
+    "service-key": r"SG\.[\w-]{16,64}\.[\w-]{16,64}|do[opr]_v1_[0-9a-f]{32,64}"
+    r"|SK[0-9a-f]{32}|key-[0-9a-f]{32}|AGE-SECRET-KEY-1[A-Z0-9]{20,80}|\d{8,10}:AA[\w-]{30,40}",
+}
+"""Kinds of keys that are known by how they begin, where a word begins, and what follows."""
+PARTS = {
+    "private-key": r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z))",
+    "authorization": r"\b[Bb](?i:earer|asic)[ \t]{1,4}([A-Za-z0-9._~+/=-]{12,4096})",
     "url-password": r"://[^\s/:@<>]{0,256}:([^\s/@<>]{1,256})@",
 }
-"""Each kind with what it looks like; where there is a group, only that is the secret."""
+"""Kinds of secrets that are a part of something, in brackets."""
 WORDS = r"passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
 NAME = re.compile(
     rf"(?i:(?:.*[_.-])?(?:{WORDS})s?(?:[_-]\w+)?)|\w*(?:Password|Secret|Token|ApiKey|AccessKey)"
 )
 """A name under which a secret is kept."""
 NAMED = re.compile(
-    rf"(?i:({WORDS})[\w-]{{0,24}})[\"'\\]{{0,4}}[ \t]{{0,4}}(?:=>|:=|=|:)[ \t]{{0,4}}"
+    rf"(?=[AaPpSsTt])(?i:({WORDS})[\w-]{{0,24}})[\"'\\]{{0,4}}[ \t]{{0,4}}(?:=>|:=|=|:)[ \t]{{0,4}}"
     r"(?:(\\?[\"'])([^\"'\\\r\n<>]{4,256})\2|([^\s\"'\\,;&|<>(){}\[\]`$]{4,256}+)(?![(\[]))"
 )
 """A name with its value, in code, settings, JSON (also inside of a string) or an address."""
@@ -74,7 +76,9 @@ class Mask:
         self._literals: re.Pattern[str] | None = None
         self._fresh = bool(self._known)
         self._found: Counter[str] = Counter()
-        self._shapes = [(kind, re.compile(shape)) for kind, shape in SHAPES.items()]
+        self._parts = [(kind, re.compile(shape)) for kind, shape in PARTS.items()]
+        groups = (f"(?P<{kind.replace('-', '_')}>{shape})" for kind, shape in KEYS.items())
+        self._keys = re.compile(rf"\b(?:{'|'.join(groups)})")
 
     @property
     def found(self) -> dict[str, int]:
@@ -112,24 +116,21 @@ class Mask:
         return value
 
     def _by_shape(self, text: str) -> str:
-        for kind, shape in self._shapes:
+        for kind, shape in self._parts:
+            text = shape.sub(partial(self._part, kind, 1), text)
+        return NAMED.sub(self._named, self._keys.sub(self._key, text))
 
-            def placed(match: re.Match[str], kind: str = kind) -> str:
-                if not match.re.groups:
-                    return self._placeholder(kind, match[0])
-                start, end = match.start(1) - match.start(), match.end(1) - match.start()
-                return match[0][:start] + self._placeholder(kind, match[1]) + match[0][end:]
-
-            text = shape.sub(placed, text)
-        return NAMED.sub(self._named, text)
+    def _key(self, match: re.Match[str]) -> str:
+        return self._placeholder((match.lastgroup or "").replace("_", "-"), match[0])
 
     def _named(self, match: re.Match[str]) -> str:
         group = 3 if match[3] is not None else 4
-        secret = match[group]
-        if not _secret(match[1], secret):
-            return match[0]
+        return self._part("secret", group, match) if _secret(match[1], match[group]) else match[0]
+
+    def _part(self, kind: str, group: int, match: re.Match[str]) -> str:
+        """What was found, with a placeholder for this group of it."""
         start, end = match.start(group) - match.start(), match.end(group) - match.start()
-        return match[0][:start] + self._placeholder("secret", secret) + match[0][end:]
+        return match[0][:start] + self._placeholder(kind, match[group]) + match[0][end:]
 
     def _placeholder(self, kind: str, secret: str) -> str:
         name = self._names.get(secret)
