@@ -6,6 +6,7 @@ TYPE_CHECKING = False  # typing's own would cost `tuiagent --version` as much as
 if TYPE_CHECKING:
     from typing import Any
 
+    from tuiagent.clients.ask import ask
     from tuiagent.kernel.errors import TuiagentError
     from tuiagent.kernel.event import Event, Intent
     from tuiagent.ports import Client, Kit
@@ -18,6 +19,7 @@ _PLACES = {
     "Event": "tuiagent.kernel.event",
     "Intent": "tuiagent.kernel.event",
     "TuiagentError": "tuiagent.kernel.errors",
+    "ask": "tuiagent.clients.ask",
     "open_engine": "tuiagent.wiring",
     "tool": "tuiagent.tools.function",
 }
@@ -28,6 +30,7 @@ __all__ = [
     "Kit",
     "TuiagentError",
     "__version__",
+    "ask",
     "open_engine",
     "tool",
 ]

@@ -253,6 +253,7 @@ class House:
                 {"rule": rule, "folder": folder, "until": kept.until}
                 for (rule, folder), kept in holding(journal).rules.items()
             ],
+            "opening": self.opening,
             "tools": lambda key: told(means),
             "health": lambda key: health(engine, self.settings.root),
             "prices": means.prices,
