@@ -47,7 +47,7 @@ from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
-from tuiagent.ports import Client, Owner, Tool, Window
+from tuiagent.ports import Client, Owner, Tool, Usual, Window
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord
 
@@ -253,7 +253,7 @@ class House:
                 {"rule": rule, "folder": folder, "until": kept.until}
                 for (rule, folder), kept in holding(journal).rules.items()
             ],
-            "opening": self.opening,
+            "usual": lambda folder: Usual(self.opening(folder), self.settings.limits),
             "tools": lambda key: told(means),
             "health": lambda key: health(engine, self.settings.root),
             "prices": means.prices,

@@ -16,8 +16,9 @@ from tuiagent.engine.engine import Engine
 from tuiagent.kernel.call import AnswerApproval, ApprovalAnswered, CallFinished
 from tuiagent.kernel.errors import ConfigError, Refused, TuiagentError
 from tuiagent.kernel.lifecycle import SessionOpened
+from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.run import Delta, RunFinished
-from tuiagent.ports import Client
+from tuiagent.ports import Client, Usual
 from tuiagent.providers.scripted import ScriptedError, Turn
 
 WRITE = call("write", path="f", content="new")
@@ -30,7 +31,8 @@ async def house(folder: Path, *turns: Turn, model: str = "scripted/x") -> AsyncG
     work.mkdir()
     async with engine(Fakes(folder, turns)) as made:
         environment = {"PATH": os.environ["PATH"]}
-        made.reports["opening"] = lambda key: SessionOpened(key, model, "ask", environment)
+        opened = SessionOpened(str(work), model, "ask", environment)
+        made.reports["usual"] = lambda folder: Usual(opened, Limits(turns=3))
         yield made
 
 
@@ -140,8 +142,15 @@ async def test_an_attempt_that_fails_is_followed_by_the_next(tmp_path: Path) -> 
 
     async with engine(Fakes(tmp_path, turns)) as made:
         (tmp_path / "work").mkdir()
-        made.reports["opening"] = lambda key: SessionOpened(key, "scripted/x", "ask")
+        opened = SessionOpened(str(tmp_path / "work"), "scripted/x", "ask")
+        made.reports["usual"] = lambda folder: Usual(opened, Limits())
         assert "".join(await answered(made.seat(), tmp_path)) == "Half\nWhole."
+
+
+async def test_the_usual_limits_hold(tmp_path: Path) -> None:
+    async with house(tmp_path, *[call("todo", items=[])] * 4) as made:
+        with pytest.raises(TuiagentError, match=r"limit: .*3"):
+            await answered(made.seat(), tmp_path)
 
 
 async def test_a_bad_end_is_an_error(tmp_path: Path) -> None:

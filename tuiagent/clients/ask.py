@@ -22,7 +22,7 @@ from tuiagent.kernel.run import (
     RunFinished,
 )
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
-from tuiagent.ports import Client
+from tuiagent.ports import Client, Usual
 
 
 class Wish(Struct, frozen=True):
@@ -59,10 +59,11 @@ async def ask(
     when the run does not end well, or waits for what nobody answers here: then it goes on waiting.
     """
     stream = f"session/{session or secrets.token_hex(8)}"
+    usual = msgspec.convert((await client.read("usual", os.path.abspath(folder))).data, Usual)
     if not (session and (await client.read("sessions", stream)).data):
-        await client.submit(OpenSession(stream, await _opening(client, folder, model, mode)))
+        await client.submit(OpenSession(stream, _opened(usual.opened, model, mode)))
     run = secrets.token_hex(8)
-    position = await client.submit(SubmitPrompt(stream, run, prompt))
+    position = await client.submit(SubmitPrompt(stream, run, prompt, limits=usual.limits))
     follow = _Follow(client, stream, run, on_approval)
     watch = cast(AsyncGenerator[Seen], client.watch(stream, position))
     async with aclosing(watch):
@@ -73,10 +74,8 @@ async def ask(
                 return
 
 
-async def _opening(client: Client, folder: str, model: str, mode: str) -> SessionOpened:
-    """How the session is opened, as usual but for what was said."""
-    found = await client.read("opening", os.path.abspath(folder))
-    usual = msgspec.convert(found.data, SessionOpened)
+def _opened(usual: SessionOpened, model: str, mode: str) -> SessionOpened:
+    """How the session is opened: as usual but for what was said. Raises ConfigError."""
     opened = msgspec.structs.replace(usual, model=model or usual.model, mode=mode or usual.mode)
     if not opened.model:
         raise ConfigError("there is no model: name one, PROVIDER/MODEL, or set TUIAGENT_MODEL")

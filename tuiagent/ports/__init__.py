@@ -1,6 +1,6 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
-from tuiagent.ports.client import Client, Loan, Owner, Snapshot, Window
+from tuiagent.ports.client import Client, Loan, Owner, Snapshot, Usual, Window
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -41,5 +41,6 @@ __all__ = [
     "Tool",
     "Transaction",
     "Typed",
+    "Usual",
     "Window",
 ]

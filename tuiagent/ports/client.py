@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from tuiagent.kernel.event import Intent, Seen
+from tuiagent.kernel.lifecycle import SessionOpened
+from tuiagent.kernel.limits import Limits
 
 
 class Snapshot(Struct, frozen=True):
@@ -25,6 +27,14 @@ class Window(Struct, frozen=True):
 
     limit: int = 200
     before: int | None = None
+
+
+class Usual(Struct, frozen=True):
+    """The view `usual`, by folder: how sessions are opened there unless something else is said."""
+
+    opened: SessionOpened
+    limits: Limits
+    """Of each prompt."""
 
 
 class Loan(Struct, frozen=True):
