@@ -30,7 +30,7 @@ from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, Report, beside
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
-from tuiagent.engine.log import open_log, silence
+from tuiagent.engine.log import open_log, quiet, silence
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.orphans import look_after
 from tuiagent.engine.owner import OwnerSeat
@@ -379,6 +379,7 @@ async def open_engine(root: str = "", tools: Sequence[Tool] = ()) -> AsyncGenera
 
     `tools` are what agents can do here besides what is shipped: see tuiagent.tool.
     """
+    quiet()
     environ = {**os.environ, "TUIAGENT_HOME": root} if root else os.environ
     house = House(config.load(environ), environ, tools)
     try:

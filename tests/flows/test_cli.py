@@ -55,6 +55,18 @@ def test_a_model_that_fails_is_exit_1_with_its_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "words"),
+    [("scripted/none.toml", "cannot be read"), ("strange/x", "there is no provider 'strange'")],
+)
+def test_a_model_that_cannot_be_had_is_exit_1_with_its_reason(
+    tmp_path: Path, model: str, words: str
+) -> None:
+    done = Cli(tmp_path).run(*PROMPT, "--model", model)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
     ("args", "words"),
     [
         ([], "say what to do"),

@@ -40,11 +40,17 @@ class JsonLines(logging.Formatter):
         return line
 
 
+def quiet() -> logging.Logger:
+    """Nothing reaches the screen by itself, as is usual of a library: its users add handlers."""
+    logger = logging.getLogger("tuiagent")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    return logger
+
+
 def silence() -> None:
     """Nothing is logged, and nothing reaches the screen."""
-    logger = logging.getLogger("tuiagent")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
+    quiet().propagate = False
 
 
 def open_log(root: str, level: str, environ: Mapping[str, str]) -> str:

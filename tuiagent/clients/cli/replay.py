@@ -6,15 +6,17 @@ import re
 import signal
 import sys
 import time
-from typing import cast
 
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.attach import Attached
+from tuiagent.clients.cli import DONE
+from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.transfer import lines_of, masked
+from tuiagent.clients.cli.voice import Voice
 from tuiagent.clients.replayed import Clock, Pace, Replayed, Steps, load, stepped, timed
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.event import Event
 from tuiagent.kernel.replay import LARGEST, PACE, Header
+from tuiagent.kernel.run import Delta, ReplyReceived
 
 SPEED = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)x?")
 
@@ -31,16 +33,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _play(client: Replayed, told: Header) -> None:
-    here = Attached(client, told.stream, cast(Host, None))  # nothing is typed, so none is asked
-    here.voice.line(f"replay: {_head(told)}")
+    voice = Voice()
+    voice.line(f"replay: {_head(told)}")
     try:
-        await here.watch()
+        await _tell(client, told.stream, voice)
     except EOFError:
-        here.voice.line("replay: left before its end")
+        voice.line("replay: left before its end")
         return
     except Exception as error:  # anybody may have written it: it may make no sense at all
         raise Refused(f"the rest of this bundle cannot be shown ({error!r:.200})") from error
-    here.voice.line("replay: this is its end")
+    voice.line("replay: this is its end")
+
+
+async def _tell(client: Replayed, stream: str, voice: Voice) -> None:
+    """Says what happens, as it would be said of a session that is attached to."""
+    follow, written = Follow(""), 0
+    async for seen in client.watch(stream):
+        if isinstance(seen, Delta):
+            if not written:
+                voice.speaker("assistant")
+            voice.text(seen.text)
+            written = seen.offset + len(seen.text)
+        elif isinstance(seen, Event):
+            follow.apply(seen)
+            fact = seen.fact
+            if isinstance(fact, ReplyReceived):
+                if fact.reply.text and not written:
+                    voice.speaker("assistant")
+                voice.text(fact.reply.text[written:])
+            voice.end()
+            voice.tell(seen, follow, client.actor)
+            written = 0
 
 
 def _head(told: Header) -> str:

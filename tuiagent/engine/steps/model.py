@@ -21,11 +21,14 @@ from tuiagent.ports import Provider
 async def call_model(drive: Drive, step: CallModel) -> None:
     """Begins the attempt if it is not begun yet, streams it as signals, reports how it ended."""
     run = drive.state.run
+    provider: Provider | ProviderError
     try:
         provider = drive.provider()
     except NeedsError as error:
         await drive.write(StallRun(drive.stream, error.needs))
         return
+    except ProviderError as error:
+        provider = error  # the attempt says so
     if run is None or run.attempt is None or run.attempt.id != step.attempt:
         try:
             await drive.write(*opening(drive))
@@ -37,6 +40,8 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     drive.context.world.point("attempt-started")
     assembly = Assembly(attempt.id)
     try:
+        if isinstance(provider, ProviderError):
+            raise provider
         await _stream(drive, provider, assembly)
     except ProviderError as error:
         await _fail(drive, assembly, error)
