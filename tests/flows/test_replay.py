@@ -62,6 +62,7 @@ def test_one_enter_one_frame(tmp_path: Path) -> None:
     frames = json.loads(Path(path).read_text().split("\n")[0])["frames"]
     whole = cli.run("replay", path, "--step", input="\n" * (frames - 1)).stdout
     assert "replay: this is its end" in whole
+    assert f"frame {frames} of {frames}: RunFinished\nend: done\n" in whole
     part = cli.run("replay", path, "--step", input="\n" * (frames - 2))
     assert (part.returncode, "replay: left before its end" in part.stdout) == (0, True)
     assert "assistant: It is blue." in whole, "and what is written does nothing to the terminal"

@@ -28,15 +28,17 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing here to be ended in order
     pace: Pace = Steps(_press) if args.step else Clock(speed)
     moments = stepped(events) if args.step else timed(events)
-    asyncio.run(_play(Replayed(told, moments, pace), told))
+    asyncio.run(_play(Replayed(told, moments, pace), told, args.step))
     return DONE
 
 
-async def _play(client: Replayed, told: Header) -> None:
+async def _play(client: Replayed, told: Header, step: bool) -> None:
     voice = Voice()
     voice.line(f"replay: {_head(told)}")
+    if step:
+        voice.line("replay: Enter shows the next frame")
     try:
-        await _tell(client, told.stream, voice)
+        await _tell(client, voice, step)
     except EOFError:
         voice.line("replay: left before its end")
         return
@@ -45,16 +47,18 @@ async def _play(client: Replayed, told: Header) -> None:
     voice.line("replay: this is its end")
 
 
-async def _tell(client: Replayed, stream: str, voice: Voice) -> None:
-    """Says what happens, as it would be said of a session that is attached to."""
+async def _tell(client: Replayed, voice: Voice, step: bool) -> None:
+    """Says what happens, as it is said of a session that is attached to; or frame by frame."""
     follow, written = Follow(""), 0
-    async for seen in client.watch(stream):
+    async for seen in client.watch(client.header.stream):
         if isinstance(seen, Delta):
             if not written:
                 voice.speaker("assistant")
             voice.text(seen.text)
             written = seen.offset + len(seen.text)
         elif isinstance(seen, Event):
+            if step:
+                voice.exact(f"frame {seen.position} of {client.header.frames}: {seen.kind}")
             follow.apply(seen)
             fact = seen.fact
             if isinstance(fact, ReplyReceived):
