@@ -41,6 +41,13 @@ HAND_OVER = "tests/flows/test_hand_over.py"
 REPLAY = "tests/kernel/test_replay.py"
 MUTANTS = (
     Mutant(
+        "another run than the one that is meant",
+        "tuiagent/kernel/run.py",
+        'if intent.run not in ("", run.id):',
+        "if False:",
+        "tests/kernel/test_session.py",
+    ),
+    Mutant(
         "what is let go of begins nothing",
         "tuiagent/engine/worker.py",
         "elif step not in drive.running and not (drive.leaving and _new(drive, step)):",

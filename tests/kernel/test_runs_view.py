@@ -147,7 +147,7 @@ def test_a_steering_prompt_that_no_call_has_seen_becomes_a_run() -> None:
         ("p1", "a", "interrupted"),
         ("p2", "b", "queued"),
     ]
-    assert late[1]["queued"] == 4.0
+    assert (late[1]["queued"], late[1]["position"]) == (4.0, 4)
     seen = read(told(*start, steer, runs.AttemptStarted("p1.1", 1), end))
     assert [row["id"] for row in seen] == ["p1"]
 

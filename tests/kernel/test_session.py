@@ -194,3 +194,15 @@ def test_an_older_fence_starts_nothing(life: tuple[int, int]) -> None:
                 )
         with pytest.raises(Refused):
             decide(world.state, calls.StartCall(STREAM, state.call.id), At(1.0, "owner", 0))
+
+
+def test_only_the_run_that_is_meant_is_cancelled() -> None:
+    world = World(1, crashes=False)
+    for name in ("p1", "p2"):
+        world.do(session.SubmitPrompt(STREAM, name, "go"), person=True)
+    with pytest.raises(Refused, match="p2 is not the one"):
+        world.do(runs.InterruptRun(STREAM, cancel=True, run="p2"), person=True)
+    world.do(runs.InterruptRun(STREAM, cancel=True, run="p1"), person=True)
+    world.do(runs.EndRun(STREAM))
+    assert world.state.run
+    assert world.state.run.id == "p2"

@@ -121,7 +121,11 @@ class World:
             lambda: calls.AnswerApproval(STREAM, call, digest, True, grant="shell(go *)"),
             lambda: calls.AnswerApproval(STREAM, call, digest, True, args={"path": "other"}),
             lambda: calls.AnswerQuestion(STREAM, call, "blue"),
-            lambda: runs.InterruptRun(STREAM, self.random.random() < 0.3),
+            lambda: runs.InterruptRun(
+                STREAM,
+                self.random.random() < 0.3,
+                choose(["", "", f"p{self.random.randint(1, 9)}"]),
+            ),
             lambda: session.ChangeMode(STREAM, choose(MODES)),
             lambda: session.ChangeModel(STREAM, choose(["scripted/x", "scripted/y"])),
             lambda: session.WithdrawPrompt(STREAM, f"p{self.random.randint(1, 9)}"),

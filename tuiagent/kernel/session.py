@@ -165,7 +165,8 @@ def _start_attempt(state: Session, intent: runs.StartAttempt, at: At) -> list[Fa
 
 def _interrupt(state: Session, intent: runs.InterruptRun, at: At) -> list[Fact]:
     facts = runs.decide_interrupt(state.running(), intent, at)
-    waiting = [*_unseen(state), *state.queue] if intent.cancel else []
+    others = [] if intent.run else state.queue
+    waiting = [*_unseen(state), *others] if intent.cancel else []
     return [*facts, *(PromptWithdrawn(prompt.prompt) for prompt in waiting)]
 
 

@@ -52,6 +52,8 @@ class Row(Struct):
     """Its first characters."""
     queued: float
     """Seconds since 1970, like the other times."""
+    position: int
+    """Of its prompt: whoever watches from just before it sees all of the run."""
     started: float | None = None
     ended: float | None = None
     status: str = "queued"
@@ -64,8 +66,8 @@ class Row(Struct):
     """US dollars, as far as prices are known."""
 
 
-Said = tuple[str, float]
-"""A prompt's first characters, and when it came."""
+Said = tuple[str, float, int]
+"""A prompt's first characters, when it came, and its position."""
 
 
 class Home(Struct):
@@ -140,7 +142,7 @@ class RunsView:
     def _PromptSubmitted(
         self, event: Event, home: Home, fact: prompts.PromptSubmitted
     ) -> list[str]:
-        said = (fact.text[:SHOWN], event.at)
+        said = (fact.text[:SHOWN], event.at, event.position)
         if fact.steer and home.run:
             home.steering[fact.prompt] = said
             return []

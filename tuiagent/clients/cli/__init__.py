@@ -14,6 +14,7 @@ COMMANDS = {
     "plain": "tuiagent.clients.cli.attach:plain",
     "attach": "tuiagent.clients.cli.attach:run",
     "sessions": "tuiagent.clients.cli.manage:sessions",
+    "runs": "tuiagent.clients.cli.runs:run",
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
     "jobs": "tuiagent.clients.cli.jobs:run",

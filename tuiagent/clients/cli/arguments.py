@@ -19,6 +19,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   attach       watch a session, type and approve, line by line
   sessions     list, show, rename, archive, delete and restore sessions
   replay       play an exported session again, without model or network
+  runs         list, show, wait for, follow, cancel and answer what goes on
   files        what a session changed
   serve        go on with sessions in the background
   jobs         what runs in the background

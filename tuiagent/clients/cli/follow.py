@@ -9,7 +9,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.limits import Limits
-from tuiagent.kernel.prompts import PromptRebased, PromptSubmitted
+from tuiagent.kernel.prompts import PromptRebased, PromptSubmitted, PromptWithdrawn
 from tuiagent.kernel.stall import FOLDED, RunStalled
 
 EXITS = {
@@ -60,6 +60,8 @@ class Follow:
             self.status, self.error, self._ended = fact.status, fact.error, event.at
         elif isinstance(fact, runs.RunStarted) and fact.run == self.run:
             self._limits, self._began = fact.limits, event.at
+        elif isinstance(fact, PromptWithdrawn) and fact.prompt == self.run:
+            self.status, self._ended = "cancelled", event.at
         elif isinstance(fact, FOLDED):
             self.needs = fact.needs if isinstance(fact, RunStalled) else ""
             self._asking = self._asking and not self.needs

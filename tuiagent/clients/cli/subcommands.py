@@ -5,6 +5,7 @@ import signal
 
 from tuiagent.clients.cli.arguments import Help
 from tuiagent.kernel.policy import MODES
+from tuiagent.views.runs import ENDS, WAITS
 
 
 def _attach() -> argparse.ArgumentParser:
@@ -56,6 +57,34 @@ def _docs() -> argparse.ArgumentParser:
         prog="tuiagent docs", description="The guides: lists them, or prints one."
     )
     parser.add_argument("topic", nargs="?", default="", help="one of those that are listed")
+    return parser
+
+
+def _runs() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent runs", description="What was asked of the agents, and what came of it."
+    )
+    what = "list show get wait follow stream cancel answer".split()
+    parser.add_argument("what", nargs="?", default="list", choices=what)
+    parser.add_argument("run", nargs="?", default="", help="an id, or the start of one")
+    parser.add_argument("call", nargs="?", default="", help="answer: which, if several ask")
+    parser.add_argument("--session-id", default="", metavar="NAME", help="only of this session")
+    statuses = ("queued", "running", *WAITS, *sorted(ENDS))
+    parser.add_argument("--status", default="", choices=statuses, help="list: only those")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="list: how many")
+    parser.add_argument("--timeout", type=float, default=0.0, metavar="SECONDS", help="wait")
+    help = "follow: what comes after this position"
+    parser.add_argument("--after", type=int, default=0, metavar="POSITION", help=help)
+    say = parser.add_mutually_exclusive_group()
+    say.add_argument("--allow", action="store_true", help="answer: yes, this once")
+    say.add_argument("--deny", action="store_true", help="answer: no")
+    say.add_argument("--answer", metavar="TEXT", help="answer: to a question")
+    help = "answer: yes, and this rule for the session, such as 'shell(git *) for 1h'"
+    say.add_argument("--rule", nargs="?", const="", metavar="RULE", help=help)
+    say.add_argument("--edit", metavar="JSON", help="answer: yes, with these arguments changed")
+    parser.add_argument("--reason", default="", help="answer: why not")
+    formats = ("text", "json", "events")
+    parser.add_argument("--output", default="text", choices=formats, help="events: follow only")
     return parser
 
 
@@ -223,6 +252,7 @@ SUBPARSERS = {
     "sessions": _sessions,
     "replay": _replay,
     "docs": _docs,
+    "runs": _runs,
     "verify": _verify,
     "doctor": _doctor,
     "serve": _serve,
