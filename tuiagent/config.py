@@ -27,6 +27,7 @@ KEEP = frozenset(
 """Names of the environment that a session records for its commands, beside LC_*."""
 OPENAI_MODEL = "gpt-5.5"
 OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_KEY = "env:OPENAI_API_KEY"
 ENVIRONMENT = {
     "TUIAGENT_HOME": "the state root, where the journal is",
     "TUIAGENT_MODEL": "the model, as PROVIDER/MODEL",
@@ -134,15 +135,19 @@ def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
 
 def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> SessionOpened:
     """How a session in this folder is opened: everything that its commands and models need."""
-    credentials = {"openai": "env:OPENAI_API_KEY"} if environ.get("OPENAI_API_KEY") else {}
+    credentials = {"openai": OPENAI_KEY} if environ.get("OPENAI_API_KEY") else {}
     endpoints = {"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {}
     for name, table in settings.providers.items():
         if table.env_var and environ.get(table.env_var):
             credentials[name] = f"env:{table.env_var}"
         elif table.api_key:
             credentials[name] = f"config:{name}"
+        elif table.env_var:
+            credentials[name] = f"env:{table.env_var}"  # it is needed, and may come later
         if table.api_base and name not in endpoints:
             endpoints[name] = table.api_base
+    if "openai" not in endpoints:
+        credentials.setdefault("openai", OPENAI_KEY)  # that server takes nobody without one
     return SessionOpened(
         folder=os.path.realpath(folder),
         model=settings.model,

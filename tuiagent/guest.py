@@ -50,8 +50,10 @@ class Guest:
             await self.lend(row["folder"])
         return await self.client.adopt(stream, take)
 
-    async def background(self) -> Owner:
-        """The server."""
+    async def background(self, folder: str = "") -> Owner:
+        """The server, which is lent the keys for sessions in this folder."""
+        if folder:
+            await self.lend(folder)
         return self.client
 
     async def hand_over(self, to: Owner) -> None:

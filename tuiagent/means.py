@@ -5,7 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tuiagent import config, library, providers, runtimes, tools, vaults
+from tuiagent import __version__, clients, config, library, providers, runtimes
+from tuiagent import stores, tools, vaults
 from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
 from tuiagent.kernel.message import ToolSpec, Usage
@@ -81,6 +82,26 @@ class LocalMeans:
         if where and key is None:
             raise NeedsError(f"key {of}")
         return key
+
+    def needs(self, model: str, opened: SessionOpened) -> str:
+        """Why this model cannot be asked here, such as `needs key OPENAI_API_KEY`; "" if it can."""
+        try:
+            self.provider(model, opened)
+        except ProviderError as error:
+            return str(error)
+        return ""
+
+    def able(self) -> dict[str, object]:
+        """What this installation has of each kind; an empty list says that there is none yet."""
+        return {
+            "version": __version__,
+            "providers": sorted({"openai", "scripted", *self._settings.providers}),
+            "tools": [spec.name for spec in self.tools()],
+            "runtimes": list(runtimes.TABLE),
+            "sandbox": [],
+            "stores": list(stores.TABLE),
+            "clients": list(clients.TABLE),
+        }
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means."""

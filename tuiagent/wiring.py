@@ -104,12 +104,17 @@ class House:
             await self._thread.call(engine.take(stream))
         return await self._thread.call(engine.adopt(stream))
 
-    async def background(self) -> Owner:
-        """A client of the background server, which is started when there is none."""
+    async def background(self, folder: str = "") -> Owner:
+        """A client of the background server, which is started when there is none.
+
+        It is lent the keys that this process has for sessions in this folder.
+        """
         record = server.server_record(self.settings.root)
         if record is None:
             record = await asyncio.to_thread(server.begin, self.settings.root, self._environ)
         found: Owner = await load(clients.TABLE["remote"]).connect(record.socket, self.codec)
+        if folder:
+            await found.lend(self._means.loans(self.opening(folder)))
         return found
 
     async def hand_over(self, to: Owner) -> None:
@@ -239,15 +244,22 @@ class House:
             kept = holding(journal).holding(opened.folder, self._world.now())
             rules = (*settings.rules, *kept)
             if asked.get("session"):
-                facts = (event.fact for event in journal.events(asked["session"]))
-                state = functools.reduce(fold, facts, Session())
+                state = state_of(journal, asked["session"])
                 assert state.opened is not None
                 mode = mode or state.mode
                 opened = msgspec.structs.replace(state.opened, mode=mode)
                 rules = state.rulebook.holding(self._world.now())
             return await check(means, opened, rules, asked["tool"], asked["subject"])
 
+        def needed(key: str) -> str:
+            asked = msgspec.json.decode(key, type=dict[str, str])
+            state = state_of(journal, asked["session"])
+            assert state.opened is not None
+            return means.needs(asked["model"], state.opened)
+
         return {
+            "capabilities": lambda key: means.able(),
+            "needs": needed,
             "check": checked,
             "kept": lambda key: [
                 {"rule": rule, "folder": folder, "until": kept.until}
@@ -266,6 +278,11 @@ def holding(journal: Journal) -> Standing:
     """What holds in every session here."""
     facts = (event.fact for event in journal.events(standing.STREAM))
     return functools.reduce(standing.fold, facts, Standing())
+
+
+def state_of(journal: Journal, stream: str) -> Session:
+    """Where a session stands."""
+    return functools.reduce(fold, (event.fact for event in journal.events(stream)), Session())
 
 
 def told(means: LocalMeans) -> dict[str, object]:

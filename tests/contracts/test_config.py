@@ -97,7 +97,7 @@ def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -
 def test_a_key_in_the_file_is_never_recorded(home: dict[str, str]) -> None:
     user(home, '[providers.x]\napi_base = "http://h/v1"\napi_key = "canary"\n')
     opened = opening(load(home), ".", home)
-    assert opened.credentials == {"x": "config:x"}
+    assert opened.credentials == {"x": "config:x", "openai": "env:OPENAI_API_KEY"}
     assert b"canary" not in msgspec.json.encode(opened)
 
 

@@ -20,7 +20,6 @@ from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.prompts import PromptSubmitted
 from tuiagent.kernel.run import RunFinished, RunStarted
 from tuiagent.kernel.session import OpenSession, SubmitPrompt
-from tuiagent.ports import Client
 from tuiagent.registry import load
 from tuiagent.wiring import House
 
@@ -37,7 +36,7 @@ class Here(House):
     server: House
     asked = 0
 
-    async def background(self) -> Client:
+    async def background(self, folder: str = "") -> Any:
         """See clients.cli.Host."""
         self.asked += 1
         return self.server.client
@@ -76,6 +75,7 @@ class Two:
     async def run(self, *words: str) -> int:
         """One command; its exit code."""
         args: argparse.Namespace = parse(["runs", *words])
+        assert (args.allow, args.deny) == ([], []), "what rules are made of, for every command"
         return await load(COMMANDS["runs"])(self.here.client, args, self.here)
 
 

@@ -126,7 +126,7 @@ class TranscriptView:
     # ------------------------------------------------------------ one method for each kind of fact
 
     def _SessionOpened(self, event: Event, fact: session.SessionOpened) -> list[str]:
-        text = f"{fact.model} in {fact.folder}, mode {fact.mode}"
+        text = f"{fact.model or 'no model yet'} in {fact.folder}, mode {fact.mode}"
         for item in self.items:
             if fact.origin and item.status in UNFINISHED:
                 item.status = "cancelled"

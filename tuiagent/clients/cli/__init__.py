@@ -15,6 +15,8 @@ COMMANDS = {
     "attach": "tuiagent.clients.cli.attach:run",
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "runs": "tuiagent.clients.cli.runs:run",
+    "status": "tuiagent.clients.cli.status:status",
+    "capabilities": "tuiagent.clients.cli.status:capabilities",
     "verify": "tuiagent.clients.cli.manage:verify",
     "doctor": "tuiagent.clients.cli.doctor:run",
     "jobs": "tuiagent.clients.cli.jobs:run",
@@ -63,8 +65,11 @@ class Host(Protocol):
         """Drives a session here; False while another living process does and may keep it."""
         ...
 
-    async def background(self) -> Owner:
-        """A client of the background server, which is started when there is none."""
+    async def background(self, folder: str = "") -> Owner:
+        """A client of the background server, which is started when there is none.
+
+        It is lent the keys that this process has for sessions in this folder.
+        """
         ...
 
     async def hand_over(self, to: Owner) -> None:

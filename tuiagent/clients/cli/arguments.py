@@ -17,9 +17,11 @@ EPILOG = """\
 commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   run PROMPT   the same as --headless PROMPT
   attach       watch a session, type and approve, line by line
-  sessions     list, show, rename, archive, delete and restore sessions
+  sessions     list, show, create, rename, archive, delete and restore sessions
   replay       play an exported session again, without model or network
   runs         list, show, wait for, follow, cancel and answer what goes on
+  status       what goes on, and what waits for you
+  capabilities what there is of providers, tools, runtimes
   files        what a session changed
   serve        go on with sessions in the background
   jobs         what runs in the background

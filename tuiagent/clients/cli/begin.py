@@ -37,7 +37,9 @@ class Begun(NamedTuple):
 
 async def begin(client: Client, args: argparse.Namespace, host: Host, text: str) -> Begun:
     """Opens or resumes the session and submits the text, unless it is "". Raises ConfigError."""
-    await _check(client, args, host)
+    if not (host.settings.model or args.newest or args.resume or args.fork):
+        raise ConfigError(NO_MODEL)
+    await check(client, args, host)
     if not (args.newest or args.resume):
         stream = f"session/{_ident(args.once, host)}"
         opening = await _opening(client, args, host)
@@ -60,15 +62,13 @@ def attached(paths: list[str]) -> list[str]:
     return [_attached(path) for path in paths]
 
 
-async def _check(client: Client, args: argparse.Namespace, host: Host) -> None:
+async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
     """Raises ConfigError for flags that cannot hold together here."""
     settings = host.settings
-    if not (settings.model or args.newest or args.resume or args.fork):
-        raise ConfigError(NO_MODEL)
     if settings.mode == "auto" and not args.no_sandbox:
         raise ConfigError("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
     limited, model = settings.limits.cost, settings.model
-    if limited and not (await client.read("prices", model)).data["known"]:
+    if limited and model and not (await client.read("prices", model)).data["known"]:
         raise ConfigError(
             f"the price of {model} is not known, so no limit of money can be kept: set "
             f"input_price and output_price in [providers.{model.partition('/')[0]}]"

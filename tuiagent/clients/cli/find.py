@@ -9,17 +9,17 @@ ALL = Window(limit=1_000_000)
 
 
 async def named(client: Client, name: str, deleted: bool = False) -> dict[str, Any]:
-    """The row of the session with this name or id, or whose id begins so. Raises ConfigError.
+    """The row of the session with this id or name, or whose id begins so. Raises ConfigError.
 
     Of several with one name the one that changed last is meant; deleted ones are not found
     unless they are asked for.
     """
     rows = [r for r in await every(client) if (r["deleted"] is not None) == deleted]
-    called = [row for row in rows if row["name"] == name]
-    if called:
-        return called[-1]
     wanted = name.removeprefix("session/")
     exact = [row for row in rows if row["stream"] == f"session/{wanted}"]
+    called = [row for row in rows if row["name"] == name]
+    if called and not exact:
+        return called[-1]
     found = exact or [row for row in rows if row["stream"].startswith(f"session/{wanted}")]
     if not found:
         raise ConfigError(f"there is no session {name!r}; see `tuiagent sessions list`")

@@ -22,6 +22,8 @@ from tuiagent.ports import Client
 from tuiagent.registry import load
 
 ELSEWHERE = {
+    "create": "tuiagent.clients.cli.named_sessions:create",
+    "input": "tuiagent.clients.cli.named_sessions:put_in",
     "search": "tuiagent.clients.cli.search:search",
     "export": "tuiagent.clients.cli.transfer:export",
     "import": "tuiagent.clients.cli.transfer:bring_in",
@@ -41,8 +43,8 @@ async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
         if not args.session:
             raise ConfigError(f"say which session: tuiagent sessions {args.what} NAME-OR-ID")
         row = await named(client, args.session, deleted=args.what == "restore")
-        if args.what == "show":
-            return await _show(client, row["stream"], args.output)
+        if args.what in ("show", "get"):
+            return await _show(client, row, args)
         return await _put_away(client, row["stream"], args, host)
     rows = [row for row in await every(client) if args.all or not _hidden(row)]
     if args.output == "json":
@@ -89,16 +91,21 @@ async def _put_away(client: Client, stream: str, args: argparse.Namespace, host:
     return DONE
 
 
-async def _show(client: Client, stream: str, output: str) -> int:
-    snapshot = await client.read("transcript", stream, ALL)
-    if output == "json":
-        say(msgspec.json.encode(snapshot.data).decode() + "\n")
+async def _show(client: Client, row: dict[str, Any], args: argparse.Namespace) -> int:
+    """What was said and done in the session; `get` tells first what it is."""
+    items = (await client.read("transcript", row["stream"], ALL)).data
+    if args.output == "json":
+        found = {**row, "transcript": items} if args.what == "get" else items
+        say(msgspec.json.encode(found).decode() + "\n")
         return DONE
-    for item in snapshot.data:
+    for name in ("stream", "name", "folder", "model", "status") if args.what == "get" else ():
+        if row[name]:
+            say(clean(f"{name:<7} {row[name]}\n"))
+    for item in items:
         head = " ".join(filter(None, (item["kind"], item["name"], item["status"])))
         say(clean(f"[{head}]\n"))
-        args = msgspec.json.encode(item["args"]).decode() if item["args"] else ""
-        for text in (args, item["text"], item["output"]):
+        given = msgspec.json.encode(item["args"]).decode() if item["args"] else ""
+        for text in (given, item["text"], item["output"]):
             if text:
                 say(clean(text.rstrip("\n") + "\n"))
     return DONE

@@ -137,7 +137,7 @@ async def _follow(client: Client, row: Row, args: argparse.Namespace, host: Host
 async def _watched(client: Client, row: Row, host: Host, out: Printer, after: int) -> int:
     """Prints what happens in the run after this position, until it is over or needs a person."""
     if row["status"] not in ENDS:
-        await host.background()  # somebody has to go on with it
+        await host.background(row["folder"])  # somebody has to go on with it
     follow = Follow(row["id"])
     begun = live = False
     async for seen in client.watch(row["stream"], row["position"] - 1):
@@ -163,7 +163,7 @@ async def _cancel(client: Client, row: Row, args: argparse.Namespace, host: Host
     """Ends this run alone, and waits for that; one that is over stays as it is."""
     stream, ident = row["stream"], row["id"]
     if row["status"] not in ENDS:
-        server = await host.background()
+        server = await host.background(row["folder"])
         for intent in (
             WithdrawPrompt(stream, ident),
             InterruptRun(stream, cancel=True, run=ident),
@@ -201,10 +201,10 @@ async def _answer(client: Client, row: Row, args: argparse.Namespace, host: Host
     meant = [item for item in asked if item["call"].endswith(args.call)]
     if len(meant) != 1:
         raise ConfigError("say which:\n" + clean("\n".join(map(_asks, asked))))
-    if args.reason and not args.deny:
+    if args.reason and not args.no:
         raise ConfigError("a --reason goes with --deny")
     intent = _intent(meant[0], args)
-    server = await host.background()
+    server = await host.background(row["folder"])
     await server.submit(intent)
     say(clean(f"answered: {_asks(meant[0])}\n"))
     return DONE
@@ -218,9 +218,9 @@ def _intent(item: Row, args: argparse.Namespace) -> Intent:
             raise ConfigError(f"that is a question: {_how(item)}")
         return AnswerQuestion(stream, call, args.answer)
     row = {"id": call, "digest": item["digest"], "args": item["args"]}
-    if args.allow:
+    if args.yes:
         return answer(stream, row, "y", "", 0.0)
-    if args.deny:
+    if args.no:
         return answer(stream, row, "/deny", args.reason, 0.0)
     if args.rule is not None:
         row["offer"] = item["verdict"]["offer"]

@@ -18,11 +18,11 @@ def _attach() -> argparse.ArgumentParser:
 
 def _sessions() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuiagent sessions", description="What sessions exist.")
-    what = "list show search rename archive unarchive delete restore export import".split()
-    parser.add_argument("what", nargs="?", default="list", choices=what)
+    what = "list show get create input search rename archive unarchive delete restore export import"
+    parser.add_argument("what", nargs="?", default="list", choices=what.split())
     session = "a name, an id, or its start; search: a word; import: a file"
     parser.add_argument("session", nargs="?", default="", help=session)
-    more = "rename: how it shall be called; search: more words; export: a file"
+    more = "rename: how it shall be called; input: what is said, or -; search: more; export: a file"
     parser.add_argument("words", nargs="*", help=more)
     parser.add_argument("--now", action="store_true", help="delete: at once and for good")
     parser.add_argument("--all", action="store_true", help="also what is put away or deleted")
@@ -35,6 +35,11 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("--replay", default="", metavar="FILE", help=replay)
     parser.add_argument("--force", action="store_true", help="export: replace the file")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="search: how many")
+    parser.add_argument("--cwd", default=".", metavar="DIR", help="create: the folder to work in")
+    model = "create, input: who answers"
+    parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help=model)
+    parser.add_argument("--mode", default="", choices=MODES, help="create, input: likewise")
+    parser.add_argument("--no-sandbox", action="store_true", help="mode auto runs unconfined")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 
@@ -76,8 +81,8 @@ def _runs() -> argparse.ArgumentParser:
     help = "follow: what comes after this position"
     parser.add_argument("--after", type=int, default=0, metavar="POSITION", help=help)
     say = parser.add_mutually_exclusive_group()
-    say.add_argument("--allow", action="store_true", help="answer: yes, this once")
-    say.add_argument("--deny", action="store_true", help="answer: no")
+    say.add_argument("--allow", dest="yes", action="store_true", help="answer: yes, this once")
+    say.add_argument("--deny", dest="no", action="store_true", help="answer: no")
     say.add_argument("--answer", metavar="TEXT", help="answer: to a question")
     help = "answer: yes, and this rule for the session, such as 'shell(git *) for 1h'"
     say.add_argument("--rule", nargs="?", const="", metavar="RULE", help=help)
@@ -85,6 +90,22 @@ def _runs() -> argparse.ArgumentParser:
     parser.add_argument("--reason", default="", help="answer: why not")
     formats = ("text", "json", "events")
     parser.add_argument("--output", default="text", choices=formats, help="events: follow only")
+    return parser
+
+
+def _status() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent status", description="What goes on, and what waits for you."
+    )
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _capabilities() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent capabilities", description="What this installation can do."
+    )
+    parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 
 
@@ -253,6 +274,8 @@ SUBPARSERS = {
     "replay": _replay,
     "docs": _docs,
     "runs": _runs,
+    "status": _status,
+    "capabilities": _capabilities,
     "verify": _verify,
     "doctor": _doctor,
     "serve": _serve,
