@@ -5,8 +5,17 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tuiagent import __version__, clients, config, library, providers, runtimes
-from tuiagent import stores, tools, vaults
+from tuiagent import (
+    __version__,
+    clients,
+    config,
+    library,
+    providers,
+    runtimes,
+    stores,
+    tools,
+    vaults,
+)
 from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
 from tuiagent.kernel.message import ToolSpec, Usage

@@ -151,11 +151,10 @@ class InterruptReply(Intent, frozen=True):
 
 
 class InterruptRun(Intent, frozen=True):
-    """Stop what is going on; `cancel` also drops the waiting prompts."""
+    """Stop what is going on, or only this run; `cancel` also drops the prompts that wait for it."""
 
     cancel: bool = False
     run: str = ""
-    """Only this one, and no prompt that waits for another."""
 
 
 class ReachLimit(Intent, frozen=True):

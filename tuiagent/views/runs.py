@@ -8,14 +8,15 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, prompts, session, transfer
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen
+from tuiagent.kernel.stall import RunResumed, RunStalled
 from tuiagent.kernel.transfer import foreign
 
 SHOWN, TOLD = 200, 500
 """Characters that are kept of a prompt, and of an error."""
 ENDS = frozenset({"done", "error", "limit", "refused", "interrupted", "cancelled"})
 """What a run stays in, once it is there."""
-WAITS = ("waiting_for_approval", "waiting_for_question")
-"""Where both wait, the first is told."""
+WAITS = ("waiting_for_approval", "waiting_for_question", "waiting")
+"""Where several hold, the first is told; the last is for what is no answer, such as a key."""
 KINDS = frozenset(
     {
         "SessionOpened",
@@ -28,6 +29,8 @@ KINDS = frozenset(
         "PromptRebased",
         "ModelChanged",
         "RunStarted",
+        "RunStalled",
+        "RunResumed",
         "AttemptStarted",
         "ReplyReceived",
         "CallJudged",
@@ -59,6 +62,8 @@ class Row(Struct):
     status: str = "queued"
     """queued, running, one of WAITS, or one of ENDS."""
     error: str = ""
+    needs: str = ""
+    """What it waits for that is no answer, such as `key OPENAI_API_KEY`."""
     turns: int = 0
     """Replies of the model."""
     calls: int = 0
@@ -175,7 +180,7 @@ class RunsView:
         row = self._live(event.stream, run)
         if row is None:
             return []
-        row.status, row.error, row.ended = status, error[:TOLD], event.at
+        row.status, row.error, row.needs, row.ended = status, error[:TOLD], "", event.at
         return [run]
 
     def _AttemptStarted(self, event: Event, home: Home, fact: runs.AttemptStarted) -> list[str]:
@@ -218,7 +223,26 @@ class RunsView:
         asks = isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask"
         deferred = isinstance(fact, calls.CallDeferred)
         home.asked[fact.call] = WAITS[0] if asks else WAITS[1] if deferred else ""
-        waits = [status for status in WAITS if status in home.asked.values()]
+        return self._waits(row, home)
+
+    def _RunStalled(self, event: Event, home: Home, fact: RunStalled) -> list[str]:
+        row = self._live(event.stream, home.run)
+        if row is None:
+            return []
+        row.needs = fact.needs
+        return [row.id, *self._waits(row, home)]
+
+    def _RunResumed(self, event: Event, home: Home, fact: RunResumed) -> list[str]:
+        row = self._live(event.stream, home.run)
+        if row is None:
+            return []
+        row.needs = ""
+        return [row.id, *self._waits(row, home)]
+
+    def _waits(self, row: Row, home: Home) -> list[str]:
+        """Whether the run goes on, or else what it waits for."""
+        held = {*home.asked.values(), WAITS[2] if row.needs else ""}
+        waits = [status for status in WAITS if status in held]
         before, row.status = row.status, (*waits, "running")[0]
         return [row.id] if row.status != before else []
 

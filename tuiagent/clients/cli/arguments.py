@@ -79,9 +79,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         args.once,
         args.output_schema,
         args.output != "text",
+        args.detach,
     )
+    if args.detach and (args.output_schema or args.output == "events"):
+        parser.error("--detach tells a run's id: no --output-schema, and no --output events")
     if args.plain and any(only_headless):
-        parser.error("--plain goes with none of --headless, --once, --output, --output-schema")
+        parser.error("--plain goes with none of --headless, --once, --output…, --detach")
     if args.plain or (not any(only_headless) and sys.stdin and sys.stdin.isatty()):
         args.command = "plain"
         if args.file and not args.prompt:
@@ -185,6 +188,9 @@ def main() -> argparse.ArgumentParser:
         "--local", action="store_true", help="do it in this process, though a server runs"
     )
     parser.add_argument("--once", default="", metavar="KEY", help="do this at most once")
+    parser.add_argument(
+        "--detach", action="store_true", help="print the run's id; the background server does it"
+    )
     parser.set_defaults(command="headless")
     return parser
 

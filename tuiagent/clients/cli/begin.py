@@ -9,6 +9,7 @@ import msgspec
 
 from tuiagent.clients.cli import Host
 from tuiagent.clients.cli.find import named, newest
+from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -55,6 +56,13 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
     prompt = _ident(args.once, host)
     await client.submit(SubmitPrompt(stream, prompt, text, limits=host.settings.limits), args.once)
     return Begun(stream, after, prompt)
+
+
+def began(begun: Begun, output: str) -> None:
+    """Prints the run's id, or with `json` its session's as well."""
+    ident = begun.stream.partition("/")[2]
+    found = msgspec.json.encode({"session": ident, "run": begun.prompt}).decode()
+    say((found if output == "json" else begun.prompt) + "\n")
 
 
 def attached(paths: list[str]) -> list[str]:

@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.cli import CANCELLED, DONE, NEEDS_PERSON, Host
-from tuiagent.clients.cli.begin import Begun, attached, begin
+from tuiagent.clients.cli.begin import Begun, attached, began, begin
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError
@@ -36,10 +37,21 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         wanted = Wanted(args.output_schema)
         await wanted.check()
         text = wanted.asked(text) if text else ""
+    if args.detach:
+        return await _detached(args, host, text)
     begun = await begin(client, args, host, text)
     if (args.once or not text) and not await host.adopt(begun.stream):
         print("tuiagent: another process drives this session: following it", file=sys.stderr)
     return await _follow(client, begun, printer(args.output), wanted)
+
+
+async def _detached(args: argparse.Namespace, host: Host, text: str) -> int:
+    """Has the background server do it; prints the run's id at once."""
+    if not text:
+        raise ConfigError("say what to do: tuiagent --headless PROMPT --detach")
+    server = await host.background(os.path.realpath(args.cwd))
+    began(await begin(server, args, host, text), args.output)
+    return DONE
 
 
 async def _follow(client: Client, begun: Begun, out: Printer, wanted: "Wanted | None") -> int:

@@ -9,7 +9,7 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.begin import NO_MODEL, begin, check
+from tuiagent.clients.cli.begin import NO_MODEL, began, begin, check
 from tuiagent.clients.cli.find import every, named
 from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError, Refused
@@ -42,7 +42,7 @@ async def create(client: Client, args: argparse.Namespace, host: Host) -> int:
     if row is None:
         raise Refused(f"session {name} was erased, and its id is used up: take another name")
     if row["deleted"] is not None:
-        raise Refused(f"session {name} was deleted; tuiagent sessions restore brings it back")
+        raise Refused(f"session {name} was deleted: tuiagent sessions restore {name}")
     if not new:
         if args.cwd != "." and row["folder"] != opening.folder:
             raise Refused(f"session {name} is there already, in {row['folder']}: take another name")
@@ -70,15 +70,11 @@ async def put_in(client: Client, args: argparse.Namespace, host: Host) -> int:
         raise ConfigError("the prompt is empty")
     row = await named(client, name)
     args.model = args.model or ("" if row["model"] else host.settings.model)
+    await check(client, args, host)
     await _usable(client, row, args.model or row["model"], host)
     server = await host.background(row["folder"])
     more = {"newest": False, "resume": row["stream"], "fork": "", "once": ""}
-    begun = await begin(server, argparse.Namespace(**(vars(args) | more)), host, text)
-    ident = row["stream"].partition("/")[2]
-    if args.output == "json":
-        say(msgspec.json.encode({"session": ident, "run": begun.prompt}).decode() + "\n")
-    else:
-        say(begun.prompt + "\n")
+    began(await begin(server, argparse.Namespace(**(vars(args) | more)), host, text), args.output)
     return DONE
 
 

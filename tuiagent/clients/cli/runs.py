@@ -102,6 +102,7 @@ async def _show(client: Client, row: Row, args: argparse.Namespace, host: Host) 
         "folder": row["folder"],
         "model": row["model"],
         "status": row["status"],
+        "needs": row["needs"],
         "error": row["error"],
         **times,
         "used": f"{row['turns']} replies, {row['calls']} calls, ${row['cost']:.4f}",

@@ -90,8 +90,8 @@ class RemoteClient:
     async def close(self) -> None:
         """Ends the connection."""
         self._task.cancel()
+        self._writer.close()  # first: whoever waits here may be cancelled once more
         await asyncio.gather(self._task, return_exceptions=True)
-        self._writer.close()
 
     async def _call(self, ask: Ask) -> Answer:
         number, answers = self._ask(ask)
