@@ -41,6 +41,27 @@ HAND_OVER = "tests/flows/test_hand_over.py"
 REPLAY = "tests/kernel/test_replay.py"
 MUTANTS = (
     Mutant(
+        "the end of the service leaves the commands",
+        "tuiagent/clients/cli/service.py",
+        "KillMode=process",
+        "KillMode=control-group",
+        "tests/crash/test_service.py",
+    ),
+    Mutant(
+        "a service's file that was changed",
+        "tuiagent/clients/cli/service.py",
+        "if not args.force and os.path.exists(made.path) and not _ours(made.path):",
+        "if False:",
+        "tests/flows/test_service.py",
+    ),
+    Mutant(
+        "a folder's name that writes lines of its own",
+        "tuiagent/clients/cli/service.py",
+        "if any(not word.isprintable() for word in (*argv, *passed.values())):",
+        "if False:",
+        "tests/flows/test_service.py",
+    ),
+    Mutant(
         "another run than the one that is meant",
         "tuiagent/kernel/run.py",
         'if intent.run not in ("", run.id):',

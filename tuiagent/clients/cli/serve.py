@@ -9,12 +9,15 @@ import sys
 from tuiagent.clients.cli import DONE, Serving
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
+from tuiagent.registry import load
 from tuiagent.server import begin, only_server, server_record
 
 
 async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
     """Serves until SIGTERM or SIGINT, then drains; a second signal ends it at once."""
     root = host.settings.root
+    if args.install or args.uninstall:
+        return await load("tuiagent.clients.cli.service:run")(args, root)
     if args.stop:
         return await stop(root)
     if args.restart:

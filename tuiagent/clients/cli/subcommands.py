@@ -236,6 +236,9 @@ def _serve() -> argparse.ArgumentParser:
     )
     parser.add_argument("--stop", action="store_true", help="end the server; it drains first")
     parser.add_argument("--restart", action="store_true", help="end it, and begin a new one")
+    parser.add_argument("--install", action="store_true", help="as a service of yours, for good")
+    parser.add_argument("--uninstall", action="store_true", help="end and remove that service")
+    parser.add_argument("--force", action="store_true", help="replace a service's file you changed")
     parser.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)
     return parser
 

@@ -5,7 +5,6 @@ imported is exact, or its chain would not hold.
 """
 
 import argparse
-import contextlib
 import os
 import stat
 from typing import Any
@@ -17,6 +16,7 @@ from tuiagent.clients.cli import DONE, Host
 from tuiagent.clients.cli.find import ALL, every, named
 from tuiagent.clients.cli.markdown import markdown
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.whole import write
 from tuiagent.kernel.errors import ConfigError, Conflict
 from tuiagent.kernel.mask import Mask
 from tuiagent.kernel.replay import Header as Bundle
@@ -111,24 +111,3 @@ def lines_of(path: str, largest: int) -> tuple[bytes, ...]:
     if rest:
         raise ConfigError(f"{path} was cut off in line {len(lines) + 1}; nothing of it was taken")
     return tuple(lines)
-
-
-def write(path: str, body: bytes, force: bool) -> None:
-    """A private file, whole or not at all; one that is there stays unless forced."""
-    scratch = f"{path}.{os.getpid()}.part"
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(scratch, flags, 0o600), "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        if not force:
-            os.close(os.open(path, flags, 0o600))  # nobody else has this name from here on
-        os.replace(scratch, path)
-    except FileExistsError as error:
-        raise ConfigError(f"{error.filename} is there already; --force replaces it") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(scratch)  # only where it did not get its name
