@@ -41,6 +41,27 @@ HAND_OVER = "tests/flows/test_hand_over.py"
 REPLAY = "tests/kernel/test_replay.py"
 MUTANTS = (
     Mutant(
+        "no run without a key",
+        "tuiagent/clients/cli/named_sessions.py",
+        "    if needs:\n",
+        "    if False:\n",
+        "tests/flows/test_named_sessions.py",
+    ),
+    Mutant(
+        "ids that are for whoever repeats",
+        "tuiagent/clients/cli/named_sessions.py",
+        "(?!once[0-9a-f]{16}$)",
+        "",
+        "tests/flows/test_named_sessions.py",
+    ),
+    Mutant(
+        "runs of a deleted session",
+        "tuiagent/views/runs.py",
+        "if not self._homes[row.stream].deleted",
+        "if True",
+        "tests/kernel/test_runs_view.py",
+    ),
+    Mutant(
         "the end of the service leaves the commands",
         "tuiagent/clients/cli/service.py",
         "KillMode=process",

@@ -146,6 +146,12 @@ class LocalMeans:
         found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
+    def told(self) -> dict[str, object]:
+        """The tools that there are, and the places where people's own come from."""
+        found = [tool for spec in self.tools() if (tool := self.tool(spec.name))]
+        rows = [{"name": t.name, "effect": t.effect, "description": t.description} for t in found]
+        return {"tools": rows, "offered": self.own[1]}
+
     @functools.cached_property
     def own(self) -> "tuple[dict[str, Tool], list[Offered]]":
         """People's own tools, and what became of the places where they come from."""

@@ -266,7 +266,7 @@ class House:
                 for (rule, folder), kept in holding(journal).rules.items()
             ],
             "usual": lambda folder: Usual(self.opening(folder), self.settings.limits),
-            "tools": lambda key: told(means),
+            "tools": lambda key: means.told(),
             "health": lambda key: health(engine, self.settings.root),
             "prices": means.prices,
             "copy": lambda target: asyncio.to_thread(copied, target),
@@ -283,13 +283,6 @@ def holding(journal: Journal) -> Standing:
 def state_of(journal: Journal, stream: str) -> Session:
     """Where a session stands."""
     return functools.reduce(fold, (event.fact for event in journal.events(stream)), Session())
-
-
-def told(means: LocalMeans) -> dict[str, object]:
-    """The tools that there are, and the places where people's own come from."""
-    found = [tool for spec in means.tools() if (tool := means.tool(spec.name))]
-    rows = [{"name": t.name, "effect": t.effect, "description": t.description} for t in found]
-    return {"tools": rows, "offered": means.own[1]}
 
 
 def findable(engine: Engine, path: str) -> None:

@@ -12,6 +12,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Batch, Journal, Request, Work, Written, deliver
 from tuiagent.engine.neighbours import Neighbours
+from tuiagent.engine.owner import OwnerSeat
 from tuiagent.kernel import audit, jobs, loop
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
@@ -30,7 +31,7 @@ from tuiagent.kernel.session import (
     SubmitPrompt,
     fold,
 )
-from tuiagent.ports import Client, Transaction
+from tuiagent.ports import Owner, Transaction
 from tuiagent.stores.memory import MemoryStore
 from tuiagent.views.prompt import PromptView
 
@@ -219,13 +220,13 @@ class Slot:
         self.dead = True
         self.sim.store.drop(self.name)
 
-    async def _dial(self, owner: str) -> Client:
+    async def _dial(self, owner: str) -> Owner:
         """Reaches another living process, sooner or later."""
         await asyncio.sleep(self.sim.random.expovariate(20.0))
         for other in self.sim.slots:
             if other.name == owner and not other.dead:
                 await other.pause()
-                return other.engine.seat()
+                return OwnerSeat(other.engine, lambda loan: None)
         raise ConnectionRefusedError
 
     async def _changes(self) -> AsyncIterator[object]:
