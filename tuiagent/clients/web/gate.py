@@ -1,6 +1,6 @@
 """Who asks: the one place where a key becomes an actor with scopes."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -26,3 +26,10 @@ class Gate(Protocol):
     async def ended(self, principal: Principal) -> str:
         """Waits until the key is revoked or expires; says which."""
         ...
+
+
+def token_of(scope: Any) -> str:
+    """The key that a request came with, "" for none."""
+    headers = dict(scope["headers"])
+    word, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return token.strip() if word.lower() == "bearer" else ""

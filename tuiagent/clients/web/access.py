@@ -1,0 +1,138 @@
+"""What every answer begins with: whose key it is, and whether that is enough."""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tuiagent.clients.web.gate import Gate, Principal, token_of
+from tuiagent.clients.web.problem import Problem
+from tuiagent.clients.web.routes import Route
+from tuiagent.clients.web.scopes import OPEN, need
+from tuiagent.config import Settings
+from tuiagent.kernel.lifecycle import SessionOpened
+from tuiagent.kernel.rules import Rule
+from tuiagent.ports import Client
+
+NOBODY = Principal("", "", frozenset())
+DRAINING = "draining"
+
+
+class Host(Protocol):
+    """What the API needs of its process beside clients."""
+
+    settings: Settings
+
+    def new_id(self) -> str:
+        """A new id for a session or a prompt."""
+        ...
+
+    def opening(self, folder: str) -> SessionOpened:
+        """How a session in this folder is opened here."""
+        ...
+
+    def rules(self, folder: str) -> tuple[Rule, ...]:
+        """The rules that hold for sessions in this folder."""
+        ...
+
+
+class Pace(Struct, frozen=True):
+    """How long streams wait, in seconds."""
+
+    beat: float = 15.0
+    """Between signs of life, where nothing else is said."""
+    stuck: float = 20.0
+    """Until whoever does not read is cut."""
+    grace: float = 5.0
+    """Between looks at that, and for the last word."""
+
+
+class Web:
+    """What all answers of one server share."""
+
+    def __init__(self, seat: Callable[[str], Client], gate: Gate, host: Host, pace: Pace) -> None:
+        self.seat = seat
+        self.gate = gate
+        self.host = host
+        self.pace = pace
+        self.draining = False
+        self._streams: dict[Principal, set[asyncio.Future[str]]] = {}
+        self._watched: dict[Principal, asyncio.Task[None]] = {}
+
+    async def admitted(self, route: Route, scope: Any) -> Principal:
+        """Who asks. Raises a Problem for no live key, or one that lacks the route's scope."""
+        if route.scope == OPEN:
+            return NOBODY
+        principal = await self.gate.identify(token_of(scope))
+        if principal is None:
+            raise Problem(
+                401,
+                "key_invalid",
+                "a live key is needed: send it as Authorization: Bearer KEY",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        need(principal, [route.scope])
+        return principal
+
+    def drain(self) -> None:
+        """Lets every stream end, and the readiness say so."""
+        self.draining = True
+        for ends in self._streams.values():
+            for end in ends:
+                finish(end, DRAINING)
+
+    @contextmanager
+    def stream(self, principal: Principal) -> Generator[asyncio.Future[str]]:
+        """Something that stays open: a future that gets the reason for which it has to end.
+
+        One look at a key serves all streams that were opened with it.
+        """
+        end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ends = self._streams.setdefault(principal, set())
+        ends.add(end)
+        if principal not in self._watched:
+            self._watched[principal] = asyncio.create_task(self._until_ended(principal))
+        if self.draining:
+            finish(end, DRAINING)
+        try:
+            yield end
+        finally:
+            ends.discard(end)
+            if not ends and self._streams.get(principal) is ends:
+                del self._streams[principal]
+                self._watched.pop(principal).cancel()
+
+    async def _until_ended(self, principal: Principal) -> None:
+        why = "key_unchecked"  # a gate that fails lets nothing go on
+        try:
+            why = await self.gate.ended(principal)
+        finally:
+            for end in self._streams.get(principal, ()):
+                finish(end, why)
+
+
+def finish(end: "asyncio.Future[str]", reason: str) -> None:
+    """Gives the first reason; later ones do not count."""
+    if not end.done():
+        end.set_result(reason)
+
+
+class Asked(Struct, frozen=True):
+    """What a handler is given: who asks, and what was said."""
+
+    principal: Principal
+    web: Web
+    path: dict[str, str]
+    query: Any
+    body: Any
+    once: str
+    """The header Idempotency-Key; "" without one."""
+    last: str = ""
+    """The header Last-Event-ID."""
+
+    @property
+    def client(self) -> Client:
+        """The engine as who asks sees it."""
+        return self.web.seat(self.principal.actor)

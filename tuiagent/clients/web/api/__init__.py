@@ -1,0 +1,1 @@
+"""What the routes of tuiagent's own API do, by noun."""

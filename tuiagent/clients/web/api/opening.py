@@ -1,0 +1,118 @@
+"""Opening a session over the web: the caller says where and what, this machine says how."""
+
+import os
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from tuiagent.clients.web.access import Asked
+from tuiagent.clients.web.api.sessions import fits, made_of, may_hold, model_named, row
+from tuiagent.clients.web.problem import Problem
+from tuiagent.clients.web.scopes import need, of_mode
+from tuiagent.clients.web.shapes import NewSession
+from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.event import Event
+from tuiagent.kernel.lifecycle import Origin, SessionOpened, check_name
+from tuiagent.kernel.rules import Rule, parse_rule
+from tuiagent.kernel.session import OpenSession
+
+STRICTEST = "ask"
+"""What holds where neither the caller nor a scope that suffices says another mode."""
+
+
+async def opened(asked: Asked) -> tuple[int, dict[str, Any]]:
+    """POST /sessions: 201 for a new one, 200 for the one that this very call made before."""
+    wanted = asked.body
+    assert isinstance(wanted, NewSession)
+    opening = await _opening(asked, wanted)
+    ident = wanted.id or made_of(asked, asked.once) or asked.web.host.new_id()
+    named = bool(wanted.id or asked.once)
+    try:
+        await asked.client.submit(OpenSession(f"session/{ident}", opening))
+    except Refused:
+        if not named or not await _same(asked, ident, wanted, opening):
+            raise
+        return 200, await row(asked, ident)
+    return 201, await row(asked, ident)
+
+
+async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
+    """How it begins. Raises a Problem."""
+    origin: Origin | None = None
+    folder, model = wanted.folder, wanted.model
+    if wanted.fork is not None:
+        found = await row(asked, wanted.fork.session)
+        position = (await asked.client.read("sessions")).position
+        origin = Origin(found["stream"], min(wanted.fork.position or position, position))
+        folder, model = folder or found["folder"], model or found["model"]
+    if not _is_folder(folder):
+        raise Problem(422, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
+    opening = asked.web.host.opening(folder)
+    if model:
+        model_named(model)
+    if wanted.name:
+        fits(check_name, wanted.name)
+    return msgspec.structs.replace(
+        opening,
+        model=model or opening.model,
+        mode=_mode(asked, wanted, opening.mode),
+        name=wanted.name,
+        rules=(*opening.rules, *_rules(wanted.deny, "deny"), *_rules(wanted.ask, "ask")),
+        origin=origin,
+    )
+
+
+def _mode(asked: Asked, wanted: NewSession, usual: str) -> str:
+    """The mode that is asked for; else the usual one, unless this key could not ask for it."""
+    if wanted.mode:
+        may_hold(asked, wanted.mode, wanted.no_sandbox)
+        return wanted.mode
+    try:
+        need(asked.principal, [of_mode(usual)])
+    except Problem:
+        return STRICTEST
+    return usual
+
+
+def _is_folder(path: str) -> bool:
+    """Whether the absolute path of a folder is given whose name can be kept as text."""
+    try:
+        path.encode()
+        return os.path.isabs(path) and os.path.isdir(path)
+    except ValueError:
+        return False
+
+
+def _rules(texts: Sequence[str], action: str) -> list[Rule]:
+    """Rules that only tighten. Raises a Problem."""
+    try:
+        return [parse_rule(text, action, "session") for text in texts]
+    except ConfigError as error:
+        raise Problem(422, "rule_unreadable", str(error)) from error
+
+
+async def _same(asked: Asked, ident: str, wanted: NewSession, opening: SessionOpened) -> bool:
+    """Whether the session was opened by a call that said the same."""
+    watching: Any = asked.client.watch(f"session/{ident}", 0)
+    async with aclosing(watching):
+        seen = await anext(watching)
+    before = seen.fact if isinstance(seen, Event) else None
+    if not isinstance(before, SessionOpened):
+        return False
+    pairs = [
+        (before.folder, opening.folder),
+        (before.name, opening.name),
+        (_own(before), _own(opening)),
+        (before.origin and before.origin.stream, opening.origin and opening.origin.stream),
+    ]
+    pairs += [(before.model, opening.model)] if wanted.model else []
+    pairs += [(before.mode, opening.mode)] if wanted.mode else []
+    pairs += [(before.origin, opening.origin)] if wanted.fork and wanted.fork.position else []
+    return all(one == other for one, other in pairs)
+
+
+def _own(opening: SessionOpened) -> list[str]:
+    """The rules that the caller brought."""
+    return [f"{rule.action} {rule}" for rule in opening.rules if rule.source == "session"]

@@ -1,0 +1,224 @@
+"""Sessions: what there is, what was said in them, and what is wanted of them."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tuiagent.clients.web.access import Asked
+from tuiagent.clients.web.problem import Problem
+from tuiagent.clients.web.scopes import need, of_mode
+from tuiagent.clients.web.shapes import Accepted, Done, Interrupt, Page, Paged, SessionChange
+from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.grants import check_mode
+from tuiagent.kernel.jobs import StopJob
+from tuiagent.kernel.lifecycle import (
+    ArchiveSession,
+    DeleteSession,
+    NameSession,
+    RestoreSession,
+    check_name,
+)
+from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.prompts import ChangeModel, ShortenConversation, SubmitPrompt
+from tuiagent.kernel.run import InterruptRun
+from tuiagent.kernel.session import ChangeMode
+from tuiagent.kernel.undo import UndoCall
+from tuiagent.ports import Window
+
+ALL = Window(limit=1_000_000)
+DAY = 86400.0
+NO_MODEL = (
+    "there is no model yet, so nothing was begun: set OPENAI_API_KEY, or OPENAI_BASE_URL for any "
+    "compatible server, where the server is started, or change the session's model"
+)
+
+
+# ---------------------------------------------------------------- finding
+
+
+async def row(asked: Asked, ident: str | None = None) -> dict[str, Any]:
+    """The session that the path names. Raises a Problem where it is not, or not to be seen."""
+    name = asked.path["id"] if ident is None else ident
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        found = (await asked.client.read("sessions", f"session/{name}", Window(limit=1))).data
+        if found:
+            return {**found[0], "id": name}
+    raise Problem(404, "session_not_found", f"there is no session {name[:64]!r}")
+
+
+async def stream(asked: Asked) -> str:
+    """Its stream. Raises a Problem."""
+    return (await row(asked))["stream"]
+
+
+def window(query: Paged) -> Window:
+    """The part of a view that is wanted."""
+    return Window(query.limit, query.before)
+
+
+async def paged(asked: Asked, view: str, key: str = "") -> Page[Any]:
+    """A part of a view."""
+    snapshot = await asked.client.read(view, key, window(asked.query))
+    return Page(snapshot.data, snapshot.position, snapshot.total)
+
+
+def part(items: list[Any], query: Paged, position: int) -> Page[Any]:
+    """The last items, or those before an index, the newest first."""
+    end = len(items) if query.before is None else query.before
+    return Page(items[max(0, min(end, len(items)) - query.limit) : end][::-1], position, len(items))
+
+
+# ---------------------------------------------------------------- reading
+
+
+async def listed(asked: Asked) -> Page[Any]:
+    """GET /sessions."""
+    snapshot = await asked.client.read("sessions", "", ALL)
+    rows = [
+        {**found, "id": found["stream"].partition("/")[2]}
+        for found in snapshot.data
+        if asked.query.all or not (found["archived"] or found["deleted"] is not None)
+    ]
+    return part(rows, asked.query, snapshot.position)
+
+
+async def one(asked: Asked) -> dict[str, Any]:
+    """GET /sessions/{id}."""
+    return await row(asked)
+
+
+async def transcript(asked: Asked) -> Page[Any]:
+    """GET /sessions/{id}/transcript."""
+    return await paged(asked, "transcript", await stream(asked))
+
+
+async def files(asked: Asked) -> Page[Any]:
+    """GET /sessions/{id}/files."""
+    return await paged(asked, "files", await stream(asked))
+
+
+async def usage(asked: Asked) -> Page[Any]:
+    """GET /sessions/{id}/usage."""
+    return await paged(asked, "usage", await stream(asked))
+
+
+async def jobs(asked: Asked) -> Page[Any]:
+    """GET /sessions/{id}/jobs."""
+    return await paged(asked, "jobs", await stream(asked))
+
+
+# ---------------------------------------------------------------- wanting
+
+
+async def done(asked: Asked, intent: Intent) -> Done:
+    """Submits what is wanted."""
+    return Done(await asked.client.submit(intent, asked.once))
+
+
+def fits(check: Callable[[str], None], value: str) -> None:
+    """Raises a Problem with the words of a check of the kernel."""
+    try:
+        check(value)
+    except Refused as error:
+        raise Problem(422, "value_invalid", str(error)) from error
+
+
+def may_hold(asked: Asked, mode: str, no_sandbox: bool) -> None:
+    """Whether who asks may let this mode hold. Raises a Problem."""
+    fits(check_mode, mode)
+    need(asked.principal, [of_mode(mode)])
+    if mode == "auto" and not no_sandbox:
+        raise Problem(
+            422,
+            "sandbox_missing",
+            "mode auto needs no_sandbox: there is no sandbox yet to confine it",
+        )
+
+
+def model_named(model: str) -> None:
+    """Raises a Problem for what names no provider."""
+    if not all(model.partition("/")):
+        raise Problem(422, "model_unreadable", f"the model {model[:80]!r}: write PROVIDER/MODEL")
+
+
+async def changed(asked: Asked) -> dict[str, Any]:
+    """PATCH /sessions/{id}: all of it is looked at before the first of it is done."""
+    name, wanted = await stream(asked), asked.body
+    assert isinstance(wanted, SessionChange)
+    intents: list[Intent] = []
+    if wanted.name is not None:
+        fits(check_name, wanted.name)
+        intents.append(NameSession(name, wanted.name))
+    if wanted.mode is not None:
+        may_hold(asked, wanted.mode, wanted.no_sandbox)
+        intents.append(ChangeMode(name, wanted.mode))
+    if wanted.model is not None:
+        model_named(wanted.model)
+        intents.append(ChangeModel(name, wanted.model))
+    if wanted.archived is not None:
+        intents.append(ArchiveSession(name, wanted.archived))
+    for number, intent in enumerate(intents):
+        await asked.client.submit(intent, f"{asked.once}.{number}" if asked.once else "")
+    return await row(asked)
+
+
+async def deleted(asked: Asked) -> dict[str, Any]:
+    """DELETE /sessions/{id}."""
+    days = asked.web.host.settings.retention_days
+    await done(asked, DeleteSession(await stream(asked), days * DAY))
+    return await row(asked)
+
+
+async def restored(asked: Asked) -> dict[str, Any]:
+    """POST /sessions/{id}/restore."""
+    await done(asked, RestoreSession(await stream(asked)))
+    return await row(asked)
+
+
+async def said(asked: Asked) -> Accepted:
+    """POST /sessions/{id}/input."""
+    found, wanted = await row(asked), asked.body
+    once = asked.once or wanted.once
+    if not found["model"]:
+        raise Problem(409, "no_model", NO_MODEL)
+    limits = asked.web.host.settings.limits
+    if wanted.limits is not None:
+        limits = Limits(wanted.limits.turns, wanted.limits.cost, wanted.limits.seconds)
+    if limits.cost and not (await asked.client.read("prices", found["model"])).data["known"]:
+        words = f"the price of {found['model']} is not known, so no limit of money can be kept"
+        raise Problem(409, "price_unknown", words)
+    prompt = made_of(asked, once) or asked.web.host.new_id()
+    intent = SubmitPrompt(found["stream"], prompt, wanted.prompt, wanted.steer, limits)
+    return Accepted(prompt, await asked.client.submit(intent, once))
+
+
+def made_of(asked: Asked, once: str) -> str:
+    """The id that follows from an Idempotency-Key, so that a repetition finds what it made."""
+    if not once:
+        return ""
+    mark = hashlib.sha256(f"{asked.principal.actor}\n{once}".encode()).hexdigest()
+    return f"once{mark[:24]}"
+
+
+async def interrupted(asked: Asked) -> Done:
+    """POST /sessions/{id}/interrupt."""
+    assert isinstance(asked.body, Interrupt)
+    return await done(asked, InterruptRun(await stream(asked), asked.body.cancel))
+
+
+async def undone(asked: Asked) -> Done:
+    """POST /sessions/{id}/undo."""
+    wanted = asked.body
+    return await done(asked, UndoCall(await stream(asked), wanted.call, wanted.path, wanted.hunk))
+
+
+async def compacted(asked: Asked) -> Done:
+    """POST /sessions/{id}/compact."""
+    return await done(asked, ShortenConversation(await stream(asked)))
+
+
+async def job_stopped(asked: Asked) -> Done:
+    """POST /sessions/{id}/jobs/{job}/stop."""
+    return await done(asked, StopJob(await stream(asked), asked.path["job"]))

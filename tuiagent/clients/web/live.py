@@ -1,0 +1,165 @@
+"""The three verbs over a WebSocket: each text message is one frame of clients/web/frames.py."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.frames import Close, Frame, Opcode
+
+from tuiagent.clients.web.access import DRAINING, Web, finish
+from tuiagent.clients.web.events import CODEC, GONE
+from tuiagent.clients.web.frames import Answer, Ask, failure, pack
+from tuiagent.clients.web.gate import Principal
+from tuiagent.clients.web.outlet import DEFECT, SLOW, Once, Outlet, beside, last_word
+from tuiagent.clients.web.problem import Problem
+from tuiagent.clients.web.scopes import need, of_intent, of_select, of_view
+from tuiagent.kernel.errors import Refused, TuiagentError
+from tuiagent.kernel.event import CaughtUp, Seen
+from tuiagent.ports import Client
+
+SUBPROTOCOL = "tuiagent.v1"
+ACTOR = "X-Tuiagent-Actor"
+"""The header that says whom the key made of the other side."""
+ASKS = 256
+"""What may go on at the same time on one connection, watches included."""
+CLOSES = {DRAINING: 1012, SLOW: 4408, DEFECT: 1011}
+"""The code for each reason; a key's end is 4401."""
+BAD = 4400
+"""The code for what is no frame."""
+
+
+def packed(seen: Seen) -> bytes:
+    """What was seen, as an item of a frame."""
+    return msgspec.json.encode(pack(seen, CODEC))
+
+
+PACKED = Once(packed)
+Entry = tuple[int, bytes]
+"""The number of a watch and an item of it, or 0 and a whole frame."""
+
+
+async def serve(web: Web, principal: Principal, client: Client, socket: WebSocket) -> None:
+    """Answers until one side ends it."""
+    offered = socket.scope.get("subprotocols") or [None]
+    chosen = SUBPROTOCOL if SUBPROTOCOL in offered else offered[0]
+    await socket.accept(chosen, [(ACTOR.lower().encode(), principal.actor.encode())])
+
+    async def write(entries: list[Entry]) -> None:
+        for text in frames(entries):
+            await socket.send_text(text)
+
+    with web.stream(principal) as end:
+        outlet = Outlet(write, end, web.pace)
+        peer = Peer(principal, client, outlet)
+        async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket, end)):
+            reason = await end
+        await peer.close()
+    if reason != GONE:
+        bad = reason.startswith("frame:")
+        code = BAD if bad else CLOSES.get(reason, 4401)
+        saying = socket.close(code, reason[:120])
+        close = Frame(Opcode.CLOSE, Close(code, reason[:120]).serialize())
+        await last_word(socket.scope, reason, saying, close.serialize(mask=False), web.pace)
+
+
+def frames(entries: list[Entry]) -> list[str]:
+    """What waits, as messages: items of one watch that stand side by side are one."""
+    found: list[str] = []
+    number, items = 0, list[bytes]()
+    for entry in [*entries, (0, b"")]:
+        if entry[0] != number and items:
+            found.append(f'{{"id":{number},"items":[{b",".join(items).decode()}]}}')
+            items = []
+        number = entry[0]
+        if number:
+            items.append(entry[1])
+        elif entry[1]:
+            found.append(entry[1].decode())
+    return found
+
+
+class Peer:
+    """The asks of one connection: any number at the same time, up to a bound."""
+
+    def __init__(self, principal: Principal, client: Client, outlet: Outlet[Entry]) -> None:
+        self._principal = principal
+        self._client = client
+        self._outlet = outlet
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def listen(self, socket: WebSocket, end: "asyncio.Future[str]") -> None:
+        """Begins what is asked."""
+        try:
+            while not end.done():
+                ask = msgspec.json.decode(await socket.receive_text(), type=Ask)
+                if ask.id < 1:
+                    raise msgspec.ValidationError("the id of an ask is 1, 2, 3 …")
+                await self._begin(ask)
+        except WebSocketDisconnect:
+            finish(end, GONE)
+        except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
+            words = "it is binary" if isinstance(error, KeyError) else str(error)
+            finish(end, f"frame: no frame of {SUBPROTOCOL}: {words}")
+
+    async def close(self) -> None:
+        """Ends everything that goes on."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _begin(self, ask: Ask) -> None:
+        if ask.op == "cancel":
+            if task := self._tasks.get(ask.id):
+                task.cancel()
+        elif ask.id in self._tasks:
+            await self._say(Answer(ask.id, error=("Refused", f"ask {ask.id} goes on already")))
+        elif len(self._tasks) >= ASKS:
+            words = f"{ASKS} asks go on already: cancel one first"
+            await self._say(Answer(ask.id, error=("Refused", words)))
+        else:
+            self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
+
+    async def _answer(self, ask: Ask) -> None:
+        verbs: dict[str, Callable[[Ask], Awaitable[Answer]]]
+        verbs = {"submit": self._submit, "read": self._read, "watch": self._watch}
+        try:
+            if ask.op not in verbs:
+                raise Refused(f"there is no request {ask.op[:40]!r}")
+            answer = await verbs[ask.op](ask)
+        except Problem as error:
+            answer = Answer(ask.id, error=("Refused", str(error)))
+        except TuiagentError as error:
+            answer = Answer(ask.id, error=failure(error))
+        finally:
+            self._tasks.pop(ask.id, None)
+        await self._say(answer)
+
+    async def _submit(self, ask: Ask) -> Answer:
+        intent = CODEC.intent(bytes(ask.intent))
+        need(self._principal, of_intent(intent))
+        return Answer(ask.id, done=await self._client.submit(intent, ask.once))
+
+    async def _read(self, ask: Ask) -> Answer:
+        need(self._principal, [of_view(ask.view)])
+        snapshot = await self._client.read(ask.view, ask.key, ask.window)
+        return Answer(ask.id, snapshot=snapshot)
+
+    async def _watch(self, ask: Ask) -> Answer:
+        """Passes on what is seen; a slow reader slows only its own watches, which then lag."""
+        need(self._principal, [of_select(ask.select)])
+        make = packed
+        watching: Any = self._client.watch(ask.select, ask.after)
+        async with aclosing(watching):
+            async for seen in watching:
+                item = make(seen)
+                await self._outlet.put((ask.id, item), len(item))
+                if isinstance(seen, CaughtUp):
+                    make = PACKED
+        return Answer(ask.id, end=True)
+
+    async def _say(self, answer: Answer) -> None:
+        data = msgspec.json.encode(answer)
+        await self._outlet.put((0, data), len(data))
