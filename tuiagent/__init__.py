@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuiagent.clients.ask import ask
+    from tuiagent.clients.web.connect import connect
     from tuiagent.kernel.errors import TuiagentError
     from tuiagent.kernel.event import Event, Intent
     from tuiagent.ports import Client, Kit
@@ -20,6 +21,7 @@ _PLACES = {
     "Intent": "tuiagent.kernel.event",
     "TuiagentError": "tuiagent.kernel.errors",
     "ask": "tuiagent.clients.ask",
+    "connect": "tuiagent.clients.web.connect",
     "open_engine": "tuiagent.wiring",
     "tool": "tuiagent.tools.function",
 }
@@ -31,6 +33,7 @@ __all__ = [
     "TuiagentError",
     "__version__",
     "ask",
+    "connect",
     "open_engine",
     "tool",
 ]

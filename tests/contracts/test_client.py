@@ -1,4 +1,4 @@
-"""One contract for every ports.Client: the engine's own seat, across threads, and over a socket."""
+"""One contract for every ports.Client: the engine's own seat, across threads, and over sockets."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.house import STREAM, Fakes, build, engine, facts, opened, prompt, say, until
+from tests.web import FakeGate
+from tuiagent import connect
+from tuiagent.clients.web.app import Application
+from tuiagent.clients.web.listen import listening
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.engine.thread import EngineThread
@@ -18,7 +22,7 @@ from tuiagent.kernel.run import Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeMode, ModeChanged, SubmitPrompt
 from tuiagent.ports import Client, Window
 
-KINDS = ("local", "thread", "remote")
+KINDS = ("local", "thread", "remote", "web")
 
 
 @pytest.fixture(params=KINDS)
@@ -34,6 +38,11 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
         made = await stack.enter_async_context(engine(means))
         if request.param == "local":
             yield made.seat()
+            return
+        if request.param == "web":
+            app = Application(lambda actor: made.seat(), FakeGate(), None)  # type: ignore[arg-type]
+            urls = await stack.enter_async_context(listening(app, ["127.0.0.1:0"], app.drain))
+            yield await stack.enter_async_context(connect(urls[0], "all"))
             return
         path = await stack.enter_async_context(serving(made.seat(), str(tmp_path / "s"), codec()))
         remote = await RemoteClient.connect(path, codec())

@@ -195,6 +195,7 @@ def _plain(kind: type[Struct]) -> type[Struct]:
     fields = [
         (field.name, Any, None) if field.type is msgspec.Raw else _field(field)
         for field in msgspec.structs.fields(kind)
+        if field.name not in ("take", "loans")  # of a private socket alone
     ]
     return msgspec.defstruct(kind.__name__, fields, namespace={"__doc__": kind.__doc__})
 

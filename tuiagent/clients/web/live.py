@@ -23,8 +23,8 @@ from tuiagent.ports import Client
 SUBPROTOCOL = "tuiagent.v1"
 ACTOR = "X-Tuiagent-Actor"
 """The header that says whom the key made of the other side."""
-ASKS = 256
-"""What may go on at the same time on one connection, watches included."""
+ASKS, WATCHES = 256, 256
+"""What may go on at the same time on one connection: more asks wait, more watches are refused."""
 CLOSES = {DRAINING: 1012, SLOW: 4408, DEFECT: 1011}
 """The code for each reason; a key's end is 4401."""
 BAD = 4400
@@ -89,6 +89,8 @@ class Peer:
         self._client = client
         self._outlet = outlet
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._watches = 0
+        self._room = asyncio.Semaphore(ASKS)
 
     async def listen(self, socket: WebSocket, end: "asyncio.Future[str]") -> None:
         """Begins what is asked."""
@@ -106,9 +108,10 @@ class Peer:
 
     async def close(self) -> None:
         """Ends everything that goes on."""
-        for task in self._tasks.values():
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _begin(self, ask: Ask) -> None:
         if ask.op == "cancel":
@@ -116,11 +119,23 @@ class Peer:
                 task.cancel()
         elif ask.id in self._tasks:
             await self._say(Answer(ask.id, error=("Refused", f"ask {ask.id} goes on already")))
-        elif len(self._tasks) >= ASKS:
-            words = f"{ASKS} asks go on already: cancel one first"
+        elif ask.op == "watch" and self._watches >= WATCHES:
+            words = f"{WATCHES} watches go on already on this connection: cancel one first"
             await self._say(Answer(ask.id, error=("Refused", words)))
         else:
-            self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
+            if ask.op == "watch":
+                self._watches += 1
+            else:
+                await self._room.acquire()
+            task = self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
+            task.add_done_callback(lambda _: self._over(ask))
+
+    def _over(self, ask: Ask) -> None:
+        del self._tasks[ask.id]
+        if ask.op == "watch":
+            self._watches -= 1
+        else:
+            self._room.release()
 
     async def _answer(self, ask: Ask) -> None:
         verbs: dict[str, Callable[[Ask], Awaitable[Answer]]]
@@ -133,8 +148,6 @@ class Peer:
             answer = Answer(ask.id, error=("Refused", str(error)))
         except TuiagentError as error:
             answer = Answer(ask.id, error=failure(error))
-        finally:
-            self._tasks.pop(ask.id, None)
         await self._say(answer)
 
     async def _submit(self, ask: Ask) -> Answer:

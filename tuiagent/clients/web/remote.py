@@ -1,10 +1,12 @@
-"""ports.Client over an owner's socket: the engine of another process, as if it were here."""
+"""ports.Client over a wire: the engine of another process, as if it were here."""
 
 import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from itertools import count
+from typing import Protocol
 
 import msgspec
 
@@ -19,28 +21,58 @@ from tuiagent.ports import Loan, Snapshot, Window
 GONE = "the process that was asked has ended"
 
 
-class RemoteClient:
-    """One connection; when it ends, every call raises ConnectionError."""
+class Wire(Protocol):
+    """Carries frames."""
 
-    actor = OWNER
+    async def send(self, ask: Ask) -> None:
+        """Passes on a request. Raises OSError when the other side has gone."""
+        ...
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, codec: Codec
-    ) -> None:
+    async def receive(self) -> Answer | None:
+        """The next answer, None at the end. Raises OSError, TuiagentError."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        ...
+
+
+class UnixWire:
+    """A private Unix socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+
+    async def send(self, ask: Ask) -> None:
+        """See Wire."""
+        send(self._writer, ask)
+        await self._writer.drain()
+
+    async def receive(self) -> Answer | None:
+        """See Wire."""
+        return await receive(self._reader, Answer)
+
+    async def close(self) -> None:
+        """See Wire."""
+        self._writer.close()
+
+    def kill(self) -> None:
+        """Ends the process at the other side. Raises OSError where nobody tells which that is."""
+        os.kill(credentials(self._writer.get_extra_info("socket"))[0], signal.SIGKILL)
+
+
+class Remote:
+    """One connection; when it ends, every call raises ConnectionError that says why."""
+
+    def __init__(self, wire: Wire, codec: Codec, actor: str = OWNER) -> None:
+        self.actor = actor
+        self._wire = wire
         self._codec = codec
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Queue[Answer | None]] = {}
-        self._gone = False
+        self._gone = ""
         self._task = asyncio.create_task(self._receive())
-
-    @classmethod
-    async def connect(cls, path: str, codec: Codec) -> "RemoteClient":
-        """Connects to the socket at this path. Raises OSError."""
-        with short(path) as name:
-            reader, writer = await asyncio.open_unix_connection(name)
-        return cls(reader, writer, codec)
 
     async def submit(self, intent: Intent, once: str = "") -> int:
         """See ports.Client."""
@@ -57,7 +89,7 @@ class RemoteClient:
 
     async def watch(self, select: str, after: int = 0) -> AsyncGenerator[Seen]:
         """See ports.Client."""
-        number, answers = self._ask(Ask(0, "watch", select=select, after=after))
+        number, answers = await self._ask(Ask(0, "watch", select=select, after=after))
         try:
             while True:
                 answer = self._checked(await answers.get())
@@ -68,7 +100,71 @@ class RemoteClient:
         finally:
             self._waiting.pop(number, None)
             if not self._gone:
-                send(self._writer, Ask(number, "cancel"))
+                with suppress(OSError):
+                    await self._wire.send(Ask(number, "cancel"))
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        self._task.cancel()
+        try:
+            await asyncio.gather(self._task, return_exceptions=True)
+        finally:  # whoever waits here may be cancelled once more
+            await self._wire.close()
+
+    async def _call(self, ask: Ask) -> Answer:
+        number, answers = await self._ask(ask)
+        try:
+            return self._checked(await answers.get())
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _ask(self, ask: Ask) -> tuple[int, asyncio.Queue[Answer | None]]:
+        if self._gone:
+            raise ConnectionError(self._gone)
+        ask.id = next(self._numbers)
+        answers = self._waiting[ask.id] = asyncio.Queue[Answer | None]()
+        try:
+            await self._wire.send(ask)
+        except BaseException:
+            del self._waiting[ask.id]
+            raise
+        return ask.id, answers
+
+    def _checked(self, answer: Answer | None) -> Answer:
+        if answer is None:
+            raise ConnectionError(self._gone)
+        if answer.error is not None:
+            raise raised(answer.error)
+        return answer
+
+    async def _receive(self) -> None:
+        why = GONE
+        try:
+            while (answer := await self._wire.receive()) is not None:
+                waiting = self._waiting.get(answer.id)
+                if waiting is not None:
+                    waiting.put_nowait(answer)
+        except (OSError, TuiagentError) as error:
+            why = str(error) or GONE
+        finally:
+            self._gone = why
+            for waiting in self._waiting.values():
+                waiting.put_nowait(None)
+
+
+class RemoteClient(Remote):
+    """A process of the same user, over its private Unix socket: see ports.Owner."""
+
+    def __init__(self, wire: UnixWire, codec: Codec) -> None:
+        super().__init__(wire, codec)
+        self._unix = wire
+
+    @classmethod
+    async def connect(cls, path: str, codec: Codec) -> "RemoteClient":
+        """Connects to the socket at this path. Raises OSError."""
+        with short(path) as name:
+            reader, writer = await asyncio.open_unix_connection(name)
+        return cls(UnixWire(reader, writer), codec)
 
     async def adopt(self, stream: str, take: bool = False) -> bool:
         """See ports.Owner."""
@@ -84,46 +180,4 @@ class RemoteClient:
 
     async def kill(self) -> None:
         """See ports.Owner. Raises OSError where the system does not tell whose socket it is."""
-        pid = credentials(self._writer.get_extra_info("socket"))[0]
-        os.kill(pid, signal.SIGKILL)
-
-    async def close(self) -> None:
-        """Ends the connection."""
-        self._task.cancel()
-        self._writer.close()  # first: whoever waits here may be cancelled once more
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _call(self, ask: Ask) -> Answer:
-        number, answers = self._ask(ask)
-        try:
-            return self._checked(await answers.get())
-        finally:
-            self._waiting.pop(number, None)
-
-    def _ask(self, ask: Ask) -> tuple[int, asyncio.Queue[Answer | None]]:
-        if self._gone:
-            raise ConnectionError(GONE)
-        ask.id = next(self._numbers)
-        answers = self._waiting[ask.id] = asyncio.Queue[Answer | None]()
-        send(self._writer, ask)
-        return ask.id, answers
-
-    def _checked(self, answer: Answer | None) -> Answer:
-        if answer is None:
-            raise ConnectionError(GONE)
-        if answer.error is not None:
-            raise raised(answer.error)
-        return answer
-
-    async def _receive(self) -> None:
-        try:
-            while (answer := await receive(self._reader, Answer)) is not None:
-                waiting = self._waiting.get(answer.id)
-                if waiting is not None:
-                    waiting.put_nowait(answer)
-        except (OSError, TuiagentError):
-            pass  # said below to everybody who waits
-        finally:
-            self._gone = True
-            for waiting in self._waiting.values():
-                waiting.put_nowait(None)
+        self._unix.kill()

@@ -1,0 +1,100 @@
+"""Connects to a server over a WebSocket: a ports.Client for whoever the key belongs to."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as dial
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+)
+
+from tuiagent.clients.web.frames import LARGEST, Answer, Ask
+from tuiagent.clients.web.remote import Remote
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.ports import Client
+
+PATH = "/api/v1/stream"
+ACTOR = "X-Tuiagent-Actor"
+
+
+class WebWire:
+    """A WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, ask: Ask) -> None:
+        """See Wire."""
+        try:
+            await self._connection.send(msgspec.json.encode(ask).decode())
+        except ConnectionClosed as error:
+            raise ConnectionError(_why(error)) from error
+
+    async def receive(self) -> Answer | None:
+        """See Wire."""
+        try:
+            return msgspec.json.decode(await self._connection.recv(), type=Answer)
+        except ConnectionClosedOK:
+            return None
+        except ConnectionClosed as error:
+            raise ConnectionError(_why(error)) from error
+        except msgspec.MsgspecError as error:
+            raise TuiagentError(f"a frame cannot be read: {error}") from error
+
+    async def close(self) -> None:
+        """See Wire."""
+        await self._connection.close()
+
+
+@asynccontextmanager
+async def connect(url: str, token: str = "") -> AsyncGenerator[Client]:
+    """The engine of the server at this URL, as whoever the key belongs to sees it.
+
+    It raises ConfigError for what is no URL of a server or no live key, and ConnectionError when
+    there is none or once it has gone; whoever watched goes on from the last position it saw.
+    """
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise ConfigError(f"{url!r} is not the URL of a server: write http://HOST:PORT")
+    address = f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}{PATH}"
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    try:
+        connection = await dial(
+            address, additional_headers=headers, compression=None, max_size=LARGEST
+        )
+    except InvalidStatus as error:
+        raise ConfigError(f"{url} does not let this key in: {_told(error)}") from error
+    except (InvalidURI, InvalidHandshake) as error:
+        raise ConfigError(f"there is no tuiagent server at {url}: {error}") from error
+    except TimeoutError as error:
+        raise ConnectionError(f"{url} does not answer") from error
+    assert connection.response is not None
+    actor = connection.response.headers.get(ACTOR, "")
+    client = Remote(WebWire(connection), codec(), actor)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _told(error: InvalidStatus) -> str:
+    """What the server says about it."""
+    try:
+        return msgspec.json.decode(error.response.body, type=dict[str, object])["detail"]  # type: ignore[return-value]
+    except (msgspec.MsgspecError, KeyError):
+        return f"it answers {error.response.status_code}"
+
+
+def _why(error: ConnectionClosed) -> str:
+    """Why the connection has ended."""
+    closed = error.rcvd
+    return f"the server closed the connection: {closed.reason}" if closed else str(error)
