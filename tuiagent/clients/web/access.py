@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -17,7 +17,6 @@ from tuiagent.kernel.rules import Rule
 from tuiagent.ports import Client
 
 NOBODY = Principal("", "", frozenset())
-DRAINING = "draining"
 
 
 class Host(Protocol):
@@ -36,6 +35,27 @@ class Host(Protocol):
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder."""
         ...
+
+
+class End(NamedTuple):
+    """Why a stream ends."""
+
+    reason: str
+    """One of REASONS."""
+    detail: str
+
+
+Ending = asyncio.Future[End]
+"""Something open, which gets the reason for which it has to end."""
+REASONS = {
+    "finished": "there is nothing more to tell",
+    "key": "the key was revoked or has expired",
+    "slow": "nobody read what was sent; go on from the last position",
+    "draining": "the server ends; go on from the last position, there or at its successor",
+    "frame": "what came is no frame of this protocol",
+    "defect": "tuiagent has a defect here; its log says more",
+    "gone": "the other side has left",
+}
 
 
 class Pace(Struct, frozen=True):
@@ -58,7 +78,7 @@ class Web:
         self.host = host
         self.pace = pace
         self.draining = False
-        self._streams: dict[Principal, set[asyncio.Future[str]]] = {}
+        self._streams: dict[Principal, set[Ending]] = {}
         self._watched: dict[Principal, asyncio.Task[None]] = {}
 
     async def admitted(self, route: Route, scope: Any) -> Principal:
@@ -81,21 +101,21 @@ class Web:
         self.draining = True
         for ends in self._streams.values():
             for end in ends:
-                finish(end, DRAINING)
+                finish(end, "draining")
 
     @contextmanager
-    def stream(self, principal: Principal) -> Generator[asyncio.Future[str]]:
-        """Something that stays open: a future that gets the reason for which it has to end.
+    def stream(self, principal: Principal) -> Generator[Ending]:
+        """Something that stays open, and has to end when it is told.
 
         One look at a key serves all streams that were opened with it.
         """
-        end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        end: Ending = asyncio.get_running_loop().create_future()
         ends = self._streams.setdefault(principal, set())
         ends.add(end)
         if principal not in self._watched:
             self._watched[principal] = asyncio.create_task(self._until_ended(principal))
         if self.draining:
-            finish(end, DRAINING)
+            finish(end, "draining")
         try:
             yield end
         finally:
@@ -105,18 +125,18 @@ class Web:
                 self._watched.pop(principal).cancel()
 
     async def _until_ended(self, principal: Principal) -> None:
-        why = "key_unchecked"  # a gate that fails lets nothing go on
+        why = "the key cannot be looked at any more"
         try:
             why = await self.gate.ended(principal)
         finally:
             for end in self._streams.get(principal, ()):
-                finish(end, why)
+                finish(end, "key", why)
 
 
-def finish(end: "asyncio.Future[str]", reason: str) -> None:
+def finish(end: Ending, reason: str, detail: str = "") -> None:
     """Gives the first reason; later ones do not count."""
     if not end.done():
-        end.set_result(reason)
+        end.set_result(End(reason, detail or REASONS[reason]))
 
 
 class Asked(Struct, frozen=True):

@@ -8,8 +8,10 @@ from msgspec import NODEFAULT, Struct
 
 from tuiagent import __version__
 from tuiagent.clients.web import shapes
+from tuiagent.clients.web.access import REASONS
 from tuiagent.clients.web.events import named
 from tuiagent.clients.web.frames import SIGNALS, Answer, Ask
+from tuiagent.clients.web.live import CLOSES
 from tuiagent.clients.web.problem import TITLES
 from tuiagent.clients.web.routes import ROUTES, SSE, WEBSOCKET, Route
 from tuiagent.clients.web.scopes import ANY, INTENTS, OPEN, VIEWS
@@ -24,20 +26,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
 }
 PARTS = {"id": shapes.IDENT, "call": "^[^/]+$", "job": "^[^/]+$"}
 """What stands for a name in a path."""
-REASONS = {
-    "finished": "the run is over",
-    "revoked": "the key was revoked",
-    "expired": "the key has expired",
-    "slow": "nobody read; go on from the last position",
-    "draining": "the server ends; go on from the last position, there or at its successor",
-    "defect": "tuiagent has a defect",
-}
-CODES = {
-    1012: REASONS["draining"],
-    4400: "what came was no frame of this protocol",
-    4401: "the key was revoked or has expired",
-    4408: REASONS["slow"],
-}
+CODES = {code: REASONS[reason] for reason, code in CLOSES.items()}
 """With which codes the server closes a WebSocket."""
 
 
@@ -176,7 +165,8 @@ def asyncapi() -> dict[str, Any]:
     messages["heartbeat"] = _message("heartbeat", {"type": "object"})
     messages["problem"] = _message("problem", {"type": "object"})
     reason = {"type": "string", "description": _listed(REASONS)}
-    end = {"type": "object", "properties": {"reason": reason}, "required": ["reason"]}
+    ends = {"reason": reason, "detail": {"type": "string"}}
+    end = {"type": "object", "properties": ends, "required": [*ends]}
     messages["end"] = _message("end", end)
     frames = {"ask": _message("ask", _ref("Ask")), "answer": _message("answer", _ref("Answer"))}
     channels, operations = _channels(list(messages))

@@ -6,7 +6,6 @@ not), `resync` (the position that was asked for does not exist: it begins at the
 `problem`, and `end` with its reason, after which the connection closes.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from tuiagent.clients.web.access import Asked, finish
+from tuiagent.clients.web.access import Asked, Ending, finish
 from tuiagent.clients.web.outlet import Once, Outlet, beside, last_word
 from tuiagent.clients.web.problem import Problem, problem
 from tuiagent.clients.web.shapes import Line
@@ -28,7 +27,6 @@ from tuiagent.ports import Client
 
 CODEC = codec()
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-GONE, FINISHED = "gone", "finished"
 
 
 class Part(Protocol):
@@ -121,22 +119,20 @@ async def tell(asked: Asked, wanted: Wanted, scope: Any, receive: Any, send: Any
             _gone(receive, end),
             _pump(asked.client, wanted, outlet, end),
         ):
-            reason = await end
-    if reason != GONE:
-        last = framed("end", {"reason": reason})
+            ended = await end
+    if ended.reason != "gone":
+        last = framed("end", ended._asdict())
         saying = send({"type": "http.response.body", "body": last, "more_body": False})
-        await last_word(scope, reason, saying, b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last), pace)
+        await last_word(scope, ended, saying, b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last), pace)
 
 
-async def _gone(receive: Callable[[], Any], end: "asyncio.Future[str]") -> None:
+async def _gone(receive: Callable[[], Any], end: Ending) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
-    finish(end, GONE)
+    finish(end, "gone")
 
 
-async def _pump(
-    client: Client, wanted: Wanted, outlet: Outlet[bytes], end: "asyncio.Future[str]"
-) -> None:
+async def _pump(client: Client, wanted: Wanted, outlet: Outlet[bytes], end: Ending) -> None:
     """Passes on what is seen."""
     if wanted.missed:
         note = framed("resync", {"position": wanted.after}, wanted.after)
@@ -152,7 +148,7 @@ async def _pump(
         chunk = framed("problem", problem(error).body())
         await outlet.put(chunk, len(chunk))
     await outlet.empty()
-    finish(end, FINISHED)
+    finish(end, "finished")
 
 
 async def seen_of(client: Client, wanted: Wanted) -> AsyncGenerator[Seen]:

@@ -9,11 +9,11 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import Close, Frame, Opcode
 
-from tuiagent.clients.web.access import DRAINING, Web, finish
-from tuiagent.clients.web.events import CODEC, GONE
+from tuiagent.clients.web.access import Ending, Web, finish
+from tuiagent.clients.web.events import CODEC
 from tuiagent.clients.web.frames import Answer, Ask, failure, pack
 from tuiagent.clients.web.gate import Principal
-from tuiagent.clients.web.outlet import DEFECT, SLOW, Once, Outlet, beside, last_word
+from tuiagent.clients.web.outlet import Once, Outlet, beside, last_word
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import need, of_intent, of_select, of_view
 from tuiagent.kernel.errors import Refused, TuiagentError
@@ -25,10 +25,8 @@ ACTOR = "X-Tuiagent-Actor"
 """The header that says whom the key made of the other side."""
 ASKS, WATCHES = 256, 256
 """What may go on at the same time on one connection: more asks wait, more watches are refused."""
-CLOSES = {DRAINING: 1012, SLOW: 4408, DEFECT: 1011}
-"""The code for each reason; a key's end is 4401."""
-BAD = 4400
-"""The code for what is no frame."""
+CLOSES = {"draining": 1012, "slow": 4408, "defect": 1011, "key": 4401, "frame": 4400}
+"""The code for each reason to close."""
 
 
 def packed(seen: Seen) -> bytes:
@@ -55,14 +53,13 @@ async def serve(web: Web, principal: Principal, client: Client, socket: WebSocke
         outlet = Outlet(write, end, web.pace)
         peer = Peer(principal, client, outlet)
         async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket, end)):
-            reason = await end
+            ended = await end
         await peer.close()
-    if reason != GONE:
-        bad = reason.startswith("frame:")
-        code = BAD if bad else CLOSES.get(reason, 4401)
-        saying = socket.close(code, reason[:120])
-        close = Frame(Opcode.CLOSE, Close(code, reason[:120]).serialize())
-        await last_word(socket.scope, reason, saying, close.serialize(mask=False), web.pace)
+    if ended.reason != "gone":
+        code, words = CLOSES[ended.reason], f"{ended.reason}: {ended.detail}"[:120]
+        saying = socket.close(code, words)
+        close = Frame(Opcode.CLOSE, Close(code, words).serialize())
+        await last_word(socket.scope, ended, saying, close.serialize(mask=False), web.pace)
 
 
 def frames(entries: list[Entry]) -> list[str]:
@@ -92,7 +89,7 @@ class Peer:
         self._watches = 0
         self._room = asyncio.Semaphore(ASKS)
 
-    async def listen(self, socket: WebSocket, end: "asyncio.Future[str]") -> None:
+    async def listen(self, socket: WebSocket, end: Ending) -> None:
         """Begins what is asked."""
         try:
             while not end.done():
@@ -101,10 +98,10 @@ class Peer:
                     raise msgspec.ValidationError("the id of an ask is 1, 2, 3 …")
                 await self._begin(ask)
         except WebSocketDisconnect:
-            finish(end, GONE)
+            finish(end, "gone")
         except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
             words = "it is binary" if isinstance(error, KeyError) else str(error)
-            finish(end, f"frame: no frame of {SUBPROTOCOL}: {words}")
+            finish(end, "frame", f"this speaks {SUBPROTOCOL}, and {words}")
 
     async def close(self) -> None:
         """Ends everything that goes on."""

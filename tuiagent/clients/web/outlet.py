@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from tuiagent.clients.web.access import Pace, finish
+from tuiagent.clients.web.access import End, Ending, Pace, finish
 from tuiagent.kernel.event import Seen
 
 E = TypeVar("E")
@@ -15,8 +15,6 @@ BATCH = 1 << 18
 """Bytes that are sent at once."""
 CUT = "tuiagent.cut"
 """In an ASGI scope's extensions: closes the connection past what nobody reads."""
-SLOW, DEFECT = "slow", "defect"
-"""Reasons for an end: nobody read, something failed that should not."""
 
 
 class Outlet(Generic[E]):
@@ -25,7 +23,7 @@ class Outlet(Generic[E]):
     def __init__(
         self,
         write: Callable[[list[E]], Awaitable[None]],
-        end: "asyncio.Future[str]",
+        end: Ending,
         pace: Pace,
     ) -> None:
         self._write = write
@@ -73,7 +71,7 @@ class Outlet(Generic[E]):
             now = self._time()
             if self._since is not None:
                 if now - self._since >= self._pace.stuck:
-                    finish(self._end, SLOW)
+                    finish(self._end, "slow")
             elif beat is not None and now - self._last >= self._pace.beat - self._pace.grace:
                 await self.put(beat, 0)
 
@@ -118,14 +116,12 @@ class Once:
 
 
 @asynccontextmanager
-async def beside(
-    end: "asyncio.Future[str]", *works: Coroutine[Any, Any, None]
-) -> AsyncGenerator[None]:
+async def beside(end: Ending, *works: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """Work that goes on while this is open; what fails of it ends the whole."""
 
     def check(task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None:
-            finish(end, DEFECT)
+            finish(end, "defect")
 
     tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:
@@ -136,15 +132,15 @@ async def beside(
         for task in tasks:
             task.cancel()
         for failed in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(failed, Exception) and end.done() and end.result() == DEFECT:
+            if isinstance(failed, Exception) and end.done() and end.result().reason == "defect":
                 raise failed
 
 
 async def last_word(
-    scope: Any, reason: str, saying: Coroutine[Any, Any, None], raw: bytes, pace: Pace
+    scope: Any, end: End, saying: Coroutine[Any, Any, None], raw: bytes, pace: Pace
 ) -> None:
     """Says why it ends; to whoever does not read, past what is in the way, and not for long."""
-    if reason != SLOW:
+    if end.reason != "slow":
         try:
             async with asyncio.timeout(pace.grace):
                 return await saying

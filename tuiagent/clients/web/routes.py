@@ -193,6 +193,14 @@ SESSIONS = (
 )
 PEOPLE = (
     _own(
+        "GET /inbox",
+        READ,
+        "people:inbox",
+        "Everything that waits for a person, oldest first",
+        Page[shapes.Waiting],
+        query=shapes.Paged,
+    ),
+    _own(
         "GET /approvals",
         READ,
         "people:approvals",

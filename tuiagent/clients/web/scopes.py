@@ -26,6 +26,7 @@ INTENTS = {
     "DeleteSession": WRITE,
     "RestoreSession": WRITE,
     "StopJob": WRITE,
+    "ResumeRun": WRITE,
     "UndoCall": WRITE,
     "AnswerApproval": ANSWER,
     "AnswerQuestion": ANSWER,

@@ -3,11 +3,16 @@
 from typing import Any
 
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import ALL, done, stream
+from tuiagent.clients.web.api.sessions import ALL, done, paged, stream
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.shapes import Approval, Done, Page
 from tuiagent.kernel.call import AnswerApproval, AnswerQuestion, ResolveOutcome
 from tuiagent.kernel.errors import ConfigError
+
+
+async def inbox(asked: Asked) -> Page[Any]:
+    """GET /inbox."""
+    return await paged(asked, "inbox")
 
 
 async def waiting(asked: Asked, kind: str) -> Page[Any]:
