@@ -142,7 +142,7 @@ async def head_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
 
 async def request(url: str, method: str, path: str, data: bytes, key: str, head: Any) -> Answered:
     """A request and its whole answer."""
-    reader, writer = await begin(url, method, path, data, key, {**head, "Connection": "close"})
+    reader, writer = await begin(url, method, path, data, key, {"Connection": "close", **head})
     try:
         async with asyncio.timeout(20):
             status, headers = await head_of(reader)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, UNSET, Struct
 
 from tuiagent import __version__
 from tuiagent.clients.web import shapes
@@ -96,7 +96,7 @@ def _queries(kind: type[Struct]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for field in msgspec.structs.fields(kind):
         schema = msgspec.json.schema(field.type)
-        if field.default is not NODEFAULT and field.default is not None:
+        if field.default not in (NODEFAULT, UNSET):
             schema["default"] = field.default
         text = schema.pop("description", "")
         schema = next((s for s in schema.pop("anyOf", ()) if s.get("type") != "null"), schema)

@@ -90,7 +90,7 @@ SESSIONS = (
         "Open a session; a repetition finds the one that was opened",
         shapes.Session,
         request=shapes.NewSession,
-        statuses=(201, 200, 409),
+        statuses=(201, 200, 404, 409),
     ),
     _own("GET /sessions/{id}", READ, "sessions:one", "A session", shapes.Session),
     _changes(

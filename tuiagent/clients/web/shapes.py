@@ -1,8 +1,8 @@
 """What goes in and out of the API: bodies, queries and answers; the published schemas are these."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tuiagent.kernel.limits import TURNS
 from tuiagent.views import files, inbox, jobs, runs, search, sessions, transcript, usage
@@ -12,9 +12,20 @@ IDENT = "^[A-Za-z0-9_-]{1,64}$"
 """What sessions and runs may be called by in a path; in Python it needs `fullmatch`."""
 
 
+Mode = Literal["ask", "accept-edits", "plan", "auto", "locked"]
+
+
 def _means(text: str, **more: Any) -> Meta:
     return Meta(description=text, **more)
 
+
+Name = Annotated[
+    str, _means("what people call a session", pattern=r"^\w[\w .:/@+-]{0,119}$", max_length=120)
+]
+ModelName = Annotated[str, _means("PROVIDER/MODEL", pattern=r"^[^/]+/[\s\S]+$")]
+Rule = Annotated[
+    str, _means("TOOL or TOOL(PATTERN)", pattern=r"^\s*([a-z_][a-z0-9_]*|\*)\s*(\([\s\S]*\))?\s*$")
+]
 
 # ---------------------------------------------------------------- queries
 
@@ -27,7 +38,7 @@ class Paged(Struct, forbid_unknown_fields=True):
     """Which part of a list is wanted: the last `limit` items, or those before `before`."""
 
     limit: Annotated[int, _means("how many items", ge=1, le=1000)] = 200
-    before: Annotated[int, _means("only items before this index", ge=0)] | None = None
+    before: Annotated[int, _means("only items before this index", ge=0)] | UnsetType = UNSET
 
 
 class SessionsQuery(Paged):
@@ -90,22 +101,22 @@ class NewSession(Struct, forbid_unknown_fields=True):
 
     folder: Annotated[str, _means("absolute path of the folder; a fork has its origin's")] = ""
     id: Annotated[str, _means("chosen by the caller, or made up", pattern=IDENT)] | None = None
-    name: Annotated[str, _means("what people call it")] = ""
-    model: Annotated[str, _means("PROVIDER/MODEL; the configured one without")] = ""
-    mode: Annotated[str, _means("ask, accept-edits, plan, auto or locked")] = ""
+    name: Name | None = None
+    model: ModelName | None = None
+    mode: Mode | None = None
     no_sandbox: Annotated[bool, _means("said openly, it is what mode auto needs")] = False
-    deny: Annotated[list[str], _means("rules such as shell(rm *) that refuse", max_length=200)] = []
-    ask: Annotated[list[str], _means("rules that ask a person", max_length=200)] = []
+    deny: Annotated[list[Rule], _means("rules such as shell(rm *) that refuse")] = []
+    ask: Annotated[list[Rule], _means("rules that ask a person")] = []
     fork: Fork | None = None
 
 
 class SessionChange(Struct, forbid_unknown_fields=True):
     """What is to be different in a session; what is not said stays."""
 
-    name: str | None = None
+    name: Name | None = None
     archived: bool | None = None
-    mode: str | None = None
-    model: str | None = None
+    mode: Mode | None = None
+    model: ModelName | None = None
     no_sandbox: Annotated[bool, _means("said openly, it is what mode auto needs")] = False
 
 
@@ -146,7 +157,8 @@ class Approval(Struct, forbid_unknown_fields=True):
     digest: Annotated[str, _means("of what was shown, from the inbox")]
     allow: bool
     reason: str = ""
-    grant: Annotated[str, _means("a rule that holds for the rest of the session")] = ""
+    grant: Rule | None = None
+    """It holds for the rest of the session."""
     until: Annotated[float, _means("when that rule ends, in seconds since 1970", ge=0)] = 0.0
     uses: Annotated[int, _means("how many calls it may let through", ge=0, lt=1 << 31)] = 0
     args: Annotated[dict[str, Any], _means("other arguments in place of the call's")] | None = None
@@ -161,7 +173,7 @@ class QuestionAnswer(Struct, forbid_unknown_fields=True):
 class OutcomeAnswer(Struct, forbid_unknown_fields=True):
     """What a person says became of a call whose outcome is unknown."""
 
-    how: Annotated[str, _means("verified, redo or rollback", pattern="^(verified|redo|rollback)$")]
+    how: Literal["verified", "redo", "rollback"]
     text: str = ""
 
 

@@ -8,12 +8,12 @@ import msgspec
 from tuiagent import __version__
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.api.sessions import ALL, paged
-from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.routes import ROUTES
 from tuiagent.clients.web.scopes import SCOPES
 from tuiagent.clients.web.shapes import (
     Capabilities,
     Config,
+    Findings,
     Health,
     Me,
     Model,
@@ -141,8 +141,8 @@ async def search(asked: Asked) -> Any:
     wanted = {"text": query.q, "session": stream, "limit": query.limit, "all": query.all}
     try:
         return (await asked.client.read("search", msgspec.json.encode(wanted).decode())).data
-    except Refused as error:
-        raise Problem(422, "query_invalid", str(error)) from error
+    except Refused as error:  # there is no word in it
+        return Findings([], str(error))
 
 
 async def openapi(asked: Asked) -> dict[str, Any]:

@@ -1,21 +1,20 @@
 """Opening a session over the web: the caller says where and what, this machine says how."""
 
 import os
-from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import fits, made_of, may_hold, model_named, row
+from tuiagent.clients.web.api.sessions import made_of, may_hold, row
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import need, of_mode
 from tuiagent.clients.web.shapes import NewSession
-from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
-from tuiagent.kernel.lifecycle import Origin, SessionOpened, check_name
-from tuiagent.kernel.rules import Rule, parse_rule
+from tuiagent.kernel.lifecycle import Origin, SessionOpened
+from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.session import OpenSession
 
 STRICTEST = "ask"
@@ -48,18 +47,18 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
         origin = Origin(found["stream"], min(wanted.fork.position or position, position))
         folder, model = folder or found["folder"], model or found["model"]
     if not _is_folder(folder):
-        raise Problem(422, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
+        raise Problem(409, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
     opening = asked.web.host.opening(folder)
-    if model:
-        model_named(model)
-    if wanted.name:
-        fits(check_name, wanted.name)
     return msgspec.structs.replace(
         opening,
         model=model or opening.model,
         mode=_mode(asked, wanted, opening.mode),
-        name=wanted.name,
-        rules=(*opening.rules, *_rules(wanted.deny, "deny"), *_rules(wanted.ask, "ask")),
+        name=wanted.name or "",
+        rules=(
+            *opening.rules,
+            *(parse_rule(text, "deny", "session") for text in wanted.deny),
+            *(parse_rule(text, "ask", "session") for text in wanted.ask),
+        ),
         origin=origin,
     )
 
@@ -83,14 +82,6 @@ def _is_folder(path: str) -> bool:
         return os.path.isabs(path) and os.path.isdir(path)
     except ValueError:
         return False
-
-
-def _rules(texts: Sequence[str], action: str) -> list[Rule]:
-    """Rules that only tighten. Raises a Problem."""
-    try:
-        return [parse_rule(text, action, "session") for text in texts]
-    except ConfigError as error:
-        raise Problem(422, "rule_unreadable", str(error)) from error
 
 
 async def _same(asked: Asked, ident: str, wanted: NewSession, opening: SessionOpened) -> bool:

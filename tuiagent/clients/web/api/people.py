@@ -3,11 +3,9 @@
 from typing import Any
 
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import ALL, done, paged, stream
-from tuiagent.clients.web.problem import Problem
+from tuiagent.clients.web.api.sessions import ALL, done, last, paged, stream
 from tuiagent.clients.web.shapes import Approval, Done, Page
 from tuiagent.kernel.call import AnswerApproval, AnswerQuestion, ResolveOutcome
-from tuiagent.kernel.errors import ConfigError
 
 
 async def inbox(asked: Asked) -> Page[Any]:
@@ -19,8 +17,7 @@ async def waiting(asked: Asked, kind: str) -> Page[Any]:
     """The things of one kind that wait, oldest first."""
     snapshot = await asked.client.read("inbox", "", ALL)
     rows = [row for row in snapshot.data if row["kind"] == kind]
-    end = len(rows) if asked.query.before is None else min(asked.query.before, len(rows))
-    return Page(rows[max(0, end - asked.query.limit) : end], snapshot.position, len(rows))
+    return Page(last(rows, asked.query), snapshot.position, len(rows))
 
 
 async def approvals(asked: Asked) -> Page[Any]:
@@ -48,15 +45,12 @@ async def approved(asked: Asked) -> Done:
         said.digest,
         said.allow,
         said.reason,
-        said.grant,
+        said.grant or "",
         said.until,
         said.uses,
         said.args,
     )
-    try:
-        return await done(asked, intent)
-    except ConfigError as error:
-        raise Problem(422, "rule_unreadable", str(error)) from error
+    return await done(asked, intent)
 
 
 async def answered(asked: Asked) -> Done:

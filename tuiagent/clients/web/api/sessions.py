@@ -2,23 +2,21 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any
+
+from msgspec import UNSET
 
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import need, of_mode
 from tuiagent.clients.web.shapes import Accepted, Done, Interrupt, Page, Paged, SessionChange
-from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.grants import check_mode
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.lifecycle import (
     ArchiveSession,
     DeleteSession,
     NameSession,
     RestoreSession,
-    check_name,
 )
 from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.prompts import ChangeModel, ShortenConversation, SubmitPrompt
@@ -55,7 +53,7 @@ async def stream(asked: Asked) -> str:
 
 def window(query: Paged) -> Window:
     """The part of a view that is wanted."""
-    return Window(query.limit, query.before)
+    return Window(query.limit, None if query.before is UNSET else query.before)
 
 
 async def paged(asked: Asked, view: str, key: str = "") -> Page[Any]:
@@ -64,10 +62,15 @@ async def paged(asked: Asked, view: str, key: str = "") -> Page[Any]:
     return Page(snapshot.data, snapshot.position, snapshot.total)
 
 
+def last(items: list[Any], query: Paged) -> list[Any]:
+    """The last items, or those before an index."""
+    end = len(items) if query.before is UNSET else min(query.before, len(items))
+    return items[max(0, end - query.limit) : end]
+
+
 def part(items: list[Any], query: Paged, position: int) -> Page[Any]:
-    """The last items, or those before an index, the newest first."""
-    end = len(items) if query.before is None else query.before
-    return Page(items[max(0, min(end, len(items)) - query.limit) : end][::-1], position, len(items))
+    """The same, the newest first."""
+    return Page(last(items, query)[::-1], position, len(items))
 
 
 # ---------------------------------------------------------------- reading
@@ -117,30 +120,15 @@ async def done(asked: Asked, intent: Intent) -> Done:
     return Done(await asked.client.submit(intent, asked.once))
 
 
-def fits(check: Callable[[str], None], value: str) -> None:
-    """Raises a Problem with the words of a check of the kernel."""
-    try:
-        check(value)
-    except Refused as error:
-        raise Problem(422, "value_invalid", str(error)) from error
-
-
 def may_hold(asked: Asked, mode: str, no_sandbox: bool) -> None:
     """Whether who asks may let this mode hold. Raises a Problem."""
-    fits(check_mode, mode)
     need(asked.principal, [of_mode(mode)])
     if mode == "auto" and not no_sandbox:
         raise Problem(
-            422,
+            409,
             "sandbox_missing",
             "mode auto needs no_sandbox: there is no sandbox yet to confine it",
         )
-
-
-def model_named(model: str) -> None:
-    """Raises a Problem for what names no provider."""
-    if not all(model.partition("/")):
-        raise Problem(422, "model_unreadable", f"the model {model[:80]!r}: write PROVIDER/MODEL")
 
 
 async def changed(asked: Asked) -> dict[str, Any]:
@@ -149,13 +137,11 @@ async def changed(asked: Asked) -> dict[str, Any]:
     assert isinstance(wanted, SessionChange)
     intents: list[Intent] = []
     if wanted.name is not None:
-        fits(check_name, wanted.name)
         intents.append(NameSession(name, wanted.name))
     if wanted.mode is not None:
         may_hold(asked, wanted.mode, wanted.no_sandbox)
         intents.append(ChangeMode(name, wanted.mode))
     if wanted.model is not None:
-        model_named(wanted.model)
         intents.append(ChangeModel(name, wanted.model))
     if wanted.archived is not None:
         intents.append(ArchiveSession(name, wanted.archived))

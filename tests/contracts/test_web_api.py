@@ -1,0 +1,461 @@
+"""The HTTP API: its table, who may ask what, and what is answered."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from tests.web import STRANGER, Served, served
+from tuiagent.clients.web import shapes
+from tuiagent.clients.web.documents import CODES, asyncapi, openapi
+from tuiagent.clients.web.routes import ROUTES, SSE, WEBSOCKET, Route, check
+from tuiagent.clients.web.scopes import ANY, INTENTS, MODES, OPEN, SCOPES
+from tuiagent.kernel import policy
+from tuiagent.kernel.aggregates import AGGREGATES
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.run import RunFinished
+from tuiagent.registry import load
+
+ASK = {"calls": [{"tool": "shell", "args": {"command": "touch made"}}]}
+QUESTION = {"calls": [{"tool": "ask", "args": {"question": "which?", "choices": ["a", "b"]}}]}
+SAY = {"text": ["one ", "two ", "three"]}
+INTERNAL = {
+    "RebasePrompt",
+    "StartAttempt",
+    "FailAttempt",
+    "ReceiveReply",
+    "InterruptReply",
+    "ReachLimit",
+    "EndRun",
+    "JudgeCall",
+    "StartCall",
+    "DeferCall",
+    "FinishCall",
+    "EndJob",
+    "ProposeUndo",
+    "StallRun",
+    "Seal",
+}
+"""What only performers report."""
+
+
+async def opened(server: Served, ident: str = "s1", **more: Any) -> Any:
+    """A session, and what was answered."""
+    folder = str(Path(server.house.settings.root).parent / "work")
+    body = {"folder": folder, "id": ident, **more}
+    return await server.ask("POST /api/v1/sessions", body)
+
+
+async def said(server: Served, ident: str = "s1", prompt: str = "go", **more: Any) -> str:
+    """Says something; the run's id."""
+    answer = await server.ask(f"POST /api/v1/sessions/{ident}/input", {"prompt": prompt, **more})
+    assert answer.status == 202, answer.body
+    return answer.json["run"]
+
+
+async def until(server: Served, status: str, run: str) -> Any:
+    """The row of the run once it has this status: looked at after each thing that happens."""
+    async with asyncio.timeout(20):
+        async for _ in server.client.watch("session/*"):
+            rows = (await server.client.read("runs")).data
+            found = [row for row in rows if row["id"] == run and row["status"] == status]
+            if found:
+                return found[0]
+    raise AssertionError(status)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncGenerator[Served]:
+    """A server whose model always says the same."""
+    async with served(tmp_path, [SAY] * 20) as made:
+        yield made
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_every_handler_is_there_and_no_two_routes_meet() -> None:
+    check(ROUTES)
+    for route in ROUTES:
+        assert callable(load(route.handler)), route.path
+
+
+def test_routes_that_meet_or_that_nobody_guards_are_refused() -> None:
+    first = ROUTES[0]
+    other = msgspec.structs.replace(first, dialect="other")
+    with pytest.raises(ConfigError, match="meets"):
+        check([first, other])
+    one = Route("GET", "/a/{id}", "x", OPEN, "m:a", "")
+    with pytest.raises(ConfigError, match="meets"):
+        check([one, msgspec.structs.replace(one, path="/a/{name}", dialect="y")])
+    with pytest.raises(ConfigError, match="no scope"):
+        check([msgspec.structs.replace(first, scope="")])
+
+
+def test_every_intent_is_for_a_scope_or_for_nobody() -> None:
+    known = {kind.__name__ for made in AGGREGATES.values() for kind in made.intents}
+    assert known - INTERNAL - {*INTENTS} == set(), "decide who may submit it over a wire"
+    assert {*INTENTS} <= known
+    assert {*INTENTS.values(), *MODES.values()} <= {*SCOPES}
+    assert {*MODES} == {*policy.MODES} == {*get_args(shapes.Mode)}
+
+
+def test_the_documents_tell_every_route() -> None:
+    paths, channels = openapi()["paths"], asyncapi()["channels"]
+    told = {channel["address"] for channel in channels.values()}
+    for route in ROUTES:
+        if route.kind != WEBSOCKET:
+            operation = paths[route.path][route.method.lower()]
+            assert operation["x-scope"] == route.scope
+            assert (operation["security"] == []) == (route.scope == OPEN)
+        assert (route.path in told) == bool(route.kind)
+    assert {1012, 4400, 4401, 4408} <= {*CODES}
+
+
+# ---------------------------------------------------------------- who may ask what
+
+
+def path_of(route: Route) -> str:
+    """A path of things that exist."""
+    path = route.path.replace("{call}", "c1").replace("{job}", "job1")
+    return path.replace("{id}", "r1" if "/runs/" in path else "s1")
+
+
+async def status(server: Served, route: Route, key: str) -> int:
+    """The status with which this key is answered."""
+    path = path_of(route)
+    if route.kind != WEBSOCKET:
+        return (await server.ask(f"{route.method} {path}", key=key)).status
+    upgrade = {"Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    upgrade["Sec_WebSocket_Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    return (await server.ask(f"GET {path}", key=key, Connection="Upgrade", **upgrade)).status
+
+
+async def test_the_authority_matrix(tmp_path: Path) -> None:
+    """Every route by no key, wrong ones, dead ones, one too small, and one that sees nothing."""
+    async with served(tmp_path, [SAY]) as server:
+        assert (await opened(server)).status == 201
+        for route in ROUTES:
+            name = f"{route.method} {route.path}"
+            if route.scope == OPEN:
+                assert await status(server, route, "") == 200, name
+                continue
+            for key in ("", "wrong", "expired", "revoked"):
+                assert await status(server, route, key) == 401, f"{name} by {key!r}"
+            if route.scope != ANY:
+                assert await status(server, route, "none") == 403, name
+                others = [scope for scope in SCOPES if scope not in (route.scope, "admin")]
+                for scope in others:
+                    assert await status(server, route, scope) == 403, f"{name} by {scope}"
+            if "{id}" in route.path:
+                assert await status(server, route, STRANGER) in (404, 422), name
+
+
+BODIES = {
+    "input": {"prompt": "x"},
+    "undo": {"call": "c1"},
+    "approvals": {"digest": "x", "allow": True},
+    "questions": {"text": "x"},
+    "outcomes": {"how": "verified"},
+}
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if "{id}" in r.path], ids=lambda r: f"{r.method} {r.path}"
+)
+async def test_what_is_not_seen_is_not_there(route: Route, tmp_path: Path) -> None:
+    """H10: another's object, one that is not there, and an odd name have one answer: 404."""
+    async with served(tmp_path, [SAY]) as server:
+        await opened(server)
+        kind = "run" if "/runs/" in route.path else "session"
+        body = next((body for word, body in BODIES.items() if f"/{word}" in route.path), None)
+        found = "s1"
+        if kind == "run":
+            found = await said(server)
+            await until(server, "done", found)
+        path = route.path.replace("{call}", "c1").replace("{job}", "j1")
+        for ident, key in ((found, STRANGER), ("s2", "all"), ("..%2f", "all"), ("%2a", "all")):
+            answer = await server.ask(
+                f"{route.method} {path.replace('{id}', ident)}", body, key=key
+            )
+            assert answer.status == 404, (ident, key, answer.body)
+            assert ident in ("..%2f",) or answer.json["code"] == f"{kind}_not_found"
+
+
+async def test_errors_are_problems_whatever_made_them(server: Served) -> None:
+    for verb, status_, code in [
+        ("GET /nowhere", 404, "not_found"),
+        ("PUT /api/v1/sessions", 405, "method_not_allowed"),
+        ("GET /api/v1/stream", 426, "upgrade_needed"),
+        ("GET /api/v1/sessions?limt=1", 422, "query_invalid"),
+        ("GET /api/v1/sessions?limit=1&limit=2", 422, "query_invalid"),
+        ("GET /api/v1/sessions/none", 404, "session_not_found"),
+        ("POST /api/v1/sessions", 409, "folder_not_found"),
+    ]:
+        answer = await server.ask(verb)
+        assert (answer.status, answer.json["code"]) == (status_, code), verb
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json["error"] == code
+        assert answer.json["message"] == answer.json["detail"] != ""
+    assert (await server.ask("PUT /api/v1/sessions")).headers["allow"] == "GET, HEAD, POST"
+    for body, status_ in ((b"{", 400), (b"[" * 100_000, 422), (b"[]", 422), (b'{"a":1}', 422)):
+        answer = await server.ask("POST /api/v1/sessions", body)
+        assert answer.status == status_, body[:10]
+
+
+async def test_what_nobody_needs_a_key_for_tells_nothing_but_the_state(server: Served) -> None:
+    """H31: health is open; documents and everything else need a key."""
+    for path in ("/healthz", "/alive", "/readyz", "/health", "/api/health"):
+        answer = await server.ask(f"GET {path}", key="")
+        assert (answer.status, answer.json) == (200, {"status": "ready"})
+    for path in ("/api/v1/openapi.json", "/api/v1/asyncapi.json", "/api/v1/status"):
+        assert (await server.ask(f"GET {path}", key="")).status == 401
+    for path in ("/metrics", "/docs", "/openapi.json", "/debug", "/redoc"):
+        assert (await server.ask(f"GET {path}")).status == 404
+    server.app.drain()
+    for path, code in (("/healthz", 200), ("/alive", 200), ("/readyz", 503), ("/health", 503)):
+        answer = await server.ask(f"GET {path}", key="")
+        assert (answer.status, answer.json) == (code, {"status": "draining"})
+
+
+# ---------------------------------------------------------------- sessions
+
+
+async def test_a_session_from_its_opening_to_its_end(server: Served) -> None:
+    made = await opened(server, name="my work", deny=["shell(rm *)"], ask=["edit(src/**)"])
+    assert (made.status, made.json["id"], made.json["name"]) == (201, "s1", "my work")
+    run = await said(server)
+    assert (await until(server, "done", run))["turns"] == 1
+    texts = (await server.ask("GET /api/v1/sessions/s1/transcript")).json["items"]
+    assert [item["text"] for item in texts if item["kind"] == "reply"] == ["one two three"]
+    first = (await server.ask("GET /api/v1/sessions/s1/events?limit=1")).json
+    assert first["more"]
+    rules = [f"{rule['action']} {rule['tool']}" for rule in first["items"][0]["body"]["rules"]]
+    assert rules[-2:] == ["deny shell", "ask edit"]
+    rest = (await server.ask(f"GET /api/v1/sessions/s1/events?after={first['position']}")).json
+    assert [one["version"] for one in rest["items"]] == list(range(2, 8))
+    assert not rest["more"]
+    of_run = (await server.ask(f"GET /api/v1/runs/{run}/events?limit=2")).json
+    assert [one["kind"] for one in of_run["items"]] == ["PromptSubmitted", "RunStarted"]
+    assert of_run["more"]
+    changed = await server.ask(
+        "PATCH /api/v1/sessions/s1", {"name": "other", "archived": True, "mode": "plan"}
+    )
+    assert (changed.status, changed.json["name"], changed.json["archived"]) == (200, "other", True)
+    assert (await server.ask("GET /api/v1/sessions")).json["items"] == []
+    assert len((await server.ask("GET /api/v1/sessions?all=true")).json["items"]) == 1
+    assert (await server.ask("DELETE /api/v1/sessions/s1")).json["deleted"]
+    refused = await server.ask("POST /api/v1/sessions/s1/input", {"prompt": "x"})
+    assert refused.status == 409
+    assert (await server.ask("POST /api/v1/sessions/s1/restore")).json["deleted"] is None
+    for part in ("files", "usage", "jobs"):
+        page = await server.ask(f"GET /api/v1/sessions/s1/{part}")
+        assert page.status == 200
+        assert page.json["total"] == (part == "usage")
+
+
+async def test_lists_are_paged_from_their_newest_end(server: Served) -> None:
+    for number in range(5):
+        await opened(server, f"s{number}")
+    page = (await server.ask("GET /api/v1/sessions?limit=2")).json
+    assert [row["id"] for row in page["items"]] == ["s4", "s3"]
+    assert page["total"] == 5
+    page = (await server.ask("GET /api/v1/sessions?limit=2&before=3")).json
+    assert [row["id"] for row in page["items"]] == ["s2", "s1"]
+    assert (await server.ask("GET /api/v1/sessions?before=99&limit=1")).json["items"][0][
+        "id"
+    ] == "s4"
+
+
+async def test_a_repetition_is_one_effect_and_another_body_is_a_conflict(server: Served) -> None:
+    """H23, for openings by name and by key, and for what is said."""
+    assert [(await opened(server)).status for _ in range(2)] == [201, 200]
+    for other in ({"name": "x"}, {"mode": "plan"}, {"deny": ["shell"]}, {"folder": "/"}):
+        assert (await opened(server, **other)).status == 409, other
+    body = {"folder": "/"}
+    once = {"Idempotency_Key": "k"}
+    twice = [await server.ask("POST /api/v1/sessions", body, **once) for _ in range(2)]
+    assert [answer.status for answer in twice] == [201, 200]
+    assert twice[0].json["id"] == twice[1].json["id"]
+    other = await server.ask("POST /api/v1/sessions", {**body, "name": "x"}, **once)
+    assert other.status == 409
+    say = "POST /api/v1/sessions/s1/input"
+    all_ = await asyncio.gather(*(server.ask(say, {"prompt": "go"}, **once) for _ in range(20)))
+    assert {answer.status for answer in all_} == {202}
+    assert len({answer.body for answer in all_}) == 1
+    assert (await server.ask(say, {"prompt": "other"}, **once)).status == 409
+    same = await server.ask(say, {"prompt": "go", "once": "k"})
+    assert same.body == all_[0].body
+    assert (await server.ask("GET /api/v1/runs")).json["total"] == 1
+
+
+async def test_a_fork_goes_on_where_its_origin_stands(server: Served) -> None:
+    await opened(server)
+    await until(server, "done", await said(server))
+    forked = await server.ask(
+        "POST /api/v1/sessions", {"id": "f1", "fork": {"session": "s1"}, "model": "scripted/tour"}
+    )
+    assert (forked.status, forked.json["origin"]) == (201, "session/s1")
+    texts = (await server.ask("GET /api/v1/sessions/f1/transcript")).json["items"]
+    assert "one two three" in [item["text"] for item in texts]
+    none = await server.ask("POST /api/v1/sessions", {"id": "f2", "fork": {"session": "no"}})
+    assert none.status == 404
+
+
+@pytest.mark.parametrize("more", [{"actor": "x"}, {"rules": []}, {"opened": 1}, {"allow": ["*"]}])
+async def test_what_is_not_for_callers_to_say_is_refused(
+    server: Served, more: dict[str, Any]
+) -> None:
+    """H11."""
+    answer = await opened(server, **more)
+    assert (answer.status, answer.json["code"]) == (422, "body_invalid")
+
+
+async def test_a_key_lets_no_mode_hold_that_says_yes_for_it(server: Served) -> None:
+    """Whoever may not answer approvals does not get round them by a mode."""
+    await opened(server)
+    patch, write = "PATCH /api/v1/sessions/s1", "sessions:write"
+    for mode, no_sandbox, key, expected in [
+        ("plan", False, write, 200),
+        ("accept-edits", False, write, 403),
+        ("accept-edits", False, "all", 200),
+        ("auto", True, write, 403),
+        ("auto", False, "all", 409),
+        ("auto", True, "all", 200),
+    ]:
+        body = {"mode": mode, "no_sandbox": no_sandbox}
+        assert (await server.ask(patch, body, key=key)).status == expected, (mode, key)
+        whole = {"folder": "/", **body}
+        answer = await server.ask("POST /api/v1/sessions", whole, key=key)
+        assert answer.status == {200: 201}.get(expected, expected), (mode, key)
+
+
+async def test_no_run_begins_without_a_model(tmp_path: Path) -> None:
+    async with served(tmp_path, [SAY]) as server:
+        settings = msgspec.structs.replace(server.house.settings, model="")
+        server.house.settings = settings
+        assert (await opened(server)).json["model"] == ""
+        answer = await server.ask("POST /api/v1/sessions/s1/input", {"prompt": "x"})
+        assert (answer.status, answer.json["code"]) == (409, "no_model")
+        assert "OPENAI_API_KEY" in answer.json["detail"]
+        assert (await server.ask("GET /api/v1/runs")).json["total"] == 0
+        limited = {"prompt": "x", "limits": {"cost": 1.0}}
+        await server.ask("PATCH /api/v1/sessions/s1", {"model": "nobody/x"})
+        answer = await server.ask("POST /api/v1/sessions/s1/input", limited)
+        assert (answer.status, answer.json["code"]) == (409, "price_unknown")
+
+
+# ---------------------------------------------------------------- people
+
+
+async def test_an_approval_counts_once_and_for_what_was_shown(tmp_path: Path) -> None:
+    """H13."""
+    async with served(tmp_path, [ASK, SAY, ASK, SAY]) as server:
+        await opened(server)
+        run = await said(server)
+        await until(server, "waiting_for_approval", run)
+        row = (await server.ask("GET /api/v1/approvals")).json["items"][0]
+        assert (await server.ask("GET /api/v1/inbox")).json["items"] == [row]
+        verb = f"POST /api/v1/sessions/s1/approvals/{row['call']}"
+        yes = {"digest": row["digest"], "allow": True}
+        moved = await server.ask(verb, {**yes, "digest": "0" * 64})
+        assert moved.status == 409
+        assert (await server.ask(verb, yes, key="sessions:write")).status == 403
+        answers = await asyncio.gather(*(server.ask(verb, yes) for _ in range(4)))
+        assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+        await until(server, "done", run)
+        assert (tmp_path / "work" / "made").exists()
+        second = await said(server)
+        await until(server, "waiting_for_approval", second)
+        row = (await server.ask("GET /api/v1/approvals")).json["items"][0]
+        await server.ask("POST /api/v1/sessions/s1/interrupt", {"cancel": True})
+        late = await server.ask(f"POST /api/v1/sessions/s1/approvals/{row['call']}", yes)
+        assert late.status == 409
+
+
+async def test_a_question_is_answered(tmp_path: Path) -> None:
+    async with served(tmp_path, [QUESTION, {**SAY, "expect": "b"}]) as server:
+        await opened(server)
+        run = await said(server)
+        await until(server, "waiting_for_question", run)
+        row = (await server.ask("GET /api/v1/questions")).json["items"][0]
+        assert row["question"]["text"] == "which?"
+        verb = f"POST /api/v1/sessions/s1/questions/{row['call']}"
+        assert (await server.ask(verb, {"text": "b"})).status == 200
+        assert (await server.ask(verb, {"text": "a"})).status == 409
+        await until(server, "done", run)
+
+
+# ---------------------------------------------------------------- runs
+
+
+async def test_a_run_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    async with served(tmp_path, [ASK, SAY]) as server:
+        await opened(server)
+        first = await said(server)
+        await until(server, "waiting_for_approval", first)
+        second, third = await said(server), await said(server)
+        cancelled = await server.ask(f"POST /api/v1/runs/{second}/cancel")
+        assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+        await server.ask(f"POST /api/v1/runs/{first}/cancel")
+        await until(server, "interrupted", first)
+        await until(server, "done", third)
+        again = await server.ask(f"POST /api/v1/runs/{first}/cancel")
+        assert again.json["status"] == "interrupted", "it stays what it was"
+        rows = (await server.ask("GET /api/v1/runs?session=s1&limit=2")).json["items"]
+        assert [row["id"] for row in rows] == [third, second]
+        done = (await server.ask("GET /api/v1/runs?status=done")).json["items"]
+        assert [row["id"] for row in done] == [third]
+        assert (await server.ask("GET /api/v1/runs?session=%2A")).json["items"] == []
+        end = (await server.ask(f"GET /api/v1/runs/{third}/events")).json["items"][-1]
+        assert (end["kind"], end["body"]["status"]) == (RunFinished.__name__, "done")
+
+
+# ---------------------------------------------------------------- the house
+
+
+async def test_the_configuration_holds_no_secret(tmp_path: Path) -> None:
+    home = tmp_path / "home" / ".config" / "tuiagent"
+    home.mkdir(parents=True)
+    (home / "config.toml").write_text(
+        'allow = ["shell(ls *)"]\n[providers.mine]\napi_key = "SECRET1"\ndefault_model = "m1"\n'
+        'api_base = "https://user:SECRET2@host.test:8443/v1?key=SECRET3"\n'
+    )
+    async with served(tmp_path, [SAY]) as server:
+        answer = await server.ask("GET /api/v1/config")
+        assert b"SECRET" not in answer.body
+        assert answer.json["providers"]["mine"] == {
+            "api_base": "https://host.test:8443/v1",
+            "default_model": "m1",
+            "models": [],
+            "key": "config",
+        }
+        assert "allow shell(ls *)" in answer.json["rules"]
+        assert str(tmp_path / "state") not in answer.body.decode()
+        models = (await server.ask("GET /api/v1/models")).json["items"]
+        assert [(row["default"], row["id"][:8]) for row in models] == [
+            (True, "scripted"),
+            (False, "mine/m1"),
+        ]
+
+
+async def test_what_there_is_can_be_asked_for(server: Served) -> None:
+    await opened(server)
+    await until(server, "done", await said(server, prompt="a needle"))
+    found = (await server.ask("GET /api/v1/search?q=needle")).json["hits"]
+    assert [hit["kind"] for hit in found] == ["prompt"]
+    nothing = (await server.ask("GET /api/v1/search?q=%2A")).json
+    assert nothing["hits"] == []
+    assert nothing["note"]
+    assert (await server.ask("GET /api/v1/usage")).json["total"] == 1
+    assert "shell" in [t["name"] for t in (await server.ask("GET /api/v1/tools")).json["items"]]
+    for empty in ("skills", "mcp-servers"):
+        assert (await server.ask(f"GET /api/v1/{empty}")).json["items"] == []
+    me = (await server.ask("GET /api/v1/me", key="sessions:read")).json
+    assert me["scopes"] == ["sessions:read"]
+    status_ = (await server.ask("GET /api/v1/status")).json
+    assert (status_["sessions"], status_["runs"], status_["waiting"]) == (1, {}, 0)
+    assert (await server.ask("GET /api/v1/capabilities")).json["streams"] == [SSE, WEBSOCKET]
