@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,10 @@ async def request(url: str, method: str, path: str, data: bytes, key: str, head:
 
 @asynccontextmanager
 async def served(
-    folder: Path, turns: Sequence[Mapping[str, Any]] = (), pace: Pace | None = None
+    folder: Path,
+    turns: Sequence[Mapping[str, Any]] = (),
+    pace: Pace | None = None,
+    around: Callable[[Application], Any] = lambda app: app,
 ) -> AsyncGenerator[Served]:
     """A server on a free port, with its engine on a journal in this folder."""
     (folder / "work").mkdir(parents=True, exist_ok=True)
@@ -173,7 +176,66 @@ async def served(
 
     try:
         app = Application(seat, gate, house, pace=pace or Pace())
-        async with listening(app, ["127.0.0.1:0"], app.drain) as urls:
+        async with listening(around(app), ["127.0.0.1:0"], app.drain) as urls:
             yield Served(house, app, gate, urls[0])
     finally:
         await asyncio.to_thread(house.close)
+
+
+async def opened(server: Served, ident: str = "s1", **more: Any) -> Answered:
+    """A session, and what was answered."""
+    folder = str(Path(server.house.settings.root).parent / "work")
+    body = {"folder": folder, "id": ident, **more}
+    return await server.ask("POST /api/v1/sessions", body)
+
+
+async def said(server: Served, ident: str = "s1", prompt: str = "go", **more: Any) -> str:
+    """Says something; the run's id."""
+    answer = await server.ask(f"POST /api/v1/sessions/{ident}/input", {"prompt": prompt, **more})
+    assert answer.status == 202, answer.body
+    return answer.json["run"]
+
+
+async def until(server: Served, status: str, run: str) -> Any:
+    """The row of the run once it has this status: looked at after each thing that happens."""
+    async with asyncio.timeout(20):
+        async for _ in server.client.watch("session/*"):
+            rows = (await server.client.read("runs")).data
+            found = [row for row in rows if row["id"] == run and row["status"] == status]
+            if found:
+                return found[0]
+    raise AssertionError(status)
+
+
+class Told(msgspec.Struct):
+    """A server-sent event."""
+
+    name: str
+    data: Any
+    id: int | None = None
+
+
+async def events(
+    server: Served, path: str, key: str = "all", **headers: str
+) -> AsyncIterator[Told]:
+    """The events of a stream, until it ends."""
+    head = {name.replace("_", "-"): value for name, value in headers.items()}
+    reader, writer = await begin(server.url, "GET", path, key=key, head=head)
+    try:
+        status, _ = await head_of(reader)
+        assert status == 200, await reader.read()
+        rest = b""
+        while size := int(await reader.readline(), 16):
+            rest += await reader.readexactly(size)
+            await reader.readline()
+            *whole, rest = rest.split(b"\n\n")
+            for block in whole:
+                yield _event(block.decode())
+    finally:
+        writer.close()
+
+
+def _event(block: str) -> Told:
+    fields = dict(line.split(": ", 1) for line in block.split("\n"))
+    ident = int(fields["id"]) if "id" in fields else None
+    return Told(fields["event"], msgspec.json.decode(fields["data"]), ident)

@@ -112,7 +112,9 @@ class Endpoint:
             self._web,
             request.path_params,
             _query(route, request),
-            _body(await request.body(), self._bodies[route.method]),
+            _body(
+                b"" if route.method == "GET" else await request.body(), self._bodies[route.method]
+            ),
             once,
             request.headers.get("last-event-id", ""),
         )
