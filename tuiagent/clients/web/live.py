@@ -114,6 +114,7 @@ class Peer:
         if ask.op == "cancel":
             if task := self._tasks.get(ask.id):
                 task.cancel()
+                await asyncio.wait({task})
         elif ask.id in self._tasks:
             await self._say(Answer(ask.id, error=("Refused", f"ask {ask.id} goes on already")))
         elif ask.op == "watch" and self._watches >= WATCHES:
