@@ -134,7 +134,7 @@ async def test_all_sessions_or_one_are_told_of(server: Served) -> None:
     told = await first(server, "/api/v1/events/stream", 3)
     assert [event.data.get("stream") for event in told] == ["session/s1", "session/s2", None]
     told = await first(server, "/api/v1/events/stream?select=session/s2", 2)
-    assert [event.data.get("stream") for event in told] == ["session/s2", None]
+    assert [event.data.get("stream") for event in told] == ["session/s2", None], told
     for select in ("directory/local", "*", "session", "session/*/x", "seal"):
         answer = await server.ask(f"GET /api/v1/events/stream?select={select}")
         assert answer.status == 422, select
@@ -338,3 +338,12 @@ def test_what_is_seen_live_is_encoded_once() -> None:
     for item in items:
         once(item)
     assert len(once._made) == Once.KEPT
+
+
+async def test_a_stream_after_another_is_not_ended_with_it(server: Served) -> None:
+    """One look at a key serves all its streams: it ends with the last, and begins with the next."""
+    for _ in range(20):
+        task = await watching(server)
+        task.cancel()
+        told = await first(server, STREAM, 2)
+        assert [event.name for event in told] == ["fact", "caught_up"]

@@ -151,11 +151,10 @@ class InterruptReply(Intent, frozen=True):
 
 
 class InterruptRun(Intent, frozen=True):
-    """Stop what is going on, or only this run; `cancel` also drops the prompts that wait for it."""
+    """Stop what is going on, or only this run; `cancel` also drops the waiting prompts."""
 
     cancel: bool = False
     run: str = ""
-    """Only this run; "" for whichever is going on."""
 
 
 class ReachLimit(Intent, frozen=True):

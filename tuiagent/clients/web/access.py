@@ -113,7 +113,8 @@ class Web:
         ends = self._streams.setdefault(principal, set())
         ends.add(end)
         if principal not in self._watched:
-            self._watched[principal] = asyncio.create_task(self._until_ended(principal))
+            watching = self._until_ended(principal, ends)
+            self._watched[principal] = asyncio.create_task(watching)
         if self.draining:
             finish(end, "draining")
         try:
@@ -124,13 +125,13 @@ class Web:
                 del self._streams[principal]
                 self._watched.pop(principal).cancel()
 
-    async def _until_ended(self, principal: Principal) -> None:
-        why = "the key cannot be looked at any more"
+    async def _until_ended(self, principal: Principal, ends: set[Ending]) -> None:
         try:
             why = await self.gate.ended(principal)
-        finally:
-            for end in self._streams.get(principal, ()):
-                finish(end, "key", why)
+        except Exception as error:  # a gate that fails lets nothing go on
+            why = f"the key cannot be looked at any more: {error}"
+        for end in ends:
+            finish(end, "key", why)
 
 
 def finish(end: Ending, reason: str, detail: str = "") -> None:

@@ -1,5 +1,6 @@
 """The ASGI application: made of the route table, it holds nothing that the table does not say."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,7 @@ from tuiagent.clients.web.events import Wanted, tell
 from tuiagent.clients.web.gate import Gate
 from tuiagent.clients.web.problem import TITLES, Problem, problem
 from tuiagent.clients.web.routes import ROUTES, WEBSOCKET, Route, check
-from tuiagent.clients.web.shapes import Nothing
+from tuiagent.clients.web.shapes import KEY, Nothing
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
 from tuiagent.registry import load
@@ -26,8 +27,6 @@ from tuiagent.registry import load
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-KEY_LENGTH = 200
-"""Characters of an Idempotency-Key."""
 
 
 class Application:
@@ -105,8 +104,8 @@ class Endpoint:
         """What was asked, by whom. Raises a Problem."""
         principal = await self._web.admitted(route, request.scope)
         once = request.headers.get("idempotency-key", "")
-        if len(once) > KEY_LENGTH or not once.isprintable():
-            raise Problem(400, "key_unreadable", f"Idempotency-Key: at most {KEY_LENGTH} letters")
+        if not re.fullmatch(KEY, once):
+            raise Problem(400, "idempotency_key_unreadable", "Idempotency-Key: up to 200 letters")
         return Asked(
             principal,
             self._web,

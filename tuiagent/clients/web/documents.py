@@ -107,7 +107,7 @@ def _queries(kind: type[Struct]) -> list[dict[str, Any]]:
 
 def _headers(route: Route) -> list[dict[str, Any]]:
     """The headers that count."""
-    text = {"type": "string", "maxLength": 200}
+    text = {"type": "string", "pattern": shapes.KEY}
     if route.kind == SSE:
         words = "the position after which it goes on; `after` says the same, the larger wins"
         return [{"name": "Last-Event-ID", "in": "header", "description": words, "schema": text}]

@@ -12,6 +12,8 @@ IDENT = "^[A-Za-z0-9_-]{1,64}$"
 """What sessions and runs may be called by in a path; in Python it needs `fullmatch`."""
 
 
+KEY = "^[ -~]{0,200}$"
+"""An Idempotency-Key."""
 Mode = Literal["ask", "accept-edits", "plan", "auto", "locked"]
 
 
@@ -134,7 +136,7 @@ class Input(Struct, forbid_unknown_fields=True):
     prompt: Annotated[str, _means("the words", min_length=1)]
     steer: Annotated[bool, _means("for the run that is going on, not after it")] = False
     limits: RunLimits | None = None
-    once: Annotated[str, _means("as the header Idempotency-Key", max_length=200)] = ""
+    once: Annotated[str, _means("as the header Idempotency-Key", pattern=KEY)] = ""
 
 
 class Interrupt(Struct, forbid_unknown_fields=True):
