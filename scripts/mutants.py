@@ -39,6 +39,9 @@ HOST = "tuiagent/runtimes/terminal_host.py"
 TERMINAL = "tests/flows/test_terminal.py"
 HAND_OVER = "tests/flows/test_hand_over.py"
 REPLAY = "tests/kernel/test_replay.py"
+WEB_API = "tests/contracts/test_web_api.py"
+WEB_STREAMS = "tests/contracts/test_web_streams.py"
+WEB_SOCKET = "tests/contracts/test_web_socket.py"
 MUTANTS = (
     Mutant(
         "no run without a key",
@@ -1071,6 +1074,125 @@ MUTANTS = (
         'self.exact(f"    {name}: {line}")',
         'self.line(f"    {name}: {line}")',
         f"{PLAIN} -k ascii",
+    ),
+    Mutant(
+        "a key's scope at a route",
+        "tuiagent/clients/web/access.py",
+        "need(principal, [route.scope])",
+        "pass",
+        WEB_API,
+    ),
+    Mutant(
+        "a live key at a route",
+        "tuiagent/clients/web/access.py",
+        "if principal is None:",
+        "if False:",
+        WEB_API,
+    ),
+    Mutant(
+        "a route without a scope",
+        "tuiagent/clients/web/routes.py",
+        "if route.scope not in (*SCOPES, OPEN, ANY):",
+        "if False:",
+        WEB_API,
+    ),
+    Mutant(
+        "another's session is not there",
+        "tuiagent/clients/web/api/sessions.py",
+        "        if found:",
+        "        if found or True:",
+        WEB_API,
+    ),
+    Mutant(
+        "a mode that says yes",
+        "tuiagent/clients/web/api/sessions.py",
+        "need(asked.principal, [of_mode(mode)])",
+        "pass",
+        WEB_API,
+    ),
+    Mutant(
+        "mode auto without a sandbox",
+        "tuiagent/clients/web/api/sessions.py",
+        'if mode == "auto" and not no_sandbox:',
+        "if False:",
+        WEB_API,
+    ),
+    Mutant(
+        "the address of a provider without its password",
+        "tuiagent/clients/web/api/house.py",
+        'netloc=parts.netloc.rpartition("@")[2], ',
+        "",
+        WEB_API,
+    ),
+    Mutant(
+        "a run is cancelled and not its neighbour",
+        "tuiagent/kernel/run.py",
+        'if intent.run not in ("", run.id):',
+        "if False:",
+        "tests/kernel/test_session.py",
+    ),
+    Mutant(
+        "a position that is none",
+        "tuiagent/clients/web/events.py",
+        'if not re.fullmatch("[0-9]{1,18}", text):',
+        "if False:",
+        WEB_STREAMS,
+    ),
+    Mutant(
+        "a position beyond the end",
+        "tuiagent/clients/web/events.py",
+        "return Wanted(select, min(after, end), after > end, part)",
+        "return Wanted(select, after, False, part)",
+        WEB_STREAMS,
+    ),
+    Mutant(
+        "who never reads",
+        "tuiagent/clients/web/outlet.py",
+        "if now - self._since >= self._pace.stuck:",
+        "if False:",
+        f"{WEB_STREAMS} {WEB_SOCKET}",
+    ),
+    Mutant(
+        "room for one viewer",
+        "tuiagent/clients/web/outlet.py",
+        "if self._size > ROOM:",
+        "if False:",
+        f"{WEB_STREAMS} {WEB_SOCKET}",
+    ),
+    Mutant(
+        "streams of a key that ended",
+        "tuiagent/clients/web/access.py",
+        'finish(end, "key", why)',
+        "pass",
+        f"{WEB_STREAMS} {WEB_SOCKET}",
+    ),
+    Mutant(
+        "intents by scope",
+        "tuiagent/clients/web/live.py",
+        "need(self._principal, of_intent(intent))",
+        "pass",
+        WEB_SOCKET,
+    ),
+    Mutant(
+        "views by scope",
+        "tuiagent/clients/web/live.py",
+        "need(self._principal, [of_view(ask.view)])",
+        "pass",
+        WEB_SOCKET,
+    ),
+    Mutant(
+        "watches by scope",
+        "tuiagent/clients/web/live.py",
+        "need(self._principal, [of_select(ask.select)])",
+        "pass",
+        WEB_SOCKET,
+    ),
+    Mutant(
+        "watches on one connection",
+        "tuiagent/clients/web/live.py",
+        'elif ask.op == "watch" and self._watches >= WATCHES:',
+        "elif False:",
+        WEB_SOCKET,
     ),
 )
 

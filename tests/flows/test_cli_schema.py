@@ -115,3 +115,28 @@ def test_the_object_at_the_end_fits_and_config_has_one_schema(tmp_path: Path) ->
     assert cli.run("config", "schema").stdout == cli.run("schema", "config").stdout
     for name in SCHEMAS:
         jsonschema_rs.meta.validate(json.loads(cli.run("schema", name).stdout))
+
+
+def test_the_documents_of_the_api_need_no_server(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    openapi = json.loads(cli.run("schema", "openapi").stdout)
+    asyncapi = json.loads(cli.run("schema", "asyncapi").stdout)
+    assert (openapi["openapi"], asyncapi["asyncapi"]) == ("3.1.0", "3.0.0")
+    assert not cli.root.exists()
+    for document in (openapi, asyncapi):
+        for part in document["components"]["schemas"].values():
+            jsonschema_rs.meta.validate(part)
+        for place in references(document):
+            found: Any = document
+            for step in place.removeprefix("#/").split("/"):
+                found = found[step]
+
+
+def references(part: Any) -> list[str]:
+    """Every `$ref` in a document."""
+    if isinstance(part, dict):
+        own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+        return own + [one for value in part.values() for one in references(value)]
+    if isinstance(part, list):
+        return [one for value in part for one in references(value)]
+    return []

@@ -56,6 +56,18 @@ def test_each_job_ends_exactly_once(life: tuple[int, int]) -> None:
 
 
 @given(lives)
+def test_only_the_run_that_is_meant_is_interrupted(life: tuple[int, int]) -> None:
+    state = lived(life, rest=False).state
+    if state.run is None or state.run.stopping:
+        return
+    at = At(1.0, "owner")
+    with pytest.raises(Refused, match="not going on any more"):
+        decide(state, runs.InterruptRun(STREAM, run="another"), at)
+    found = decide(state, runs.InterruptRun(STREAM, run=state.run.id), at)
+    assert isinstance(found[0], runs.InterruptRequested)
+
+
+@given(lives)
 def test_no_prompt_is_answered_unseen(life: tuple[int, int]) -> None:
     world = World(life[0])
     world.live(life[1])

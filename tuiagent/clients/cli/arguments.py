@@ -34,7 +34,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   gc           erase deleted sessions whose time is over
   init         write a config.toml that explains every key
   config       read and change it
-  schema       the JSON Schemas of what is printed and read
+  schema       the schemas of what is printed, read and served
   completion   a completion script for bash, zsh or fish
   docs         the guides
   reset        repair a terminal that a killed program left broken

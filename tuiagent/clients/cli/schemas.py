@@ -1,4 +1,4 @@
-"""The JSON Schemas of what is printed and read, made from the types that print and read it."""
+"""The schemas of what is printed, read and served, made from the types that do it."""
 
 import argparse
 from collections.abc import Callable
@@ -10,15 +10,21 @@ from tuiagent import config_file
 from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import Line, Result, say
 from tuiagent.kernel.aggregates import AGGREGATES
+from tuiagent.registry import load
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def run(args: argparse.Namespace) -> int:
     """`schema NAME`: prints one of them."""
-    made = {"$schema": DIALECT, **SCHEMAS[args.what]()}
+    made = load(DOCUMENTS[args.what])() if args.what in DOCUMENTS else schema(args.what)
     say(msgspec.json.format(msgspec.json.encode(made)).decode() + "\n")
     return DONE
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of this name."""
+    return {"$schema": DIALECT, **SCHEMAS[name]()}
 
 
 def events() -> dict[str, Any]:
@@ -46,3 +52,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "config": config_file.schema,
 }
 """Each by the name that people ask for: a line of events, the object of json, config.toml."""
+DOCUMENTS = {
+    "openapi": "tuiagent.clients.web.documents:openapi",
+    "asyncapi": "tuiagent.clients.web.documents:asyncapi",
+}
+"""What is published of the web server's API."""

@@ -201,12 +201,13 @@ def _backup() -> argparse.ArgumentParser:
 
 def _schema() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tuiagent schema", description="The JSON Schemas of what is printed and read."
+        prog="tuiagent schema", description="The schemas of what is printed, read and served."
     )
     parser.add_argument(
         "what",
-        choices=("events", "result", "config"),
-        help="a line of --output events, the object of --output json, or config.toml",
+        choices=("events", "result", "config", "openapi", "asyncapi"),
+        help="a line of --output events, the object of --output json, config.toml, or the "
+        "documents of the web server's API",
     )
     return parser
 
