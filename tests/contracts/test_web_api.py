@@ -16,6 +16,7 @@ from tuiagent.clients.web.scopes import ANY, INTENTS, MODES, OPEN, SCOPES
 from tuiagent.kernel import policy
 from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.presence import ShowPresence
 from tuiagent.kernel.run import RunFinished
 from tuiagent.registry import load
 
@@ -71,7 +72,8 @@ def test_routes_that_meet_or_that_nobody_guards_are_refused() -> None:
 
 
 def test_every_intent_is_for_a_scope_or_for_nobody() -> None:
-    known = {kind.__name__ for made in AGGREGATES.values() for kind in made.intents}
+    kinds = [kind for made in AGGREGATES.values() for kind in made.intents]
+    known = {kind.__name__ for kind in [*kinds, ShowPresence]}
     assert known - INTERNAL - {*INTENTS} == set(), "decide who may submit it over a wire"
     assert {*INTENTS} <= known
     assert {*INTENTS.values(), *MODES.values()} <= {*SCOPES}

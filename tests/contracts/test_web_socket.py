@@ -30,6 +30,7 @@ from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.grants import ChangeMode
 from tuiagent.kernel.lifecycle import NameSession, OpenSession
+from tuiagent.kernel.presence import Presence, ShowPresence
 from tuiagent.kernel.run import RunFinished
 from tuiagent.ports import Client
 
@@ -385,6 +386,29 @@ async def test_who_never_reads_is_closed_with_a_code_and_little_is_kept_for_it()
             read, error = await rest_of(socket)
             assert error.rcvd is None or error.rcvd.code == 4408
             assert taken - read < 8 * ROOM
+
+
+async def test_presence_is_of_the_key_and_goes_with_the_connection(server: Served) -> None:
+    async with connect(server.url, "all") as other, aclosing(other.watch("session/s1")) as seen:  # type: ignore
+        async with connect(server.url, "sessions:read") as client:
+            await client.submit(ShowPresence("session/s1", "c1", "Ann"))
+            with pytest.raises(Refused, match="presence is one of"):
+                await client.submit(ShowPresence("session/s1", "c1", "Ann", "dancing"))
+            shown = [await next_of(seen)]
+        shown.append(await next_of(seen))
+    assert [(one.client, one.doing) for one in shown] == [
+        ("sessions:read:c1", "here"),
+        ("sessions:read:c1", "gone"),
+    ]
+
+
+async def next_of(seen: Any) -> Presence:
+    """The next presence among what is seen."""
+    async with asyncio.timeout(10):
+        async for item in seen:
+            if isinstance(item, Presence):
+                return item
+    raise AssertionError
 
 
 # ---------------------------------------------------------------- addresses

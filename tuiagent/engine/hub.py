@@ -43,7 +43,9 @@ class Hub:
     """Fans out facts and signals, and knows the text of every open attempt so far."""
 
     def __init__(self) -> None:
-        self._subscriptions: set[Subscription] = set()
+        self._narrow: dict[str, set[Subscription]] = {}
+        """Those of one stream, by that."""
+        self._wide: set[Subscription] = set()
         self._listeners: dict[str, Callable[[Event], None]] = {}
         self._open: dict[str, runs.Delta] = {}
         self._present: dict[str, dict[str, Presence]] = {}
@@ -53,12 +55,17 @@ class Hub:
     def subscribe(self, select: str) -> Subscription:
         """Begins to collect what is selected."""
         subscription = Subscription(select)
-        self._subscriptions.add(subscription)
+        wide = select.endswith("*")
+        (self._wide if wide else self._narrow.setdefault(select, set())).add(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Stops collecting."""
-        self._subscriptions.discard(subscription)
+        self._wide.discard(subscription)
+        of_stream = self._narrow.get(subscription.select, set[Subscription]())
+        of_stream.discard(subscription)
+        if not of_stream:
+            self._narrow.pop(subscription.select, None)
 
     def listen(self, stream: str, listener: Callable[[Event], None] | None) -> None:
         """Calls one listener at once with each fact of a stream; None ends that."""
@@ -110,6 +117,8 @@ class Hub:
         return [delta for stream, delta in self._open.items() if selects(select, stream)]
 
     def _hand_out(self, item: Event | Signal) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self._narrow.get(item.stream, ()):
+            subscription.put(item)
+        for subscription in self._wide:
             if selects(subscription.select, item.stream):
                 subscription.put(item)

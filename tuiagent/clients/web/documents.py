@@ -17,6 +17,7 @@ from tuiagent.clients.web.routes import ROUTES, SSE, WEBSOCKET, Route
 from tuiagent.clients.web.scopes import ANY, INTENTS, OPEN, VIEWS
 from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.event import CaughtUp, Lagged
+from tuiagent.kernel.presence import ShowPresence
 
 WHERE = "#/components/schemas/{name}"
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -149,12 +150,8 @@ def _answer(route: Route, status: int, known: dict[str, Any]) -> dict[str, Any]:
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3 document: what is told on streams, and what is said on WebSockets."""
     facts = [fact for kind in AGGREGATES.values() for fact in kind.facts]
-    intents = [
-        intent
-        for kind in AGGREGATES.values()
-        for intent in kind.intents
-        if intent.__name__ in INTENTS
-    ]
+    intents = [intent for kind in AGGREGATES.values() for intent in kind.intents]
+    intents = [one for one in [*intents, ShowPresence] if one.__name__ in INTENTS]
     told = [shapes.Line, CaughtUp, Lagged, *SIGNALS.values()]
     types = [*told, _plain(Ask), _plain(Answer), *facts, *intents]
     _, parts = msgspec.json.schema_components(types, ref_template=WHERE)

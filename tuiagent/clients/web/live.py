@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import need, of_intent, of_select, of_view
 from tuiagent.kernel.errors import Refused, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Seen
+from tuiagent.kernel.presence import DOING, GONE, ShowPresence
 from tuiagent.ports import Client
 
 SUBPROTOCOL = "tuiagent.v1"
@@ -25,6 +26,8 @@ ACTOR = "X-Tuiagent-Actor"
 """The header that says whom the key made of the other side."""
 ASKS, WATCHES = 256, 256
 """What may go on at the same time on one connection: more asks wait, more watches are refused."""
+SCREENS = 16
+"""Whose presence one connection may show."""
 CLOSES = {"draining": 1012, "slow": 4408, "defect": 1011, "key": 4401, "frame": 4400}
 """The code for each reason to close."""
 
@@ -45,11 +48,15 @@ async def serve(web: Web, principal: Principal, client: Client, socket: WebSocke
     chosen = SUBPROTOCOL if SUBPROTOCOL in offered else offered[0]
     await socket.accept(chosen, [(ACTOR.lower().encode(), principal.actor.encode())])
 
-    async def write(entries: list[Entry]) -> None:
-        for text in frames(entries):
-            await socket.send_text(text)
-
     with web.stream(principal) as end:
+
+        async def write(entries: list[Entry]) -> None:
+            try:
+                for text in frames(entries):
+                    await socket.send_text(text)
+            except WebSocketDisconnect:
+                finish(end, "gone")
+
         outlet = Outlet(write, end, web.pace)
         peer = Peer(principal, client, outlet)
         async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket, end)):
@@ -57,9 +64,14 @@ async def serve(web: Web, principal: Principal, client: Client, socket: WebSocke
         await peer.close()
     if ended.reason != "gone":
         code, words = CLOSES[ended.reason], f"{ended.reason}: {ended.detail}"[:120]
-        saying = socket.close(code, words)
+        saying = _closing(socket, code, words)
         close = Frame(Opcode.CLOSE, Close(code, words).serialize())
         await last_word(socket.scope, ended, saying, close.serialize(mask=False), web.pace)
+
+
+async def _closing(socket: WebSocket, code: int, words: str) -> None:
+    with suppress(WebSocketDisconnect):  # it has left in the same moment
+        await socket.close(code, words)
 
 
 def frames(entries: list[Entry]) -> list[str]:
@@ -87,6 +99,7 @@ class Peer:
         self._outlet = outlet
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._watches = 0
+        self._shown: dict[str, ShowPresence] = {}
         self._room = asyncio.Semaphore(ASKS)
 
     async def listen(self, socket: WebSocket, end: Ending) -> None:
@@ -109,6 +122,10 @@ class Peer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for shown in self._shown.values():
+            if shown.doing != GONE:
+                with suppress(TuiagentError):
+                    await self._client.submit(msgspec.structs.replace(shown, doing=GONE))
 
     async def _begin(self, ask: Ask) -> None:
         if ask.op == "cancel":
@@ -151,7 +168,19 @@ class Peer:
     async def _submit(self, ask: Ask) -> Answer:
         intent = CODEC.intent(bytes(ask.intent))
         need(self._principal, of_intent(intent))
+        if isinstance(intent, ShowPresence):
+            intent = self._screen(intent)
         return Answer(ask.id, done=await self._client.submit(intent, ask.once))
+
+    def _screen(self, intent: ShowPresence) -> ShowPresence:
+        """The presence of a screen of this key, and of no other's; it goes with the connection."""
+        if intent.doing not in DOING or len(intent.client) > 64 or len(intent.name) > 120:
+            raise Refused(f"presence is one of {', '.join(DOING)}, with short names")
+        if len(self._shown) >= SCREENS and intent.client not in self._shown:
+            raise Refused(f"one connection has {SCREENS} screens at most")
+        shown = msgspec.structs.replace(intent, client=f"{self._principal.key}:{intent.client}")
+        self._shown[intent.client] = shown
+        return shown
 
     async def _read(self, ask: Ask) -> Answer:
         need(self._principal, [of_view(ask.view)])

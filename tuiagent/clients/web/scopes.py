@@ -28,6 +28,7 @@ INTENTS = {
     "StopJob": WRITE,
     "ResumeRun": WRITE,
     "UndoCall": WRITE,
+    "ShowPresence": READ,
     "AnswerApproval": ANSWER,
     "AnswerQuestion": ANSWER,
     "ResolveOutcome": ANSWER,

@@ -245,7 +245,7 @@ class Accepted(Struct):
     """A prompt was taken; its run has the prompt's id."""
 
     run: str
-    position: Annotated[int, _means("the run's facts come at and after it")]
+    position: Annotated[int, _means("where it stands; GET /runs/{id}/stream tells all of it")]
 
 
 class Model(Struct):
