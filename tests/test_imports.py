@@ -22,6 +22,9 @@ HEAVY = {
     "dataclasses",
     "importlib.metadata",
     "multiprocessing",
+    "starlette",
+    "uvicorn",
+    "websockets",
 }
 PURE = [
     "tuiagent.ports",

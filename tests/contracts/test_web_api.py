@@ -387,7 +387,8 @@ async def test_a_run_is_ended_and_nothing_else(tmp_path: Path) -> None:
         assert [row["id"] for row in rows] == [third, second]
         done = (await server.ask("GET /api/v1/runs?status=done")).json["items"]
         assert [row["id"] for row in done] == [third]
-        assert (await server.ask("GET /api/v1/runs?session=%2A")).json["items"] == []
+        assert (await server.ask("GET /api/v1/runs?session=none")).json["items"] == []
+        assert (await server.ask("GET /api/v1/runs?session=%2A")).status == 422
         end = (await server.ask(f"GET /api/v1/runs/{third}/events")).json["items"][-1]
         assert (end["kind"], end["body"]["status"]) == (RunFinished.__name__, "done")
 

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as dial
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.house import Fakes, engine
 from tests.web import Blind, FakeGate, Served, begin, opened, said, served
 from tuiagent import connect
 from tuiagent.clients.web.access import Pace
@@ -23,6 +24,7 @@ from tuiagent.clients.web.frames import Answer, Ask
 from tuiagent.clients.web.listen import FRAME, bound, listening
 from tuiagent.clients.web.live import WATCHES, frames
 from tuiagent.clients.web.outlet import ROOM
+from tuiagent.clients.web.socket import serving
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.call import JudgeCall
 from tuiagent.kernel.claims import Claims
@@ -33,6 +35,7 @@ from tuiagent.kernel.lifecycle import NameSession, OpenSession
 from tuiagent.kernel.presence import Presence, ShowPresence
 from tuiagent.kernel.run import RunFinished
 from tuiagent.ports import Client
+from tuiagent.server import ServerRecord, announced, only_server
 
 PATH = "/api/v1/stream"
 SLOWLY = {"text": ["one ", "two ", "three "] * 4, "delay": 0.002}
@@ -153,13 +156,29 @@ async def test_a_subprotocol_is_chosen_that_is_no_key(server: Served) -> None:
             assert socket.subprotocol == chosen
 
 
+async def test_this_users_own_server_is_found_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUIAGENT_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match="tuiagent serve"):
+        async with connect():
+            pass
+    path = str(tmp_path / "s.sock")
+    record = ServerRecord(os.getpid(), path, "0", 0.0)
+    async with engine(Fakes(tmp_path, [])) as made, serving(made.seat(), path, codec()):
+        with only_server(str(tmp_path)), announced(str(tmp_path), record):
+            async with connect() as client:
+                assert (await client.read("sessions")).total == 0
+
+
 async def test_there_is_nobody_to_connect_to(tmp_path: Path) -> None:
     with bound("127.0.0.1:0") as free:
         port = free.getsockname()[1]
     with pytest.raises(OSError, match=r"refused|failed"):
         async with connect(f"http://127.0.0.1:{port}", "k"):
             pass
-    for url in ("", "ftp://x", "localhost", "http://"):
+    for url in ("ftp://x", "localhost", "http://"):
         with pytest.raises(ConfigError, match="not the URL"):
             async with connect(url, "k"):
                 pass

@@ -1,5 +1,6 @@
-"""Connects to a server over a WebSocket: a ports.Client for whoever the key belongs to."""
+"""Connects to a server: over a WebSocket with a key, or to this user's own over its socket."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -16,10 +17,12 @@ from websockets.exceptions import (
 )
 
 from tuiagent.clients.web.frames import LARGEST, Answer, Ask
-from tuiagent.clients.web.remote import Remote
+from tuiagent.clients.web.remote import Remote, RemoteClient
+from tuiagent.config import load
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.ports import Client
+from tuiagent.server import server_record
 
 PATH = "/api/v1/stream"
 ACTOR = "X-Tuiagent-Actor"
@@ -55,12 +58,31 @@ class WebWire:
 
 
 @asynccontextmanager
-async def connect(url: str, token: str = "") -> AsyncGenerator[Client]:
+async def connect(url: str = "", token: str = "") -> AsyncGenerator[Client]:
     """The engine of the server at this URL, as whoever the key belongs to sees it.
 
-    It raises ConfigError for what is no URL of a server or no live key, and ConnectionError when
-    there is none or once it has gone; whoever watched goes on from the last position it saw.
+    Without a URL it is this user's background server, which needs no key. It raises ConfigError
+    for what is no URL of a server or no live key, and OSError when there is none or, from any
+    call, once it has gone; whoever watched goes on from the last position it saw.
     """
+    client = await (_over_web(url, token) if url else _over_socket())
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _over_socket() -> Remote:
+    """This user's background server."""
+    root = load(os.environ).root
+    record = server_record(root)
+    if record is None:
+        raise ConfigError(f"no server of {root} runs: begin one with `tuiagent serve`")
+    return await RemoteClient.connect(record.socket, codec())
+
+
+async def _over_web(url: str, token: str) -> Remote:
+    """A server at a URL."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
     if scheme is None or not parts.hostname:
@@ -78,12 +100,7 @@ async def connect(url: str, token: str = "") -> AsyncGenerator[Client]:
     except TimeoutError as error:
         raise ConnectionError(f"{url} does not answer") from error
     assert connection.response is not None
-    actor = connection.response.headers.get(ACTOR, "")
-    client = Remote(WebWire(connection), codec(), actor)
-    try:
-        yield client
-    finally:
-        await client.close()
+    return Remote(WebWire(connection), codec(), connection.response.headers.get(ACTOR, ""))
 
 
 def _told(error: InvalidStatus) -> str:

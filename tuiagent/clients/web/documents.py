@@ -1,6 +1,7 @@
 """What is published of the API: OpenAPI 3.1 and AsyncAPI 3, made of the table and its types."""
 
 import re
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ CODES = {code: REASONS[reason] for reason, code in CLOSES.items()}
 # ---------------------------------------------------------------- OpenAPI
 
 
+@cache
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     types = [shapes.Problem]
@@ -147,6 +149,7 @@ def _answer(route: Route, status: int, known: dict[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------- AsyncAPI
 
 
+@cache
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3 document: what is told on streams, and what is said on WebSockets."""
     facts = [fact for kind in AGGREGATES.values() for fact in kind.facts]

@@ -14,6 +14,8 @@ IDENT = "^[A-Za-z0-9_-]{1,64}$"
 
 KEY = "^[ -~]{0,200}$"
 """An Idempotency-Key."""
+NO_STAR = "^[A-Za-z0-9_-]{0,64}$"
+"""A session's id in a query, or none."""
 Mode = Literal["ask", "accept-edits", "plan", "auto", "locked"]
 
 
@@ -52,7 +54,7 @@ class SessionsQuery(Paged):
 class RunsQuery(Paged):
     """Which runs are wanted."""
 
-    session: Annotated[str, _means("only those of the session with this id")] = ""
+    session: Annotated[str, _means("only those of the session with this id", pattern=NO_STAR)] = ""
     status: Annotated[str, _means("only those in this status")] = ""
 
 
@@ -81,7 +83,7 @@ class SearchQuery(Struct, forbid_unknown_fields=True):
     """What to look for."""
 
     q: Annotated[str, _means("words that all stand in the text", min_length=1, max_length=1000)]
-    session: Annotated[str, _means("only in the session with this id")] = ""
+    session: Annotated[str, _means("only in the session with this id", pattern=NO_STAR)] = ""
     limit: Annotated[int, _means("how many", ge=1, le=200)] = 20
     all: Annotated[bool, _means("also in deleted sessions")] = False
 
