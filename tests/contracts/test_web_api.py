@@ -90,6 +90,7 @@ def test_the_documents_tell_every_route() -> None:
             assert (operation["security"] == []) == (route.scope == OPEN)
         assert (route.path in told) == bool(route.kind)
     assert {1012, 4400, 4401, 4408} <= {*CODES}
+    assert b'"discriminator":{' not in msgspec.json.encode(asyncapi()), "AsyncAPI takes a name"
 
 
 # ---------------------------------------------------------------- who may ask what

@@ -176,7 +176,7 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
-        "components": {"schemas": parts, "messages": {**messages, **frames}},
+        "components": {"schemas": _named(parts), "messages": {**messages, **frames}},
     }
 
 
@@ -198,6 +198,16 @@ def _field(field: msgspec.structs.FieldInfo) -> Any:
 
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": WHERE.format(name=name)}
+
+
+def _named(part: Any) -> Any:
+    """The same schemas with what tells kinds apart by its name alone, as AsyncAPI writes it."""
+    if isinstance(part, dict):
+        made = {name: _named(value) for name, value in part.items()}
+        if isinstance(made.get("discriminator"), dict):
+            made["discriminator"] = made["discriminator"]["propertyName"]
+        return made
+    return [_named(one) for one in part] if isinstance(part, list) else part
 
 
 def _message(name: str, payload: dict[str, Any]) -> dict[str, Any]:
