@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from tuiagent.clients.web.gate import Gate, Principal, token_of
+from tuiagent.clients.web.gate import Gate, Principal, identified
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.routes import Route
 from tuiagent.clients.web.scopes import OPEN, need
@@ -85,7 +85,7 @@ class Web:
         """Who asks. Raises a Problem for no live key, or one that lacks the route's scope."""
         if route.scope == OPEN:
             return NOBODY
-        principal = await self.gate.identify(token_of(scope))
+        principal = await identified(self.gate, scope)
         if principal is None:
             raise Problem(
                 401,

@@ -28,6 +28,17 @@ class Gate(Protocol):
         ...
 
 
+PRINCIPAL = "tuiagent.principal"
+"""Where a scope keeps who asks, once that was found out."""
+
+
+async def identified(gate: Gate, scope: Any) -> Principal | None:
+    """Who asks in this ASGI scope, found out once; None without a key that is live."""
+    if PRINCIPAL not in scope:
+        scope[PRINCIPAL] = await gate.identify(token_of(scope))
+    return scope[PRINCIPAL]
+
+
 def token_of(scope: Any) -> str:
     """The key that a request came with, "" for none."""
     headers = dict(scope["headers"])
