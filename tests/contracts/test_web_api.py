@@ -370,6 +370,21 @@ async def test_a_question_is_answered(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- runs
 
 
+async def test_what_steers_goes_to_the_run_that_goes_on(tmp_path: Path) -> None:
+    async with served(tmp_path, [ASK, SAY, SAY]) as server:
+        await opened(server)
+        first = await said(server, steer=True)
+        await until(server, "waiting_for_approval", first)
+        body = {"prompt": "rather not", "steer": True}
+        answer = (await server.ask("POST /api/v1/sessions/s1/input", body)).json
+        assert (answer["run"], answer["prompt"] == first) == (first, False)
+        row = (await server.ask("GET /api/v1/approvals")).json["items"][0]
+        no = {"digest": row["digest"], "allow": False}
+        await server.ask(f"POST /api/v1/sessions/s1/approvals/{row['call']}", no)
+        await until(server, "done", first)
+        assert (await server.ask("GET /api/v1/runs")).json["total"] == 1
+
+
 async def test_a_run_is_ended_and_nothing_else(tmp_path: Path) -> None:
     async with served(tmp_path, [ASK, SAY]) as server:
         await opened(server)

@@ -244,9 +244,10 @@ class Done(Struct):
 
 
 class Accepted(Struct):
-    """A prompt was taken; its run has the prompt's id."""
+    """A prompt was taken."""
 
-    run: str
+    run: Annotated[str, _means("the run that it begins, once it is its turn, or that it steers")]
+    prompt: Annotated[str, _means("its own id; the run that it begins has the same")]
     position: Annotated[int, _means("where it stands; GET /runs/{id}/stream tells all of it")]
 
 

@@ -24,6 +24,7 @@ from tuiagent.kernel.run import InterruptRun
 from tuiagent.kernel.session import ChangeMode
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.ports import Window
+from tuiagent.views.runs import ENDS
 
 ALL = Window(limit=1_000_000)
 DAY = 86400.0
@@ -177,7 +178,16 @@ async def said(asked: Asked) -> Accepted:
         raise Problem(409, "price_unknown", words)
     prompt = made_of(asked, once) or asked.web.host.new_id()
     intent = SubmitPrompt(found["stream"], prompt, wanted.prompt, wanted.steer, limits)
-    return Accepted(prompt, await asked.client.submit(intent, once))
+    position = await asked.client.submit(intent, once)
+    run = await _steered(asked, found["stream"], prompt) if wanted.steer else prompt
+    return Accepted(run, prompt, position)
+
+
+async def _steered(asked: Asked, stream: str, prompt: str) -> str:
+    """The run that a steering prompt went to; its own when none was going on."""
+    rows = (await asked.client.read("runs", stream, ALL)).data
+    live = [one["id"] for one in rows if one["status"] not in (*ENDS, "queued")]
+    return prompt if prompt in [one["id"] for one in rows] or not live else live[-1]
 
 
 def made_of(asked: Asked, once: str) -> str:
