@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect as dial
+from websockets.exceptions import ConnectionClosed
 
-from tests.web import FakeGate, Served, Told, events, opened, said, served, until
+from tests.web import FakeGate, Served, Told, events, opened, request, said, served, until
 from tuiagent.clients.web.access import Pace
 from tuiagent.clients.web.app import Application
+from tuiagent.clients.web.listen import listening
 from tuiagent.clients.web.outlet import CUT, ROOM, Once
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.prompts import PromptSubmitted
@@ -269,6 +272,35 @@ async def test_who_never_reads_is_cut_and_little_is_kept_for_it() -> None:
         await app(scope, receive, send)
     assert b'"reason":"slow"' in cut.result()
     assert endless.taken * 500_000 < 8 * ROOM
+
+
+class Failing(Endless):
+    """An engine with a defect."""
+
+    async def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
+        """See ports.Client."""
+        yield CaughtUp(0)
+        raise RuntimeError("nobody expected that")
+
+
+async def test_a_defect_ends_the_stream_and_is_told_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failing = Failing()
+    app = Application(lambda actor: failing, FakeGate(), None)  # type: ignore[arg-type]
+    async with listening(app, ["127.0.0.1:0"], app.drain) as urls:
+        answer = await request(urls[0], "GET", STREAM, b"", "all", {})
+        assert b'"reason":"defect"' in answer.body
+        assert b"nobody expected" not in answer.body
+        url = urls[0].replace("http:", "ws:") + "/api/v1/stream"
+        async with dial(url, additional_headers={"Authorization": "Bearer all"}) as socket:
+            await socket.send('{"id":1,"op":"watch","select":"session/s1"}')
+            assert "CaughtUp" in str(await socket.recv())
+            with pytest.raises(ConnectionClosed) as caught:
+                await socket.recv()
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1011
+    assert caplog.text.count("nobody expected that") >= 2
 
 
 class Noting:

@@ -9,6 +9,7 @@ not), `resync` (the position that was asked for does not exist: it begins at the
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
@@ -83,16 +84,16 @@ def encoded(seen: Seen) -> bytes:
     if isinstance(seen, Event):
         return framed("fact", line(seen), seen.position)
     if isinstance(seen, CaughtUp | Lagged):
-        return framed(NAMES[type(seen).__name__], seen, seen.position)
+        return framed(named(type(seen).__name__), seen, seen.position)
     return framed(named(type(seen).__name__), seen)
 
 
+@cache
 def named(kind: str) -> str:
     """`caught_up` for CaughtUp."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
-NAMES = {kind.__name__: named(kind.__name__) for kind in (CaughtUp, Lagged)}
 ENCODED = Once(encoded)
 
 
@@ -139,11 +140,12 @@ async def _pump(client: Client, wanted: Wanted, outlet: Outlet[bytes], end: Endi
         await outlet.put(note, len(note))
     try:
         make = encoded
-        async for seen in seen_of(client, wanted):
-            chunk = make(seen)
-            await outlet.put(chunk, len(chunk))
-            if isinstance(seen, CaughtUp):
-                make = ENCODED
+        async with aclosing(seen_of(client, wanted)) as watching:
+            async for seen in watching:
+                chunk = make(seen)
+                await outlet.put(chunk, len(chunk))
+                if isinstance(seen, CaughtUp):
+                    make = ENCODED
     except TuiagentError as error:
         chunk = framed("problem", problem(error).body())
         await outlet.put(chunk, len(chunk))

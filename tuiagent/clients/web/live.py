@@ -13,7 +13,7 @@ from tuiagent.clients.web.access import Ending, Web, finish
 from tuiagent.clients.web.events import CODEC
 from tuiagent.clients.web.frames import Answer, Ask, failure, pack
 from tuiagent.clients.web.gate import Principal
-from tuiagent.clients.web.outlet import Once, Outlet, beside, last_word
+from tuiagent.clients.web.outlet import Once, Outlet, beside, failed, last_word
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import need, of_intent, of_select, of_view
 from tuiagent.kernel.errors import Refused, TuiagentError
@@ -26,6 +26,8 @@ ACTOR = "X-Tuiagent-Actor"
 """The header that says whom the key made of the other side."""
 ASKS, WATCHES = 256, 256
 """What may go on at the same time on one connection: more asks wait, more watches are refused."""
+REASON = 123
+"""Bytes of the words with which a WebSocket is closed, as RFC 6455 allows."""
 SCREENS = 16
 """Whose presence one connection may show."""
 CLOSES = {"draining": 1012, "slow": 4408, "defect": 1011, "key": 4401, "frame": 4400}
@@ -58,12 +60,13 @@ async def serve(web: Web, principal: Principal, client: Client, socket: WebSocke
                 finish(end, "gone")
 
         outlet = Outlet(write, end, web.pace)
-        peer = Peer(principal, client, outlet)
-        async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket, end)):
+        peer = Peer(principal, client, outlet, end)
+        async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket)):
             ended = await end
         await peer.close()
     if ended.reason != "gone":
-        code, words = CLOSES[ended.reason], f"{ended.reason}: {ended.detail}"[:120]
+        code = CLOSES[ended.reason]
+        words = f"{ended.reason}: {ended.detail}".encode()[:REASON].decode(errors="ignore")
         saying = _closing(socket, code, words)
         close = Frame(Opcode.CLOSE, Close(code, words).serialize())
         await last_word(socket.scope, ended, saying, close.serialize(mask=False), web.pace)
@@ -93,7 +96,10 @@ def frames(entries: list[Entry]) -> list[str]:
 class Peer:
     """The asks of one connection: any number at the same time, up to a bound."""
 
-    def __init__(self, principal: Principal, client: Client, outlet: Outlet[Entry]) -> None:
+    def __init__(
+        self, principal: Principal, client: Client, outlet: Outlet[Entry], end: Ending
+    ) -> None:
+        self._end = end
         self._principal = principal
         self._client = client
         self._outlet = outlet
@@ -102,19 +108,19 @@ class Peer:
         self._shown: dict[str, ShowPresence] = {}
         self._room = asyncio.Semaphore(ASKS)
 
-    async def listen(self, socket: WebSocket, end: Ending) -> None:
+    async def listen(self, socket: WebSocket) -> None:
         """Begins what is asked."""
         try:
-            while not end.done():
+            while not self._end.done():
                 ask = msgspec.json.decode(await socket.receive_text(), type=Ask)
                 if ask.id < 1:
                     raise msgspec.ValidationError("the id of an ask is 1, 2, 3 …")
                 await self._begin(ask)
         except WebSocketDisconnect:
-            finish(end, "gone")
+            finish(self._end, "gone")
         except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
             words = "it is binary" if isinstance(error, KeyError) else str(error)
-            finish(end, "frame", f"this speaks {SUBPROTOCOL}, and {words}")
+            finish(self._end, "frame", f"this speaks {SUBPROTOCOL}, and {words}")
 
     async def close(self) -> None:
         """Ends everything that goes on."""
@@ -143,10 +149,11 @@ class Peer:
             else:
                 await self._room.acquire()
             task = self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
-            task.add_done_callback(lambda _: self._over(ask))
+            task.add_done_callback(lambda task: self._over(ask, task))
 
-    def _over(self, ask: Ask) -> None:
+    def _over(self, ask: Ask, task: asyncio.Task[None]) -> None:
         del self._tasks[ask.id]
+        failed(task, self._end)
         if ask.op == "watch":
             self._watches -= 1
         else:

@@ -1,6 +1,7 @@
 """What is on its way to one viewer: bounded, sent in batches, and cut when nobody reads it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from tuiagent.clients.web.access import End, Ending, Pace, finish
 from tuiagent.kernel.event import Seen
 
+LOG = logging.getLogger("tuiagent.web")
 E = TypeVar("E")
 ROOM = 1 << 20
 """Bytes that may wait; what comes then waits in the hub, which drops and catches up again."""
@@ -71,6 +73,7 @@ class Outlet(Generic[E]):
             now = self._time()
             if self._since is not None:
                 if now - self._since >= self._pace.stuck:
+                    LOG.warning("a stream is cut: nobody has read it for %.0f s", now - self._since)
                     finish(self._end, "slow")
             elif beat is not None and now - self._last >= self._pace.beat - self._pace.grace:
                 await self.put(beat, 0)
@@ -115,25 +118,25 @@ class Once:
         return made
 
 
+def failed(task: "asyncio.Task[None]", end: Ending) -> None:
+    """Ends a stream when a part of it failed as nobody expected."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        LOG.error("a stream has failed", exc_info=error)
+        finish(end, "defect")
+
+
 @asynccontextmanager
 async def beside(end: Ending, *works: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """Work that goes on while this is open; what fails of it ends the whole."""
-
-    def check(task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and task.exception() is not None:
-            finish(end, "defect")
-
     tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:
-        task.add_done_callback(check)
+        task.add_done_callback(lambda task: failed(task, end))
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        for failed in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(failed, Exception) and end.done() and end.result().reason == "defect":
-                raise failed
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def last_word(
