@@ -311,6 +311,21 @@ async def test_a_key_lets_no_mode_hold_that_says_yes_for_it(server: Served) -> N
         assert answer.status == {200: 201}.get(expected, expected), (mode, key)
 
 
+@pytest.mark.parametrize("usual", ["accept-edits", "auto", "plan"])
+async def test_the_usual_mode_holds_where_the_key_could_have_asked_for_it(
+    tmp_path: Path, usual: str
+) -> None:
+    async with served(tmp_path, [SAY]) as server:
+        server.house.settings = msgspec.structs.replace(server.house.settings, mode=usual)
+        for number, key in enumerate(("all", "sessions:write")):
+            body = {"folder": "/", "id": f"s{number}"}
+            assert (await server.ask("POST /api/v1/sessions", body, key=key)).status == 201
+        first = [await anext(server.client.watch(f"session/s{number}")) for number in (0, 1)]
+        modes = [event.fact.mode for event in first]  # type: ignore[union-attr]
+        asked = {"accept-edits": ["accept-edits", "ask"], "auto": ["ask", "ask"]}
+        assert modes == asked.get(usual, [usual, usual])
+
+
 async def test_no_run_begins_without_a_model(tmp_path: Path) -> None:
     async with served(tmp_path, [SAY]) as server:
         settings = msgspec.structs.replace(server.house.settings, model="")

@@ -9,7 +9,6 @@ import msgspec
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.api.sessions import made_of, may_hold, row
 from tuiagent.clients.web.problem import Problem
-from tuiagent.clients.web.scopes import need, of_mode
 from tuiagent.clients.web.shapes import NewSession
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
@@ -69,7 +68,7 @@ def _mode(asked: Asked, wanted: NewSession, usual: str) -> str:
         may_hold(asked, wanted.mode, wanted.no_sandbox)
         return wanted.mode
     try:
-        need(asked.principal, [of_mode(usual)])
+        may_hold(asked, usual, wanted.no_sandbox)
     except Problem:
         return STRICTEST
     return usual
