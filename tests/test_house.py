@@ -31,6 +31,7 @@ PURE = {
     "tuiagent",
     "typing",
     "unicodedata",
+    "zlib",
 }
 TABLES = ("clients", "library", "providers", "runtimes", "stores", "tools", "vaults")
 

@@ -327,8 +327,22 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.DropRule, "shell(make)", FOLDER)
     await everywhere.says(standing.TrustFile, f"{FOLDER}/tools.py", "cd" * 32)
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
-    await Teller(journal, directory.STREAM).says(directory.AddActor, "ada", "person", "Ada")
+    await _actors(Teller(journal, directory.STREAM))
     lines = tuple(line.encode() for line in exported(journal, "session/bb"))
     brought = Teller(journal, "session/gg")
     await brought.says(transfer.ImportSession, OPENED, lines)
     await waiting.drives()
+
+
+async def _actors(here: Teller) -> None:
+    """Who comes, who goes, and their keys."""
+    await here.says(directory.AddActor, "ada", "person", "Ada")
+    await here.says(directory.IssueKey, "k1", "ada", "1" * 64, (directory.ADMIN,))
+    scopes = ("usage:read", "sessions:read")
+    ci = ("k2", "ci", "2" * 64, scopes, "service", START + 9e5, "nightly")
+    await here.says(directory.IssueKey, *ci)
+    more = {"name": "nightly", "replaces": True}
+    byada = directory.IssueKey(here.stream, "k3", "ci", "3" * 64, scopes, by="k1", **more)
+    await here.journal.write(Request(here.stream, (byada,), "ada"))
+    await here.says(directory.RevokeKey, "k3")
+    await here.says(directory.RemoveActor, "ci")

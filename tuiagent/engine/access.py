@@ -1,13 +1,22 @@
-"""Whether an actor may do what it asks: the one gate that every submit passes."""
+"""Whether an actor may do what it asks: the one gate that every submit, read and watch passes."""
 
-from tuiagent.kernel.directory import AGENT, OWNER, Directory, can
+from tuiagent.kernel.call import AnswerApproval
+from tuiagent.kernel.directory import AGENT, Directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
+from tuiagent.kernel.grants import ChangeMode, ConfigureRules
+from tuiagent.kernel.standing import KeepRule, TrustFile
+
+PEOPLES = (AnswerApproval, ChangeMode, ConfigureRules, KeepRule, TrustFile)
+"""What lets calls through: people say it, and programs that they made for it, never agents."""
 
 
-def check(directory: Directory, actor: str, intent: Intent) -> None:
-    """Raises Refused when the actor may not submit this intent."""
+def check(directory: Directory, actor: str, intent: Intent | None = None) -> None:
+    """Raises Refused when the actor may not submit this intent, or is not there at all."""
     if actor == AGENT:
         raise Refused("an agent acts through the session that it works in")
-    if actor != OWNER and not can(directory, actor, type(intent)):
-        raise Refused(f"{actor} may not do this here ({type(intent).__name__})")
+    kind = directory.kind(actor)
+    if not kind:
+        raise Refused(f"there is no actor {actor} here, or it was removed")
+    if kind == AGENT and isinstance(intent, PEOPLES):
+        raise Refused(f"{actor} is an agent: what may be done is for people to say")

@@ -179,15 +179,17 @@ class Engine:
 
     async def submit(self, actor: str, intent: Intent, once: str) -> int:
         """Writes what the intent asks, and sees to it that somebody acts on it."""
-        access.check(directory.Directory(), actor, intent)
         if isinstance(intent, ShowPresence):
+            await self.admit(actor)
             return await self._show(intent)
         blobs: dict[str, bytes] = {}
         if isinstance(intent, ImportSession):
+            await self.admit(actor)
             from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
 
             blobs = await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)
         request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
+        request.admit = lambda known: access.check(known, actor, intent)
         written = await self.journal.write(request)
         if isinstance(intent, EraseSession):
             await self.erase(intent.stream)
@@ -204,6 +206,12 @@ class Engine:
             self.hub.signal(Presence(intent.stream, intent.client, intent.name, intent.doing))
         return self.journal.store.position()
 
+    async def admit(self, actor: str) -> None:
+        """Raises Refused for an actor that is not in the directory, as any process wrote it."""
+        if actor != directory.OWNER:
+            journal = self.journal
+            await journal.run(lambda tx: access.check(journal.directory(tx), actor))
+
     async def erase(self, stream: str, pause: float = 0.0) -> None:
         """Takes away what an erased session held, and what views have kept of it."""
         for forget in self.forgetting:
@@ -213,8 +221,11 @@ class Engine:
         if self._snapshots:
             self._snapshots.forget()
 
-    async def watch(self, select: str, after: int) -> AsyncIterator[Seen]:
+    async def watch(
+        self, select: str, after: int, actor: str = directory.OWNER
+    ) -> AsyncIterator[Seen]:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""
+        await self.admit(actor)
         subscription = self.hub.subscribe(select)
         tie = Tie(self.neighbours, select)
         self._ties.add(tie)
@@ -342,10 +353,11 @@ class Seat:
 
     def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
         """See ports.Client."""
-        return self._engine.watch(select, after)
+        return self._engine.watch(select, after, self.actor)
 
     async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
         """See ports.Client."""
+        await self._engine.admit(self.actor)
         return await self._engine.read(view, key, window or Window())
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tuiagent.engine.clock import World
 from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.codec import Codec, Draft, Record
+from tuiagent.kernel.directory import STREAM, Directory
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import At, Event, Fact, Intent, Past, kind_of
 from tuiagent.kernel.lifecycle import SessionErased, SessionOpened
@@ -38,6 +39,8 @@ class Request(Struct):
     once: str = ""
     fence: int = 0
     blobs: Mapping[str, bytes] = {}
+    admit: Callable[[Directory], None] | None = None
+    """Raises Refused for whoever may not ask this; judged in the transaction itself."""
 
 
 class Cached(Struct):
@@ -192,6 +195,8 @@ class Journal:
 
     def _decide(self, tx: Transaction, request: Request) -> Written:
         mark = b""
+        if request.admit:
+            request.admit(self.directory(tx))
         if request.once:
             mark = self._mark(request.intents)
             answer = tx.recall(request.actor, request.once)
@@ -250,6 +255,10 @@ class Journal:
         if refs:
             drafts[0] = replace(drafts[0], refs=refs)
         return drafts
+
+    def directory(self, tx: Transaction) -> Directory:
+        """Who may act here now, whatever process said so last."""
+        return self._load(tx, STREAM).state
 
     def _load(self, tx: Transaction, stream: str) -> Cached:
         """The stream's state, caught up with what any process wrote."""
