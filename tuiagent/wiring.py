@@ -38,7 +38,7 @@ from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
-from tuiagent.kernel import standing
+from tuiagent.kernel import directory, standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.event import Event
@@ -186,10 +186,16 @@ class House:
         async def changes() -> AsyncIterator[object]:
             from watchfiles import awatch  # noqa: PLC0415
 
-            async for change in awatch(
-                root, debounce=40, step=20, recursive=False, rust_timeout=60_000
-            ):
-                yield change
+            news = awatch(root, debounce=40, step=20, recursive=False, rust_timeout=60_000)
+            first = asyncio.ensure_future(anext(news))
+            try:
+                await asyncio.sleep(0)  # with its first step the watch stands
+                yield None  # what came before it did is looked for now
+                yield await first
+                async for change in news:
+                    yield change
+            finally:
+                first.cancel()
 
         context = Context(journal, hub, self._world, means)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
@@ -267,6 +273,9 @@ class House:
             ],
             "usual": lambda folder: Usual(self.opening(folder), self.settings.limits),
             "tools": lambda key: means.told(),
+            "directory": lambda key: load("tuiagent.views.directory:listing")(
+                journal.events(directory.STREAM)
+            ),
             "health": lambda key: health(engine, self.settings.root),
             "prices": means.prices,
             "copy": lambda target: asyncio.to_thread(copied, target),
