@@ -1,7 +1,9 @@
-"""Where keys come from, and what signs."""
+"""Where keys come from and are kept, and what signs."""
 
 TABLE = {
     "env": "tuiagent.vaults.env:Environment",
     "signer": "tuiagent.vaults.signer:Signer",
     "check": "tuiagent.vaults.signer:check",
+    "owner": "tuiagent.vaults.owner:owner_key",
+    "printed": "tuiagent.vaults.owner:printed",
 }
