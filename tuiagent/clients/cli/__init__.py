@@ -26,6 +26,7 @@ COMMANDS = {
     "usage": "tuiagent.clients.cli.usage:run",
     "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
+    "access": "tuiagent.clients.cli.access:run",
     "serve": "tuiagent.clients.cli.serve:run",
     "__complete": "tuiagent.clients.cli.completion:words",
 }

@@ -28,6 +28,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   tools        what agents can do; add files with tools of your own
   usage        tokens and money
   policy       what may be done, and what was granted
+  access       who may use the server: issue, list and revoke keys
   verify       check the hash chains and the seals of the journal
   doctor       look for what is wrong
   backup       copy the journal while anybody writes, and verify it

@@ -20,5 +20,5 @@ def hint(message: str, options: Sequence[str]) -> str:
     if unknown:
         near = nearest(unknown[1] or unknown[2], options)
     elif choice:
-        near = nearest(choice[1], re.findall(r"[\w-]+", choice[2]))
+        near = nearest(choice[1], re.findall(r"[\w:-]+", choice[2]))
     return f"; did you mean {near!r}?" if near else ""

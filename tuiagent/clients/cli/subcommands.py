@@ -4,6 +4,7 @@ import argparse
 import signal
 
 from tuiagent.clients.cli.arguments import Help
+from tuiagent.kernel.directory import SCOPES
 from tuiagent.kernel.policy import MODES
 from tuiagent.views.runs import ENDS, WAITS
 
@@ -131,6 +132,31 @@ def _policy() -> argparse.ArgumentParser:
     parser.add_argument("--session", default="", help="with the rules of this session")
     parser.add_argument("--mode", default="", choices=MODES)
     parser.add_argument("--cwd", default=".", metavar="DIR")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _access() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent access", description="Who may use the server, and with which keys."
+    )
+    parser.add_argument("what", choices=("list", "issue", "revoke", "remove"))
+    name = "issue, remove: an actor; revoke: the id of a key, or its start"
+    parser.add_argument("name", nargs="?", default="", help=name)
+    kinds = ("person", "agent", "service")
+    parser.add_argument("--kind", default="", choices=kinds, help="issue: what a new actor is")
+    parser.add_argument(
+        "--scope",
+        nargs="+",
+        action="extend",
+        default=[],
+        choices=SCOPES,
+        metavar="SCOPE",
+        help=f"issue: what the key may, of {', '.join(SCOPES)}; without one, nothing",
+    )
+    parser.add_argument("--label", default="", help="issue: what the key is called")
+    term = "issue: after how long it expires, such as 12h or 30d; never without"
+    parser.add_argument("--expires", default="", metavar="TERM", help=term)
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 
@@ -271,6 +297,7 @@ SUBPARSERS = {
     "usage": _usage,
     "files": _files,
     "policy": _policy,
+    "access": _access,
     "config": _config,
     "init": _init,
     "attach": _attach,
