@@ -15,6 +15,7 @@ TITLES = {
     403: "This may not be done",
     404: "There is no such thing",
     405: "This cannot be done with it",
+    408: "The request takes too long",
     409: "It does not fit what there is",
     411: "The length is missing",
     413: "The request is too large",
