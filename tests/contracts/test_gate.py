@@ -2,12 +2,14 @@
 
 import asyncio
 import secrets
+import threading
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import watchfiles
 
 import tuiagent
 from tests.house import STREAM as SESSION
@@ -159,6 +161,31 @@ async def test_a_key_revoked_by_another_process_ends_what_it_opened(tmp_path: Pa
         assert await gate.identify(rest) is None
 
 
+async def test_a_key_revoked_just_before_the_folder_is_watched_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        tuiagent.open_engine(str(tmp_path / "root")) as here,
+        tuiagent.open_engine(str(tmp_path / "root")) as there,
+    ):
+        text = await issue(there, "k1")
+        real = watchfiles.awatch
+
+        async def late(*args: Any, **more: Any) -> AsyncGenerator[Any]:
+            revoke = RevokeKey(STREAM, "k1")
+            other = threading.Thread(target=lambda: asyncio.run(there.submit(revoke)))  # type: ignore[arg-type]
+            other.start()
+            other.join()
+            async for change in real(*args, **more):
+                yield change
+
+        monkeypatch.setattr(watchfiles, "awatch", late)
+        async with watching(here) as gate:
+            found = Principal("ada", "k1", frozenset())
+            assert await asyncio.wait_for(gate.ended(found), NOTICED) == "the key was revoked"
+            assert await gate.identify(text) is None
+
+
 async def test_a_key_that_expires_ends_what_it_opened_also_when_the_clock_is_set(
     client: Client,
 ) -> None:
@@ -168,7 +195,7 @@ async def test_a_key_that_expires_ends_what_it_opened_also_when_the_clock_is_set
         principal = await gate.identify(text)
         assert principal is not None
         ending = asyncio.create_task(gate.ended(principal))
-        await issue(client, "k2")
+        await gate.reach(await client.submit(AddActor(STREAM, "bob", "person")))
         assert not ending.done()
         clock.time += 3600
         assert await asyncio.wait_for(ending, LOOK + 1.0) == "the key has expired"

@@ -273,7 +273,7 @@ async def test_one_key_holds_only_so_much_open() -> None:
     first = [asyncio.create_task(ask(guard, bearer("good"))) for _ in range(2)]
     for _ in first:
         await app.begun.get()
-    late = await ask(guard, bearer("good"))
+    late = await asyncio.wait_for(ask(guard, bearer("good")), 5.0)
     assert (late.status, msgspec.json.decode(late.body)["code"]) == (429, "too_many_open")
     app.hold.set()
     assert [(await task).status for task in first] == [200, 200]
