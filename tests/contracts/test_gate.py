@@ -57,8 +57,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.time = time.time()
+        self.looked = asyncio.Event()
 
     def __call__(self) -> float:
+        self.looked.set()
         return self.time
 
 
@@ -194,8 +196,12 @@ async def test_a_key_that_expires_ends_what_it_opened_also_when_the_clock_is_set
     async with watching(client, clock) as gate:
         principal = await gate.identify(text)
         assert principal is not None
+        clock.looked.clear()
         ending = asyncio.create_task(gate.ended(principal))
-        await gate.reach(await client.submit(AddActor(STREAM, "bob", "person")))
+        await clock.looked.wait()
+        clock.looked.clear()
+        await client.submit(AddActor(STREAM, "bob", "person"))
+        await clock.looked.wait()
         assert not ending.done()
         clock.time += 3600
         assert await asyncio.wait_for(ending, LOOK + 1.0) == "the key has expired"
