@@ -588,3 +588,44 @@ async def test_h03_a_websocket_is_refused_before_its_upgrade(
         async with connect(f"ws://127.0.0.1:{port}/ws") as ws:
             await ws.send("hello")
             assert await ws.recv() == "heard"
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+MASK = bytes(4)
+FRAMES: list[tuple[str, bytes, int]] = [
+    ("a text", b"\x81\x82" + MASK + b"hi", 0),
+    ("no mask", b"\x81\x02hi", 1002),
+    ("a reserved bit", b"\xc1\x82" + MASK + b"hi", 1002),
+    ("an unknown opcode", b"\x83\x82" + MASK + b"hi", 1002),
+    ("1 GiB, as it says", b"\x82\xff" + (1 << 30).to_bytes(8) + MASK, 1009),
+    ("larger than may be", b"\x82\xff" + (65537).to_bytes(8) + MASK + bytes(65537), 1009),
+    ("a ping in pieces", b"\x09\x80" + MASK, 1002),
+    ("a long ping", b"\x89\xfe\x00\x7e" + MASK + bytes(126), 1002),
+    ("no UTF-8", b"\x81\x82" + MASK + b"\xc3\x28", 1007),
+    ("closed with 1005", b"\x88\x82" + MASK + (1005).to_bytes(2), 1002),
+    ("a middle without a beginning", b"\x80\x82" + MASK + b"hi", 1002),
+    ("10,000 pings", (b"\x89\x80" + MASK) * 10000 + b"\x81\x82" + MASK + b"hi", 0),
+]
+
+
+@pytest.mark.parametrize(("frame", "code"), [f[1:] for f in FRAMES], ids=[f[0] for f in FRAMES])
+async def test_h18_frames_that_are_none_end_their_connection_only(frame: bytes, code: int) -> None:
+    gate = OpenGate()
+    async with served(Echo(gate), gate) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(LIMIT):
+            writer.write(UPGRADE)
+            assert status_of(await reader.readuntil(b"\r\n\r\n")) == 101
+            writer.write(frame)
+            while (head := (await reader.readexactly(2))[0]) == 0x8A:
+                pass  # a pong without words
+            assert head == (0x88 if code else 0x81)
+            if code:
+                assert int.from_bytes(await reader.readexactly(2)) == code
+            writer.close()
+            async with connect(f"ws://127.0.0.1:{port}/ws") as ws:
+                await ws.send("hello")
+                assert await ws.recv() == "heard"
