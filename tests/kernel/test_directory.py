@@ -166,6 +166,8 @@ def test_no_agent_gets_a_key_that_approves(scope: str) -> None:
         (("../ada",), {"kind": "person"}, "cannot be called"),
         (("imported/ada",), {"kind": "person"}, "cannot be called"),
         (("",), {"kind": "person"}, "cannot be called"),
+        (("-ada",), {"kind": "person"}, "cannot be called"),
+        (("a" * 64,), {"kind": "person"}, "cannot be called"),
         ((AGENT,), {"kind": "agent"}, "cannot be called"),
         (("known",), {"kind": "person"}, "of the kind service"),
         (("known", "session:read"), {}, "there is no scope 'session:read'"),
