@@ -7,7 +7,7 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, Report, beside
+from tuiagent.engine.folder import changes
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import open_log, quiet, silence
@@ -183,23 +184,9 @@ class House:
             path = os.path.join(root, "owners", f"{other}.sock")
             return await load(clients.TABLE["remote"]).connect(path, self.codec)
 
-        async def changes() -> AsyncIterator[object]:
-            from watchfiles import awatch  # noqa: PLC0415
-
-            news = awatch(root, debounce=40, step=20, recursive=False, rust_timeout=60_000)
-            first = asyncio.ensure_future(anext(news))
-            try:
-                await asyncio.sleep(0)  # with its first step the watch stands
-                yield None  # what came before it did is looked for now
-                yield await first
-                async for change in news:
-                    yield change
-            finally:
-                first.cancel()
-
         context = Context(journal, hub, self._world, means)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
-        engine = Engine(context, Neighbours(journal, hub, dial, changes), snapshots)
+        engine = Engine(context, Neighbours(journal, hub, dial, lambda: changes(root)), snapshots)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")
         sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)
