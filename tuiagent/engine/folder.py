@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 async def changes(folder: str) -> AsyncIterator[object]:
     """Yields once when the folder is watched, and then whenever something in it has changed."""
-    from watchfiles import awatch  # noqa: PLC0415 - few ever follow another process
+    import watchfiles  # noqa: PLC0415 - few ever follow another process
 
-    news = awatch(folder, debounce=40, step=20, recursive=False, rust_timeout=60_000)
+    news = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType]
+        folder, debounce=40, step=20, recursive=False, rust_timeout=60_000
+    )
     first = asyncio.ensure_future(anext(news))
     try:
         await asyncio.sleep(0)  # with its first step the watch stands
