@@ -23,6 +23,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """Names under which no other machine's page can reach this one."""
 ONCE = frozenset({b"host", b"origin", b"authorization", b"content-type", b"content-length"})
 """Headers of which a second one would let two programs read one request differently."""
+PLAIN = bytes(letter for letter in range(0x21, 0x7F) if letter not in b";\\")
+"""What a path is written with."""
 ASKED = "authorization, content-type, idempotency-key, last-event-id, x-session-api-key"
 """Headers that a page of a listed origin may send."""
 TOLD = "location, retry-after"
@@ -124,10 +126,12 @@ class Guard:
                 "head_too_large",
                 f"at most {keeps.headers} headers of {keeps.head >> 10} KiB are read",
             )
+        known = dict(headers)
+        names = [name for name, _ in headers] if len(known) < len(headers) else []
         for name in ONCE:
-            if sum(found == name for found, _ in headers) > 1:
+            if names.count(name) > 1:
                 raise Problem(400, "header_twice", f"the header {name.decode()} occurs twice")
-        return dict(headers)
+        return known
 
     def _aim(self, scope: Any, headers: Mapping[bytes, bytes]) -> None:
         """Raises Problem unless this server is meant, with a path and a method as we know them.
@@ -138,18 +142,15 @@ class Guard:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         own = (scope.get("server") or ("",))[0]
         own = f"[{own}]" if ":" in own else own
-        if name not in (LOOPBACK | {own} - {""}) and host != _host(self._keeps.public):
+        meant = name in LOOPBACK or name == own != "" or host == _host(self._keeps.public)
+        if not meant:
             raise Problem(
                 421,
                 "host_unknown",
                 "this server does not go by the name in the Host header; "
                 "give it to `tuiagent serve` with --public-url",
             )
-        raw, path = _raw(scope).lower(), scope["path"]
-        plain = all(0x20 < letter < 0x7F for letter in raw) and b"%2f" not in raw
-        odd = any(letter in ";\\" or ord(letter) < 0x20 for letter in path)
-        odd = odd or any(part in (".", "..") for part in path.split("/")) or "//" in path
-        if not plain or odd or not path.startswith("/"):
+        if _odd(_raw(scope).lower(), scope["path"]):
             raise Problem(404, "path_odd", "no path here is written so")
         if scope.get("method", "GET") not in METHODS:
             allow = {"Allow": ", ".join(METHODS)}
@@ -206,10 +207,12 @@ class Guard:
 
         A key that is live is never held up by others from the same address who guess.
         """
-        address = network((scope.get("client") or ("",))[0])
-        if principal is None and token_of(scope) and (wait := self._failures.take(address)):
-            raise _late("too_many_failures", "too many keys that open nothing", wait)
-        name = principal.key if principal else f"from {address}"
+        if principal is not None:
+            name = principal.key
+        else:
+            name = network((scope.get("client") or ("",))[0])
+            if token_of(scope) and (wait := self._failures.take(name)):
+                raise _late("too_many_failures", "too many keys that open nothing", wait)
         if wait := self._rates.take(name):
             raise _late("too_many_requests", "too many requests", wait)
         return name
@@ -279,6 +282,15 @@ def _late(code: str, detail: str, wait: float) -> Problem:
 
 def _raw(scope: Any) -> bytes:
     return scope.get("raw_path") or scope["path"].encode()
+
+
+def _odd(raw: bytes, path: str) -> bool:
+    """Whether two programs could read this path differently."""
+    if not path.startswith("/") or raw.translate(None, PLAIN) or b"%2f" in raw:
+        return True
+    if "//" in path or any(part in (".", "..") for part in path.split("/")):
+        return True
+    return not path.isprintable() or ";" in path or "\\" in path
 
 
 def _host(origin: str) -> str:
