@@ -42,7 +42,200 @@ REPLAY = "tests/kernel/test_replay.py"
 WEB_API = "tests/contracts/test_web_api.py"
 WEB_STREAMS = "tests/contracts/test_web_streams.py"
 WEB_SOCKET = "tests/contracts/test_web_socket.py"
+KEYS = "tuiagent/kernel/directory.py"
+DIRECTORY = "tests/kernel/test_directory.py"
+GATE = "tests/contracts/test_gate.py"
+PRIVATE = "tuiagent/vaults/private.py"
+OWNER_KEY = "tests/contracts/test_owner_key.py"
+GUARD = "tuiagent/clients/web/guard.py"
+PATIENCE = "tuiagent/clients/web/patience.py"
+GUARDS = "tests/contracts/test_guard.py"
+ROWS = f"{GUARDS} -k test_rows"
 MUTANTS = (
+    Mutant(
+        "an agent lets nothing through",
+        "tuiagent/engine/access.py",
+        "if kind == AGENT and",
+        "if False and",
+        DIRECTORY,
+    ),
+    Mutant(
+        "who was removed may nothing",
+        JOURNAL,
+        "if request.admit:",
+        "if False:",
+        GATE,
+    ),
+    Mutant(
+        "who was removed sees nothing",
+        "tuiagent/engine/engine.py",
+        "if actor != directory.OWNER:",
+        "if False:",
+        GATE,
+    ),
+    Mutant(
+        "keys are issued with every scope",
+        KEYS,
+        "if not covers(issued.scopes, ADMIN):",
+        "if False:",
+        DIRECTORY,
+    ),
+    Mutant(
+        "keys are issued with a key of one's own",
+        KEYS,
+        "issued is None or issued.actor != at.actor or",
+        "issued is None or",
+        DIRECTORY,
+    ),
+    Mutant(
+        "keys are issued with a live key",
+        KEYS,
+        "!= at.actor or state.over(by, at.now):",
+        "!= at.actor:",
+        DIRECTORY,
+    ),
+    Mutant("an agent issues no key", KEYS, "if at.fence or at.actor == AGENT:", "if 0:", DIRECTORY),
+    Mutant(
+        "no agent's key approves",
+        KEYS,
+        "if kind == AGENT and (never",
+        "if False and (never",
+        DIRECTORY,
+    ),
+    Mutant(
+        "a key that is over stays so",
+        KEYS,
+        "== intent.actor and not state.over(same, at.now):",
+        "== intent.actor:",
+        DIRECTORY,
+    ),
+    Mutant(
+        "a removed actor's keys are revoked",
+        KEYS,
+        "        state.revoked.update(",
+        "        set[str]().update(",
+        DIRECTORY,
+    ),
+    Mutant(
+        "a key that is over opens nothing",
+        "tuiagent/clients/web/gate.py",
+        "if not same or over:",
+        "if not same:",
+        GATE,
+    ),
+    Mutant(
+        "a key that is over ends what it opened",
+        "tuiagent/clients/web/gate.py",
+        "if over := self._state.over(principal.key, now):",
+        "if over := '':",
+        GATE,
+    ),
+    Mutant(
+        "the clock is looked at again",
+        "tuiagent/clients/web/gate.py",
+        "min(principal.expires - now, LOOK)",
+        "principal.expires - now",
+        GATE,
+    ),
+    Mutant(
+        "a gate that follows nothing is shut",
+        "tuiagent/clients/web/gate.py",
+        "            self._lost = True",
+        "            self._lost = False",
+        GATE,
+    ),
+    Mutant(
+        "what came before the watch stood",
+        "tuiagent/engine/folder.py",
+        "        yield None  #",
+        "        pass  #",
+        GATE,
+    ),
+    Mutant("a private file is no link", PRIVATE, "os.O_NOFOLLOW", "0", OWNER_KEY),
+    Mutant("a private file is private", PRIVATE, "if found.st_mode & 0o077:", "if 0:", OWNER_KEY),
+    Mutant(
+        "a private file is one's own",
+        PRIVATE,
+        "if found.st_uid != os.getuid():",
+        "if 0:",
+        OWNER_KEY,
+    ),
+    Mutant(
+        "a lost owner's key is revoked",
+        "tuiagent/vaults/owner.py",
+        "replaces=True",
+        "replaces=False",
+        OWNER_KEY,
+    ),
+    Mutant("web: another host", GUARD, "if not meant:", "if not name:", ROWS),
+    Mutant("web: another origin", GUARD, "if origin not in self._keeps.origins:", "if 0:", ROWS),
+    Mutant("web: a path written otherwise", GUARD, '"//" in path or', "", ROWS),
+    Mutant("web: dots", GUARD, 'part in (".", "..")', "part in ()", ROWS),
+    Mutant("web: hidden slashes", GUARD, ' or b"%2f" in raw', "", ROWS),
+    Mutant("web: odd letters", GUARD, """or ";" in path""", "", ROWS),
+    Mutant("web: unknown methods", GUARD, "not in METHODS:", "not in (scope['method'],):", ROWS),
+    Mutant("web: no JSON", GUARD, 'kind.strip() != b"application/json" or', "", ROWS),
+    Mutant("web: a compressed body", GUARD, 'or b"content-encoding" in headers', "", ROWS),
+    Mutant("web: an announced body", GUARD, "or int(length) > limit:", ":", ROWS),
+    Mutant("web: a body of no length", GUARD, "if taken > limit:", "if False:", ROWS),
+    Mutant("web: many headers", GUARD, "if len(headers) > keeps.headers or", "if", ROWS),
+    Mutant("web: large headers", GUARD, "or size > keeps.head or", "or", ROWS),
+    Mutant("web: a large query", GUARD, "or target > keeps.head:", ":", ROWS),
+    Mutant("web: two of a header", GUARD, "for name in ONCE:", "for name in ():", ROWS),
+    Mutant("web: what is said always", GUARD, "(*ALWAYS, *self.more)", "self.more", ROWS),
+    Mutant(
+        "web: guesses",
+        GUARD,
+        "and (wait := self._failures.take(name)):",
+        "and (wait := 0.0):",
+        f"{GUARDS} -k guessing",
+    ),
+    Mutant(
+        "web: how often",
+        GUARD,
+        "if wait := self._rates.take(name):",
+        "if wait := 0.0:",
+        f"{GUARDS} -k often",
+    ),
+    Mutant("web: how much at once", GUARD, "if not fits:", "if 0:", f"{GUARDS} -k open"),
+    Mutant(
+        "web: no key on another address",
+        GUARD,
+        "if not guarded and not _loopback(host):",
+        "if False:",
+        f"{GUARDS} -k h06",
+    ),
+    Mutant(
+        "web: slow heads",
+        PATIENCE,
+        """        super().on_message_begin()
+        self._head = self._head or 0
+        self._wait(self.head_seconds, "head")""",
+        "        super().on_message_begin()\n        self._head = self._head or 0",
+        f"{GUARDS} -k h16",
+    ),
+    Mutant(
+        "web: slow bodies",
+        PATIENCE,
+        'self._wait(self.body_seconds, "body")',
+        "self._leave()",
+        f"{GUARDS} -k h16",
+    ),
+    Mutant(
+        "web: idle connections",
+        PATIENCE,
+        """        super().connection_made(transport)
+        self._wait(self.head_seconds, "head")""",
+        "        super().connection_made(transport)",
+        f"{GUARDS} -k h16",
+    ),
+    Mutant(
+        "web: heads that go on and on",
+        PATIENCE,
+        "and self._head > HEAD:",
+        "and False:",
+        f"{GUARDS} -k answered",
+    ),
     Mutant(
         "no run without a key",
         "tuiagent/clients/cli/named_sessions.py",
