@@ -60,10 +60,6 @@ class Gate(Protocol):
         ...
 
 
-PRINCIPAL = "tuiagent.principal"
-"""Where a scope keeps who asks, once that was found out."""
-
-
 class KeyGate:
     """Knows the keys of the directory, whatever process wrote it; see `watching`."""
 
@@ -160,13 +156,6 @@ async def identified(gate: Gate, scope: Any) -> Principal | None:
     return scope[PRINCIPAL]
 
 
-<<<<<<< HEAD
-def token_of(scope: Any) -> str:
-    """The key that a request came with, "" for none."""
-    headers = dict(scope["headers"])
-    word, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    return token.strip() if word.lower() == "bearer" else ""
-=======
 def token_of(scope: Mapping[str, Any]) -> str:
     """The key that an ASGI scope brings along, wherever; "" without one. It is never logged.
 
@@ -188,4 +177,3 @@ def token_of(scope: Mapping[str, Any]) -> str:
             return name.removeprefix(SUBPROTOCOL)
     query = scope.get("query_string", b"").decode("latin-1")
     return parse_qs(query).get("token", [""])[0] if "token=" in query else ""
->>>>>>> 5a30e39 (The gate: keys become actors, and what they opened ends when they are over)
