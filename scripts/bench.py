@@ -64,6 +64,15 @@ async def main(port, steps):
             subprocess.run(["/bin/sh", "-c", "echo step"], capture_output=True)
 asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
 """
+SOCKET = """
+import sys
+from _socket import socket
+peer = socket()
+peer.connect(("127.0.0.1", int(sys.argv[1])))
+peer.sendall(b"POST / HTTP/1.1\\r\\nContent-Length: 16\\r\\n\\r\\n" + b'{"messages": []}')
+while b"[DONE]" not in peer.recv(65536):
+    pass
+"""
 
 
 class Server:
@@ -173,6 +182,36 @@ async def first(server: Server, count: int) -> None:
     told("first request", begun, "ms", names[0])
     told("one-shot, whole", whole, "ms", names[0])
     told("peak memory", memory, "MB", names[0])
+
+
+async def warm(server: Server, count: int) -> None:
+    """The first request of a command that a running server does, beside one that does it itself."""
+    rows: dict[str, list[float]] = {"a socket and nothing else": [], "cold": [], "warm": []}
+    whole: dict[str, list[float]] = {name: [] for name in rows}
+    with tempfile.TemporaryDirectory() as root:
+        ready, told_ready = os.pipe()
+        environ = {"PATH": os.environ["PATH"], "HOME": root, "TUIAGENT_HOME": root}
+        argv = [str(TUIAGENT), "serve", "--ready", str(told_ready)]
+        beside = subprocess.Popen(argv, env=environ, pass_fds=[told_ready])  # noqa: ASYNC220
+        os.close(told_ready)
+        await asyncio.to_thread(os.read, ready, 1)
+        os.close(ready)
+        commands = {
+            "a socket and nothing else": ([PYTHON, "-ISc", SOCKET, server.port], {}),
+            "cold": ([TUIAGENT, "-p", "hello"], {}),
+            "warm": ([TUIAGENT, "-p", "hello"], {"TUIAGENT_HOME": root}),
+        }
+        try:
+            for _ in range(count):
+                for name, (command, env) in commands.items():
+                    found = await ran(server, *command, **env)
+                    rows[name].append(found.first * 1000)
+                    whole[name].append(found.wall * 1000)
+        finally:
+            beside.terminate()
+            await asyncio.to_thread(beside.wait)
+    told("first request", rows, "ms", "a socket and nothing else")
+    told("one-shot, whole", whole, "ms", "a socket and nothing else")
 
 
 async def steps(server: Server, count: int) -> None:
@@ -434,6 +473,7 @@ def spoken(seed: int, turns: int) -> list[Fact]:
 MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "version": version,
     "first": first,
+    "warm": warm,
     "steps": steps,
     "writers": writers,
     "fold": folding,

@@ -20,7 +20,11 @@ def main() -> int:
         print(f"tuiagent {__version__}")
         return 0
     gc.disable()  # nothing that a start makes is garbage; the engine turns it on again
-    code = _run(argv)
+    from tuiagent import thin  # noqa: PLC0415 - not for the version
+
+    code = thin.run(argv)
+    if code is None:
+        code = _run(argv)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from tuiagent import clients, config, vaults
+from tuiagent.clients.cli.console import Console, OwnConsole
 from tuiagent.config import Settings
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
@@ -23,8 +24,15 @@ from tuiagent.server import ServerRecord
 class Guest:
     """clients.cli.Host without an engine here."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], client: Owner) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        client: Owner,
+        console: Console,
+    ) -> None:
         self.settings = settings
+        self.console = console
         self.client = client
         self._environ = environ
         self._world = World()
@@ -82,7 +90,7 @@ async def visiting(
     """A guest of this server, for work in a folder. Raises OSError when it is gone."""
     client = await load(clients.TABLE["remote"]).connect(record.socket, codec())
     try:
-        guest = Guest(settings, environ, client)
+        guest = Guest(settings, environ, client, OwnConsole())
         await guest.know()
         await guest.lend(os.path.realpath(folder))
         yield guest

@@ -22,7 +22,8 @@ from tuiagent import (
     stores,
     vaults,
 )
-from tuiagent.clients.cli import COMMANDS, ERROR, OFFLINE, USAGE
+from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
+from tuiagent.clients.cli.console import OwnConsole
 from tuiagent.config import Flags, Settings
 from tuiagent.engine.check import check, examples_hold
 from tuiagent.engine.clock import World
@@ -41,7 +42,7 @@ from tuiagent.engine.thread import EngineThread
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel import directory, standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
@@ -51,6 +52,7 @@ from tuiagent.means import LocalMeans
 from tuiagent.ports import Client, Owner, Tool, Usual, Window
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord
+from tuiagent.thin import GONE
 
 if TYPE_CHECKING:
     from tuiagent.engine.search import Searcher
@@ -72,6 +74,7 @@ class House:
         serves: bool = False,
     ) -> None:
         self.settings = settings
+        self.console = OwnConsole()
         self._given = given
         self._serves = serves
         self._standing = Standing()
@@ -142,9 +145,12 @@ class House:
         now = self._world.now()
         record = ServerRecord(os.getpid(), socket, __version__, now, tuple(addresses))
         await call(engine.begin())
-        with server.announced(self.settings.root, record):
-            yield record
-        await call(engine.drain())
+        answering = load("tuiagent.callers:answering")
+        async with answering(self.settings.root, self._thread.owner(self._means.lend)) as calls:
+            with server.announced(self.settings.root, record):
+                yield record
+            calls.close()
+            await call(engine.drain())
 
     def close(self) -> None:
         """Ends the engine; what was written is durable."""
@@ -329,10 +335,7 @@ def command(argv: list[str]) -> int:
         args.window = None
         if args.command in ("plain", "attach"):
             args.window = load("tuiagent.clients.cli.window:split")()
-        unset = "locked" if args.command == "headless" else "ask"
-        limits = (args.max_turns, args.max_cost, args.max_time)
-        flags = Flags(args.cwd, args.model, args.mode, args.allow, args.deny, *limits, unset)
-        settings = config.load(os.environ, flags)
+        settings = config.load(os.environ, load("tuiagent.clients.cli.arguments:flags")(args))
         if args.log_level:
             open_log(settings.root, args.log_level, os.environ)
         else:
@@ -344,12 +347,9 @@ def command(argv: list[str]) -> int:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))
         finally:
             house.close()
-    except ConfigError as error:
-        print(f"tuiagent: {error}", file=sys.stderr)
-        return USAGE
     except (TuiagentError, KeyboardInterrupt) as error:
         print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
-        return ERROR
+        return exit_code(error)
 
 
 def served(command: str, settings: Settings) -> ServerRecord | None:
@@ -373,10 +373,7 @@ async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settin
             code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
             return code
     except ConnectionError as error:
-        raise TuiagentError(
-            f"the server (process {record.pid}) has ended; what it did is kept, and goes on with "
-            "the next one: tuiagent serve"
-        ) from error
+        raise TuiagentError(GONE.format(record.pid)) from error
 
 
 @asynccontextmanager

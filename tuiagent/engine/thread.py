@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from tuiagent.engine.engine import Engine
+from tuiagent.engine.owner import OwnerSeat
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent, Seen
-from tuiagent.ports import Client, Snapshot, Window
+from tuiagent.ports import Client, Loan, Owner, Snapshot, Window
 
 T = TypeVar("T")
 AHEAD = 1024
@@ -41,6 +42,10 @@ class EngineThread:
     def client(self) -> "Crossing":
         """The local owner's seat, for another loop."""
         return Crossing(self.engine.seat(), self.loop)
+
+    def owner(self, lend: Callable[[Loan], None]) -> "OwnerCrossing":
+        """The same for what only processes of the same user ask."""
+        return OwnerCrossing(OwnerSeat(self.engine, lend), self.loop)
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the engine's loop and waits for it on this one."""
@@ -117,6 +122,34 @@ class Crossing:
             work.close()
             raise TuiagentError("the engine was closed")
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+class OwnerCrossing(Crossing):
+    """ports.Owner, likewise."""
+
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(owner, loop)
+        self._owner = owner
+
+    async def adopt(self, stream: str, take: bool = False) -> bool:
+        """See ports.Owner."""
+        return await self._cross(self._owner.adopt(stream, take))
+
+    async def release(self, stream: str) -> None:
+        """See ports.Owner."""
+        await self._cross(self._owner.release(stream))
+
+    async def lend(self, loans: Sequence[Loan]) -> None:
+        """See ports.Owner."""
+        await self._cross(self._owner.lend(loans))
+
+    async def kill(self) -> None:
+        """See ports.Owner."""
+        await self._cross(self._owner.kill())
+
+    async def close(self) -> None:
+        """See ports.Owner."""
+        await self._cross(self._owner.close())
 
 
 class _Passage:

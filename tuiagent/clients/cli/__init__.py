@@ -3,7 +3,9 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from tuiagent.clients.cli.console import Console
 from tuiagent.config import Settings
+from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Owner
@@ -45,10 +47,16 @@ DONE, ERROR, USAGE, LIMIT, REFUSED, NEEDS_PERSON, CANCELLED = 0, 1, 2, 3, 4, 5, 
 """Exit codes."""
 
 
+def exit_code(error: BaseException) -> int:
+    """The exit code of a command that ended so."""
+    return USAGE if isinstance(error, ConfigError) else ERROR
+
+
 class Host(Protocol):
     """What a command needs of its process beside the client."""
 
     settings: Settings
+    console: Console
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -37,16 +37,18 @@ CHECKER = os.path.join(os.path.dirname(__file__), "fits.py")
 class Wanted:
     """A JSON Schema from a file, and what is done with an answer that should fit it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, folder: str) -> None:
         """Raises ConfigError for a file that holds no schema."""
         self._path = path
+        place = os.path.join(folder, path)
         try:
-            if not os.path.isfile(path) or os.path.getsize(path) > LARGEST:
+            if not os.path.isfile(place) or os.path.getsize(place) > LARGEST:
                 raise ConfigError("it is not a regular file of at most 64 KiB")
-            with open(path, "rb") as file:
+            with open(place, "rb") as file:
                 self._schema = msgspec.json.encode(msgspec.json.decode(file.read())).decode()
         except (OSError, ValueError, RecursionError, ConfigError) as error:
-            raise ConfigError(f"--output-schema {path}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"--output-schema {path}: {why}") from error
 
     async def check(self) -> None:
         """Raises ConfigError for what is no schema, or refers to something outside of it."""

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tuiagent import __version__
 from tuiagent.clients.cli import COMMANDS, OFFLINE
+from tuiagent.config import Flags
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
 
@@ -59,8 +60,11 @@ class Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=width - 2)
 
 
-def parse(argv: list[str]) -> argparse.Namespace:
-    """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
+def parse(argv: list[str], silent: bool = False) -> argparse.Namespace:
+    """The arguments, with the name of the command in `command`; exits with 2 when wrong.
+
+    Silent, it says nothing of that, nor what is asked for by --help.
+    """
     if argv and argv[0] == "help":
         argv = [*argv[1:2], "--help"]
     if argv and argv[0] in NAMED:
@@ -69,6 +73,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         args.command = argv[0]
         return _completed(args)
     parser = _helpful(main())
+    if silent:
+        parser._print_message = lambda message, file=None: None
     if argv and argv[0] == "run":
         args = parser.parse_args(argv[1:])
         args.headless = args.headless or ("" if args.prompt else "-")
@@ -91,6 +97,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
         if args.file and not args.prompt:
             parser.error("--file is read along with a prompt: say that too")
     return _completed(args)
+
+
+def flags(args: argparse.Namespace, folder: str = "") -> Flags:
+    """What they say of the settings, to a command that was called in this folder."""
+    unset = "locked" if args.command == "headless" else "ask"
+    limits = (args.max_turns, args.max_cost, args.max_time)
+    where = os.path.join(folder, args.cwd)
+    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset)
 
 
 def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:

@@ -84,7 +84,8 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Opens a session, or takes one up again, and talks in it."""
     if left := await _left(client, args, host):
         args.resume = left.removeprefix("session/")
-    text = "\n\n".join([args.prompt, *attached(args.file)] if args.prompt else [])
+    files = attached(args.file, host.console.folder) if args.prompt else []
+    text = "\n\n".join([args.prompt, *files] if args.prompt else [])
     begun = await begin(client, args, host, text)
     conversation = Attached(client, begun.stream, host)
     if args.newest or args.resume:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from tuiagent.clients.cli import Host
+from tuiagent.clients.cli.console import Console
 from tuiagent.clients.cli.find import named, newest
-from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -41,33 +41,43 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
     if not (host.settings.model or args.newest or args.resume or args.fork):
         raise ConfigError(NO_MODEL)
     await check(client, args, host)
-    if not (args.newest or args.resume):
-        stream = f"session/{_ident(args.once, host)}"
-        opening = await _opening(client, args, host)
-        after = await _open(client, OpenSession(stream, opening), args.once)
-    else:
-        folder = os.path.realpath(args.cwd)
+    prompt = _ident(args.once, host) if text else ""
+    said = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
+
+    async def say(stream: str) -> None:
+        if prompt:
+            submit = SubmitPrompt(stream, prompt, said, limits=host.settings.limits)
+            await client.submit(submit, args.once)
+
+    if args.newest or args.resume:
+        folder = place(args, host)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
-        stream, after = row["stream"], 0
+        stream = row["stream"]
         await _change(client, stream, args, host.rules(row["folder"]))
-    if not text:
-        return Begun(stream, after, "")
-    text = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
-    prompt = _ident(args.once, host)
-    await client.submit(SubmitPrompt(stream, prompt, text, limits=host.settings.limits), args.once)
+        await say(stream)
+        return Begun(stream, 0, prompt)
+    stream = f"session/{_ident(args.once, host)}"
+    opening = OpenSession(stream, await _opening(client, args, host))
+    after = await _open(client, opening, args.once)
+    await say(stream)
     return Begun(stream, after, prompt)
 
 
-def began(begun: Begun, output: str) -> None:
+def began(begun: Begun, output: str, console: Console) -> None:
     """Prints the run's id, or with `json` its session's as well."""
     ident = begun.stream.partition("/")[2]
     found = msgspec.json.encode({"session": ident, "run": begun.prompt}).decode()
-    say((found if output == "json" else begun.prompt) + "\n")
+    console.say((found if output == "json" else begun.prompt) + "\n")
 
 
-def attached(paths: list[str]) -> list[str]:
+def attached(paths: list[str], folder: str) -> list[str]:
     """The texts of these files, each with its name. Raises ConfigError."""
-    return [_attached(path) for path in paths]
+    return [_attached(path, folder) for path in paths]
+
+
+def place(args: argparse.Namespace, host: Host) -> str:
+    """The folder to work in."""
+    return os.path.realpath(os.path.join(host.console.folder, args.cwd))
 
 
 async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
@@ -81,16 +91,16 @@ async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
             f"the price of {model} is not known, so no limit of money can be kept: set "
             f"input_price and output_price in [providers.{model.partition('/')[0]}]"
         )
-    if not os.path.isdir(args.cwd):
+    folder = place(args, host)
+    if not os.path.isdir(folder):
         raise ConfigError(f"{args.cwd} is not a folder")
-    folder = os.path.realpath(args.cwd)
     if folder != folder.encode(errors="ignore").decode():
         raise ConfigError(f"{folder!a}: a folder whose name is not UTF-8 cannot be worked in")
 
 
 async def _opening(client: Client, args: argparse.Namespace, host: Host) -> SessionOpened:
     """How the new session begins: as the flags say, perhaps where another one stands now."""
-    opening = msgspec.structs.replace(host.opening(args.cwd), name=args.name)
+    opening = msgspec.structs.replace(host.opening(place(args, host)), name=args.name)
     if not args.fork:
         return opening
     row = await named(client, args.fork)
@@ -135,12 +145,14 @@ async def _change(
         await client.submit(ChangeModel(stream, args.model))
 
 
-def _attached(path: str) -> str:
+def _attached(path: str, folder: str) -> str:
     """A file's text with its name. Raises ConfigError."""
+    place = os.path.join(folder, path)
     try:
-        if not os.path.isfile(path) or os.path.getsize(path) > ATTACHED:
+        if not os.path.isfile(place) or os.path.getsize(place) > ATTACHED:
             raise ConfigError(f"--file {path}: it is not a regular file of at most 1 MiB")
-        with open(path, encoding="utf-8") as file:
+        with open(place, encoding="utf-8") as file:
             return f'<file path="{path}">\n{file.read()}\n</file>'
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--file {path} cannot be read as text: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"--file {path} cannot be read as text: {why}") from error

@@ -1,6 +1,5 @@
 """How a headless run is shown: as text, as one JSON object, or event by event."""
 
-import sys
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -8,6 +7,7 @@ from msgspec import Meta, Struct
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import NEEDS_PERSON
+from tuiagent.clients.cli.console import Console, OwnConsole
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
@@ -67,17 +67,17 @@ class Printer(Protocol):
         ...
 
 
-def printer(output: str) -> Printer:
+def printer(output: str, console: Console) -> Printer:
     """The printer of this name: text, json or events."""
-    return {"text": TextPrinter, "json": JsonPrinter, "events": EventPrinter}[output]()
+    return {"text": TextPrinter, "json": JsonPrinter, "events": EventPrinter}[output](console)
 
 
 class TextPrinter:
     """The answer on standard output; progress on standard error, when that is a terminal."""
 
-    def __init__(self) -> None:
-        self._progress = sys.stderr.isatty()
-        self._live = True
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = console.terminal(2)
 
     def live(self) -> None:
         """See Printer."""
@@ -87,36 +87,39 @@ class TextPrinter:
         if self._progress and isinstance(seen, Event):
             line = progress(seen, follow)
             if line:
-                print(clean(line), file=sys.stderr)
+                self._console.tell(clean(line))
 
     def end(self, stream: str, follow: Follow) -> None:
         """The answer, and on standard error whatever else a person must know."""
-        ident = stream.partition("/")[2]
+        ident, tell = stream.partition("/")[2], self._console.tell
         if follow.status == "done" and follow.answer.strip():
             text = follow.document or follow.answer.strip("\n")
-            say((clean(text) if _terminal() else text) + "\n")
+            self._console.say((clean(text) if self._console.terminal(1) else text) + "\n")
         elif follow.answer.strip() and follow.exit != NEEDS_PERSON:
-            print(clean(follow.answer), file=sys.stderr)
+            tell(clean(follow.answer))
         if not follow.run:
-            print(f"tuiagent: session {ident} has nothing to do", file=sys.stderr)
-        _complain(follow)
+            tell(f"tuiagent: session {ident} has nothing to do")
+        _complain(self._console, follow)
         for denied in follow.denied:
-            print(f"tuiagent: refused: {clean(denied)}", file=sys.stderr)
+            tell(f"tuiagent: refused: {clean(denied)}")
         for row in follow.waits:
             what = row.get("question") or f"{row['name']} {brief(row['args'])}"
-            print(f"tuiagent: waits for a person: {clean(what)}", file=sys.stderr)
+            tell(f"tuiagent: waits for a person: {clean(what)}")
         if follow.needs:
-            print(f"tuiagent: go on with: tuiagent --headless --resume {ident}", file=sys.stderr)
+            tell(f"tuiagent: go on with: tuiagent --headless --resume {ident}")
         elif follow.waits:
-            print(f"tuiagent: answer with: tuiagent attach {ident}", file=sys.stderr)
+            tell(f"tuiagent: answer with: tuiagent attach {ident}")
         for name, args in follow.jobs.items():
             what = clean(f"{name} ({job(args)})")
             kill = f"tuiagent jobs kill {ident} {name}"
-            print(f"tuiagent: {what} still runs; end it with: {kill}", file=sys.stderr)
+            tell(f"tuiagent: {what} still runs; end it with: {kill}")
 
 
 class JsonPrinter:
     """One JSON object at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def live(self) -> None:
         """See Printer."""
@@ -141,12 +144,15 @@ class JsonPrinter:
             follow.waits,
             list(follow.jobs),
         )
-        say(msgspec.json.encode(result).decode() + "\n")
-        _complain(follow)
+        self._console.say(msgspec.json.encode(result).decode() + "\n")
+        _complain(self._console, follow)
 
 
 class EventPrinter:
     """Each fact as one JSON line, as it happens; signals are not among them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def live(self) -> None:
         """See Printer."""
@@ -154,11 +160,11 @@ class EventPrinter:
     def seen(self, seen: Seen, follow: Follow) -> None:
         """The event."""
         if isinstance(seen, Event):
-            say(msgspec.json.encode(event(seen)).decode() + "\n")
+            self._console.say(msgspec.json.encode(event(seen)).decode() + "\n")
 
     def end(self, stream: str, follow: Follow) -> None:
         """See Printer."""
-        _complain(follow)
+        _complain(self._console, follow)
 
 
 def event(seen: Event) -> Line:
@@ -171,10 +177,10 @@ def event(seen: Event) -> Line:
     return Line(seen.position, seen.stream, seen.version, seen.at, seen.actor, seen.kind, fact)
 
 
-def _complain(follow: Follow) -> None:
+def _complain(console: Console, follow: Follow) -> None:
     """Why it is not done, on standard error, whatever is printed elsewhere."""
     if follow.error:
-        print(f"tuiagent: {clean(follow.error)}", file=sys.stderr)
+        console.tell(f"tuiagent: {clean(follow.error)}")
 
 
 def progress(seen: Event, follow: Follow) -> str:
@@ -215,17 +221,5 @@ def job(args: dict[str, Any]) -> str:
     return brief({"command": args["command"]} if "command" in args else args)
 
 
-def say(text: str) -> None:
-    """Writes to standard output at once; a reader that has gone is no failure."""
-    out = sys.__stdout__  # what others print, such as tools of people's own, goes elsewhere
-    if out is None:
-        return
-    try:
-        out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
-        out.flush()
-    except OSError:  # its terminal or its reader
-        sys.stderr.close()
-
-
-def _terminal() -> bool:
-    return sys.__stdout__ is not None and sys.__stdout__.isatty()
+say = OwnConsole().say
+"""Writes to this process's standard output at once."""

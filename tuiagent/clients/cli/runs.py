@@ -123,7 +123,9 @@ async def _wait(client: Client, row: Row, args: argparse.Namespace, host: Host) 
         raise ConfigError("wait tells how it ended: for events, tuiagent runs follow ID")
     try:
         async with asyncio.timeout(args.timeout or None):
-            return await _watched(client, row, host, printer(args.output), sys.maxsize)
+            return await _watched(
+                client, row, host, printer(args.output, host.console), sys.maxsize
+            )
     except TimeoutError:
         now = (await _found(client, row["id"], row["stream"]))["status"]
         text = f"tuiagent: after {args.timeout:g} s run {row['id']} is {now}; it goes on"
@@ -132,7 +134,7 @@ async def _wait(client: Client, row: Row, args: argparse.Namespace, host: Host) 
 
 
 async def _follow(client: Client, row: Row, args: argparse.Namespace, host: Host) -> int:
-    return await _watched(client, row, host, printer(args.output), args.after)
+    return await _watched(client, row, host, printer(args.output, host.console), args.after)
 
 
 async def _watched(client: Client, row: Row, host: Host, out: Printer, after: int) -> int:

@@ -5,7 +5,8 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,9 +16,23 @@ from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.presence import GONE, ShowPresence
 from tuiagent.ports import Owner
 
+Accepted = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+"""Speaks with one process; its connection is closed afterwards."""
+
 
 @contextlib.asynccontextmanager
 async def serving(client: Owner, path: str, codec: Codec) -> AsyncGenerator[str]:
+    """Answers requests of other processes while this is open."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Peer(client, codec, writer).serve(reader)
+
+    async with listening(path, accept):
+        yield path
+
+
+@contextlib.asynccontextmanager
+async def listening(path: str, accepted: Accepted) -> AsyncGenerator[asyncio.Server]:
     """Listens at the path while this is open, for processes of the same user only."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -30,7 +45,7 @@ async def serving(client: Owner, path: str, codec: Codec) -> AsyncGenerator[str]
         peers.add(task)
         try:
             if _same_user(writer):
-                await Peer(client, codec, writer).serve(reader)
+                await accepted(reader, writer)
         except (ConnectionError, TuiagentError, asyncio.CancelledError):
             return  # the other side has gone or speaks something else, or this one closes
         finally:
@@ -44,7 +59,7 @@ async def serving(client: Owner, path: str, codec: Codec) -> AsyncGenerator[str]
         finally:
             os.umask(mask)
     try:
-        yield path
+        yield server
     finally:
         server.close()
         for task in list(peers):
