@@ -1,6 +1,7 @@
 """Opens a session, or takes one up again, as the flags say, and says the first words in it."""
 
 import argparse
+import asyncio
 import os
 from contextlib import suppress
 from typing import NamedTuple
@@ -58,8 +59,8 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
         return Begun(stream, 0, prompt)
     stream = f"session/{_ident(args.once, host)}"
     opening = OpenSession(stream, await _opening(client, args, host))
-    after = await _open(client, opening, args.once)
-    await say(stream)
+    # Begun in this order, and at once: one commit serves both.
+    after, _ = await asyncio.gather(_open(client, opening, args.once), say(stream))
     return Begun(stream, after, prompt)
 
 
