@@ -1,7 +1,6 @@
 """Commands that other processes have the server run: by the same code as in their own."""
 
 import asyncio
-import functools
 import io
 import os
 import traceback
@@ -11,14 +10,14 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from tuiagent import __version__, config, thin
-from tuiagent.clients.cli import COMMANDS, exit_code
+from tuiagent.clients.cli import exit_code, headless
 from tuiagent.clients.cli.arguments import flags, parse
 from tuiagent.clients.web.socket import listening
 from tuiagent.config import Settings
 from tuiagent.guest import Guest
 from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.kernel.standing import Standing
 from tuiagent.ports import Owner
-from tuiagent.registry import load
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a frame."""
@@ -114,68 +113,68 @@ class Caller:
 
 
 @asynccontextmanager
-async def answering(root: str, owner: Owner) -> AsyncGenerator[asyncio.Server]:
+async def answering(root: str, owner: Owner, kept: Standing) -> AsyncGenerator[asyncio.Server]:
     """Runs the commands of thin clients of this root while this is open."""
-    path = os.path.join(root, thin.SOCKET)
-    async with listening(path, functools.partial(_answer, root, owner)) as server:
+    desk = Desk(root, owner, kept)
+    async with listening(os.path.join(root, thin.SOCKET), desk.answer) as server:
         yield server
 
 
-async def _answer(
-    root: str, owner: Owner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Runs one command, or declines it: then its process does it, and says what is wrong."""
-    try:
-        call = Call.read((await _frame(reader))[1])
-    except (EOFError, ValueError):
-        return
-    caller = Caller(call, reader, writer)
-    prepared = _prepared(root, call)
-    if prepared is None:
-        caller.send(thin.DECLINED)
-        return
-    caller.send(thin.ACCEPTED, str(os.getpid()).encode())
-    working = asyncio.current_task()
-    assert working is not None
-    receiving = asyncio.create_task(caller.receive(working))
-    try:
-        code = await _run(owner, call, caller, *prepared)
-        caller.send(thin.EXIT, bytes([code]))
-        await caller.taken()
-    finally:
-        receiving.cancel()
+class Desk:
+    """Takes commands in, and runs each beside all others."""
 
+    def __init__(self, root: str, owner: Owner, kept: Standing) -> None:
+        self._root = root
+        self._owner = owner
+        self._kept = kept
 
-def _prepared(root: str, call: Call) -> tuple[Namespace, Settings] | None:
-    """The arguments and the settings; None where the process had better do it itself."""
-    if call.version != __version__:
-        return None
-    try:
-        args = parse(call.argv, silent=True)
-        settings = config.load(call.environ, flags(args, call.folder))
-    except (SystemExit, ConfigError):
-        return None
-    headless = args.command == "headless" and args.headless is not None
-    own = not headless or args.local or args.log_level or settings.root != root
-    return None if own else (args, settings)
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Runs one command, or declines it: then its process does it, and says what is wrong."""
+        try:
+            call = Call.read((await _frame(reader))[1])
+        except (EOFError, ValueError):
+            return
+        caller = Caller(call, reader, writer)
+        prepared = self._prepared(call)
+        if prepared is None:
+            caller.send(thin.DECLINED)
+            return
+        caller.send(thin.ACCEPTED, str(os.getpid()).encode())
+        working = asyncio.current_task()
+        assert working is not None
+        receiving = asyncio.create_task(caller.receive(working))
+        try:
+            code = await self._run(call, caller, *prepared)
+            caller.send(thin.EXIT, bytes([code]))
+            await caller.taken()
+        finally:
+            receiving.cancel()
 
+    def _prepared(self, call: Call) -> tuple[Namespace, Settings] | None:
+        """The arguments and the settings; None where the process had better do it itself."""
+        if call.version != __version__:
+            return None
+        try:
+            args = parse(call.argv, silent=True)
+            settings = config.load(call.environ, flags(args, call.folder))
+        except (SystemExit, ConfigError):
+            return None
+        runs = args.command == "headless" and args.headless is not None
+        own = not runs or args.local or args.log_level or settings.root != self._root
+        return None if own else (args, settings)
 
-async def _run(
-    owner: Owner, call: Call, caller: Caller, args: Namespace, settings: Settings
-) -> int:
-    """The exit code."""
-    try:
-        guest = Guest(settings, call.environ, owner, caller)
-        await guest.know()
-        await guest.lend(os.path.realpath(os.path.join(call.folder, args.cwd)))
-        code: int = await load(COMMANDS["headless"])(owner, args, guest)
-        return code
-    except TuiagentError as error:
-        caller.tell(f"tuiagent: {error}")
-        return exit_code(error)
-    except Exception as error:
-        caller.tell(traceback.format_exc().rstrip("\n"))
-        return exit_code(error)
+    async def _run(self, call: Call, caller: Caller, args: Namespace, settings: Settings) -> int:
+        """The exit code."""
+        guest = Guest(settings, call.environ, self._owner, caller, self._kept)
+        try:
+            await guest.lend(os.path.realpath(os.path.join(call.folder, args.cwd)))
+            return await headless.run(self._owner, args, guest)
+        except TuiagentError as error:
+            caller.tell(f"tuiagent: {error}")
+            return exit_code(error)
+        except Exception as error:
+            caller.tell(traceback.format_exc().rstrip("\n"))
+            return exit_code(error)
 
 
 async def _frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -30,13 +30,14 @@ class Guest:
         environ: Mapping[str, str],
         client: Owner,
         console: Console,
+        kept: Standing,
     ) -> None:
         self.settings = settings
         self.console = console
         self.client = client
         self._environ = environ
         self._world = World()
-        self._standing = Standing()
+        self._standing = kept
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
@@ -74,13 +75,16 @@ class Guest:
         keys = {one: vault.get(one) for one in where}
         await self.client.lend([Loan(folder, one, key) for one, key in keys.items() if key])
 
-    async def know(self) -> None:
-        """Learns what holds for all sessions."""
-        async for seen in self.client.watch(standing.STREAM):
-            if isinstance(seen, CaughtUp):
-                return
-            if isinstance(seen, Event):
-                self._standing = standing.fold(self._standing, seen.fact)
+
+async def holding(client: Owner) -> Standing:
+    """What holds for all sessions, as another process tells it."""
+    found = Standing()
+    async for seen in client.watch(standing.STREAM):
+        if isinstance(seen, CaughtUp):
+            break
+        if isinstance(seen, Event):
+            found = standing.fold(found, seen.fact)
+    return found
 
 
 @asynccontextmanager
@@ -90,8 +94,7 @@ async def visiting(
     """A guest of this server, for work in a folder. Raises OSError when it is gone."""
     client = await load(clients.TABLE["remote"]).connect(record.socket, codec())
     try:
-        guest = Guest(settings, environ, client, OwnConsole())
-        await guest.know()
+        guest = Guest(settings, environ, client, OwnConsole(), await holding(client))
         await guest.lend(os.path.realpath(folder))
         yield guest
     finally:

@@ -146,6 +146,12 @@ class LocalMeans:
         found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
+    def warm(self) -> None:
+        """Loads what a first request needs, so that nobody waits for it."""
+        load(providers.TABLE["compatible"])
+        load(library.TABLE["instructions"])
+        self.tools()
+
     def told(self) -> dict[str, object]:
         """The tools that there are, and the places where people's own come from."""
         found = [tool for spec in self.tools() if (tool := self.tool(spec.name))]

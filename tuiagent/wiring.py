@@ -145,9 +145,11 @@ class House:
         now = self._world.now()
         record = ServerRecord(os.getpid(), socket, __version__, now, tuple(addresses))
         await call(engine.begin())
-        answering = load("tuiagent.callers:answering")
-        async with answering(self.settings.root, self._thread.owner(self._means.lend)) as calls:
+        owner = self._thread.owner(self._means.lend)
+        answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
+        async with answering as calls:
             with server.announced(self.settings.root, record):
+                self._thread.loop.call_soon_threadsafe(self._means.warm)
                 yield record
             calls.close()
             await call(engine.drain())
