@@ -51,6 +51,9 @@ GUARD = "tuiagent/clients/web/guard.py"
 PATIENCE = "tuiagent/clients/web/patience.py"
 GUARDS = "tests/contracts/test_guard.py"
 ROWS = f"{GUARDS} -k test_rows"
+CALLERS = "tuiagent/callers.py"
+THIN = "tuiagent/thin.py"
+WARM = "tests/flows/test_warm.py"
 MUTANTS = (
     Mutant(
         "an agent lets nothing through",
@@ -382,6 +385,55 @@ MUTANTS = (
         "items = mask.value(items)",
         "items = mask.value([]) or items",
         "tests/flows/test_replay.py -k reading",
+    ),
+    Mutant(
+        "a command of another version is declined",
+        CALLERS,
+        "if call.version != __version__:",
+        "if False:",
+        f"{WARM} -k version",
+    ),
+    Mutant(
+        "a command for another state root is declined",
+        CALLERS,
+        " or settings.root != self._root",
+        "",
+        f"{WARM} -k configuration",
+    ),
+    Mutant(
+        "who does not read costs little",
+        "tuiagent/clients/cli/headless.py",
+        "await console.taken()",
+        "pass",
+        f"{WARM} -k not_read",
+    ),
+    Mutant(
+        "nothing is done twice when the server dies",
+        THIN,
+        'GONE.format(pid.decode())}\\n".encode())\n        return 1',
+        'GONE.format(pid.decode())}\\n".encode())\n        raise',
+        f"{WARM} -k is_killed",
+    ),
+    Mutant(
+        "keys are sent to a server of this user only",
+        THIN,
+        "if not _own(peer):",
+        "if False:",
+        f"{WARM} -k somebody_else",
+    ),
+    Mutant(
+        "commands of this user only are answered",
+        "tuiagent/clients/web/socket.py",
+        "if _same_user(writer):",
+        "if True:",
+        f"{WARM} -k nobody_else",
+    ),
+    Mutant(
+        "a hang-up hands over",
+        "tuiagent/clients/cli/headless.py",
+        "if left.result() == HUNG_UP:",
+        "if False:",
+        f"{WARM} -k ordinary_run",
     ),
     Mutant(
         "output that nobody follows",

@@ -26,6 +26,7 @@ from tuiagent.views.prompt import PromptView, check
 
 LIMIT = 60.0
 """Seconds after which a process that should have ended counts as hanging."""
+PROGRAM = ("-m", "tuiagent")
 ANSWER = "All of it is done."
 TURNS: list[dict[str, Any]] = [
     {"text": "I write.", "calls": [{"tool": "write", "args": {"path": "f", "content": "one\n"}}]},
@@ -62,7 +63,9 @@ class Life:
 
     # ------------------------------------------------------------ processes
 
-    def start(self, *args: str, crash: str = "", **more: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *args: str, crash: str = "", program: Sequence[str] = PROGRAM, **more: Any
+    ) -> subprocess.Popen[bytes]:
         """The command line in a process of its own."""
         env = {
             "PATH": os.environ["PATH"],
@@ -72,9 +75,9 @@ class Life:
             "TUIAGENT_CRASH": crash,
             **self.environ,
         }
-        argv = [sys.executable, "-m", "tuiagent", *args]
-        piped = subprocess.PIPE
-        return subprocess.Popen(argv, env=env, stdout=piped, stderr=piped, cwd=self.work, **more)
+        argv = [sys.executable, *program, *args]
+        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        return subprocess.Popen(argv, env=env, cwd=self.work, **more)
 
     def go(self, crash: str = "") -> subprocess.Popen[bytes]:
         """Begins the run, or goes on with it: with `once`, both are the same command."""

@@ -68,6 +68,11 @@ def test_the_version_loads_nothing(base: set[str]) -> None:
     assert "argparse" not in loaded(code)
 
 
+def test_the_thin_client_loads_next_to_nothing() -> None:
+    more = loaded("import tuiagent.__main__, tuiagent.thin") - loaded("import gc, os")
+    assert more - {"_socket"} == {"tuiagent", "tuiagent.__main__", "tuiagent.thin"}
+
+
 def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
     modules = loaded(
         "import tuiagent.wiring, tuiagent.clients.cli.headless, tuiagent.stores.sqlite\n"

@@ -1,7 +1,6 @@
 """Commands that other processes have the server run: by the same code as in their own."""
 
 import asyncio
-import io
 import os
 import traceback
 from argparse import Namespace
@@ -68,8 +67,7 @@ class Caller:
         if self._stdio[0] != "p":
             return ""
         self.send(thin.ASKED, b"1" if wait else b"0")
-        data = io.BytesIO(await self._input)
-        return io.TextIOWrapper(data, "utf-8", "surrogateescape").read()
+        return (await self._input).decode(errors="surrogateescape")
 
     def say(self, text: str) -> None:
         """See Console."""

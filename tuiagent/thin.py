@@ -4,10 +4,10 @@ It loads next to nothing, as a start is made of imports. Whatever is unusual is 
 way, before anything was done. On the wire stand frames: a letter, four bytes of length, a payload.
 """
 
+# The modules that wrap these two cost 9 ms, which is as much as the rest of the start.
+import _socket
 import os
 import sys
-
-# The modules that wrap these two cost 9 ms, which is as much as the rest of the start.
 from _signal import SIGALRM, SIGHUP, SIGINT, SIGTERM, alarm, signal  # type: ignore[reportMissingImports]
 from _socket import AF_UNIX, SOCK_STREAM, socket
 
@@ -48,10 +48,12 @@ def run(argv: list[str]) -> int | None:
     path = _path() if headless else ""
     if not path or len(os.fsencode(path)) > LONGEST or sys.getfilesystemencoding() != "utf-8":
         return None
+    peer = socket(AF_UNIX, SOCK_STREAM)
     try:
-        stdio = "".join(map(_kind, (sys.stdin, sys.stdout, sys.stderr)))
-        peer = socket(AF_UNIX, SOCK_STREAM)
         peer.connect(path)
+        if not _own(peer):
+            return None
+        stdio = "".join(map(_kind, (sys.stdin, sys.stdout, sys.stderr)))
         _send(peer, CALL, b"\0".join(call(argv, stdio)))
         kind, pid = _receive(peer)
         return _follow(peer, pid) if kind == ACCEPTED else None
@@ -60,6 +62,8 @@ def run(argv: list[str]) -> int | None:
     except KeyboardInterrupt:
         _write(2, b"tuiagent: interrupted\n")
         return 1
+    finally:
+        peer.close()
 
 
 def _path() -> str:
@@ -68,6 +72,14 @@ def _path() -> str:
     usual = os.path.join(state or os.path.join(home, ".local/state"), "tuiagent")
     root = os.environ.get("TUIAGENT_HOME") or (usual if home else "~")
     return "" if root.startswith("~") else os.path.join(root, SOCKET)
+
+
+def _own(peer: socket) -> bool:
+    """Whether a process of this user listens there, where the system can say: it gets the keys."""
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return True  # the folder's own mode has to do
+    who = peer.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    return int.from_bytes(who[4:8], sys.byteorder) == os.getuid()
 
 
 def _kind(stream: "TextIO | None") -> str:
