@@ -389,9 +389,16 @@ MUTANTS = (
     Mutant(
         "a command of another version is declined",
         CALLERS,
-        "if call.version != __version__:",
-        "if False:",
+        "if named or call.version != __version__:",
+        "if named:",
         f"{WARM} -k version",
+    ),
+    Mutant(
+        "only prompts are looked at for others",
+        CALLERS,
+        "if named or call.version",
+        "if call.version",
+        f"{WARM} -k unusual",
     ),
     Mutant(
         "a command for another state root is declined",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tuiagent import __version__, config, thin
 from tuiagent.clients.cli import exit_code, headless
-from tuiagent.clients.cli.arguments import flags, parse
+from tuiagent.clients.cli.arguments import NAMED, flags, prompted
 from tuiagent.clients.web.socket import listening
 from tuiagent.config import Settings
 from tuiagent.guest import Guest
@@ -150,10 +150,11 @@ class Desk:
 
     def _prepared(self, call: Call) -> tuple[Namespace, Settings] | None:
         """The arguments and the settings; None where the process had better do it itself."""
-        if call.version != __version__:
+        named = call.argv[:1] in [[name] for name in ("help", *NAMED)]
+        if named or call.version != __version__:
             return None
         try:
-            args = parse(call.argv, silent=True)
+            args = prompted(call.argv, silent=True)
             settings = config.load(call.environ, flags(args, call.folder))
         except (SystemExit, ConfigError):
             return None

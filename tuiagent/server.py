@@ -103,12 +103,23 @@ def begin(root: str, environ: Mapping[str, str]) -> ServerRecord:
 
     It gets no secret: keys are lent to it over its socket. Raises TuiagentError.
     """
-    logs = os.path.join(root, "logs")
-    os.makedirs(logs, 0o700, exist_ok=True)
-    path = os.path.join(logs, "server.log")
+    path = os.path.join(root, "logs", "server.log")
+    try:
+        _spawn(root, path, environ)
+    except OSError as error:
+        raise TuiagentError(f"the background server cannot be started: {error}") from error
+    record = server_record(root)
+    if record is None:
+        raise TuiagentError(f"the background server did not start: {_last(path)} (see {path})")
+    return record
+
+
+def _spawn(root: str, path: str, environ: Mapping[str, str]) -> None:
+    """Starts a server that logs into this file, and waits until it listens or has ended."""
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     kept = {n: v for n, v in environ.items() if n in KEEP or n.startswith(("LC_", "PYTHON"))}
-    ready, told = os.pipe()
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    ready, told = os.pipe()
     try:
         theirs = max(told, log) + 1
         os.posix_spawn(
@@ -128,10 +139,6 @@ def begin(root: str, environ: Mapping[str, str]) -> ServerRecord:
     finally:
         os.close(ready)
         os.close(log)
-    record = server_record(root)
-    if record is None:
-        raise TuiagentError(f"the background server did not start: {_last(path)} (see {path})")
-    return record
 
 
 def _last(path: str) -> str:

@@ -1,5 +1,6 @@
 """Headless commands that a server does for a thin client: nobody can tell the difference."""
 
+import ast
 import asyncio
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import tuiagent
 from tests.flows.test_cli import PROMPT, SAY, SHELL
 from tests.flows.test_detach import ALLOWED, ANSWER, DONE, LONG, Home, home
 from tests.house import Fakes, engine, opened, prompt, say
@@ -55,6 +57,7 @@ class Case(NamedTuple):
 CASES = {
     "text": Case([SHELL, SAY], [[*PROMPT, *WORK]], [0]),
     "run": Case([SAY], [["run", "go"]], [0]),
+    "detach nothing": Case([SAY], [["--detach", "--headless"]], [2], ""),
     "json": Case([SHELL, SAY], [[*PROMPT, *WORK, "--output", "json"]], [0]),
     "events": Case([SHELL, SAY], [[*PROMPT, *WORK, "--output", "events"]], [0]),
     "schema": Case(
@@ -93,6 +96,9 @@ LEFT = {
     "local": [*PROMPT, "--local"],
     "log": [*PROMPT, "--log-level", "debug"],
     "plain": ["--plain", "-p"],
+    "completion": ["__complete", "sessions", "-p"],
+    "detach at home": ["run", "x", "--detach", "--local"],
+    "detach and watch": ["run", "x", "--detach", "--output", "events"],
     "no -p of ours": ["sessions", "show", "-p"],
 }
 """Done by a process of their own, though a server runs."""
@@ -243,6 +249,28 @@ async def test_nobody_else_is_answered(tmp_path: Path, monkeypatch: pytest.Monke
             writer.close()
 
 
+def test_a_run_that_is_left_to_the_server_is_named_at_once(pair: tuple[Home, Home]) -> None:
+    cli = pair[1]
+    lay_out(cli, "detach", Case([SAY], [], []))
+    code, run, err = called(cli, ["run", "--detach", "go"], None, THIN)
+    assert (code, run, err) == (0, "ID\n", "")
+    process = cli.start("run", "--detach", "go", program=THIN, stdin=subprocess.DEVNULL)
+    run = process.communicate(timeout=LIMIT)[0].decode().strip()
+    assert cli.run("runs", "wait", run).returncode == 0
+
+
+@pytest.mark.parametrize("name", "answer begin find follow headless printers".split())
+def test_what_the_server_runs_for_others_leaves_its_own_streams_alone(name: str) -> None:
+    path = Path(tuiagent.__file__).parent / f"clients/cli/{name}.py"
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "say", "input"), node.lineno
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            touched = f"{node.value.id}.{node.attr}"
+            assert not touched.startswith(("sys.std", "sys.__std", "os.environ", "os.getcwd"))
+            assert touched not in ("os.chdir", "signal.signal", "loop.add_signal_handler")
+
+
 # ---------------------------------------------------------------- terminals, signals, ends
 
 
@@ -356,6 +384,16 @@ def test_a_server_that_is_killed_is_said(tmp_path: Path) -> None:
         (cli.work / "go").touch()
         assert cli.run("--continue").returncode == 0
         ended(cli)
+
+
+def test_nothing_is_begun_where_no_server_can_start(tmp_path: Path) -> None:
+    with home(tmp_path, SAY) as cli:
+        cli.root.mkdir()
+        (cli.root / "logs").write_text("in the way")
+        done = cli.run(*PROMPT, "--detach")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "the background server cannot be started" in done.stderr
+        assert cli.run("sessions", "list").stdout == "no sessions yet\n"
 
 
 # ---------------------------------------------------------------- keys, and who does not read

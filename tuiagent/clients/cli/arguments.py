@@ -60,11 +60,8 @@ class Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=width - 2)
 
 
-def parse(argv: list[str], silent: bool = False) -> argparse.Namespace:
-    """The arguments, with the name of the command in `command`; exits with 2 when wrong.
-
-    Silent, it says nothing of that, nor what is asked for by --help.
-    """
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments, with the name of the command in `command`; exits with 2 when wrong."""
     if argv and argv[0] == "help":
         argv = [*argv[1:2], "--help"]
     if argv and argv[0] in NAMED:
@@ -72,13 +69,21 @@ def parse(argv: list[str], silent: bool = False) -> argparse.Namespace:
         args = parser.parse_intermixed_args(argv[1:])
         args.command = argv[0]
         return _completed(args)
+    return prompted(argv)
+
+
+def prompted(argv: list[str], silent: bool = False) -> argparse.Namespace:
+    """The arguments where no command is named; exits with 2 when wrong.
+
+    Silent, it says nothing of that, nor what is asked for by --help.
+    """
     parser = _helpful(main())
     if silent:
         parser._print_message = lambda message, file=None: None
     if argv and argv[0] == "run":
         args = parser.parse_args(argv[1:])
         args.headless = args.headless or ("" if args.prompt else "-")
-        return _completed(args)
+        return _completed(_detachable(parser, args))
     _known_command(parser, argv)
     args = parser.parse_args(argv)
     only_headless = (
@@ -88,15 +93,22 @@ def parse(argv: list[str], silent: bool = False) -> argparse.Namespace:
         args.output != "text",
         args.detach,
     )
-    if args.detach and (args.output_schema or args.output == "events"):
-        parser.error("--detach tells a run's id: no --output-schema, and no --output events")
     if args.plain and any(only_headless):
         parser.error("--plain goes with none of --headless, --once, --output…, --detach")
     if args.plain or (not any(only_headless) and sys.stdin and sys.stdin.isatty()):
         args.command = "plain"
         if args.file and not args.prompt:
             parser.error("--file is read along with a prompt: say that too")
-    return _completed(args)
+    return _completed(_detachable(parser, args))
+
+
+def _detachable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, unless --detach cannot hold with the rest."""
+    if args.detach and (args.output_schema or args.output == "events"):
+        parser.error("--detach tells a run's id: no --output-schema, and no --output events")
+    if args.detach and args.local:
+        parser.error("--detach has the background server do it, --local this process: say one")
+    return args
 
 
 def flags(args: argparse.Namespace, folder: str = "") -> Flags:

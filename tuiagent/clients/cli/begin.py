@@ -45,7 +45,7 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
     prompt = _ident(args.once, host) if text else ""
     said = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
 
-    async def say(stream: str) -> None:
+    async def speak(stream: str) -> None:
         if prompt:
             submit = SubmitPrompt(stream, prompt, said, limits=host.settings.limits)
             await client.submit(submit, args.once)
@@ -55,12 +55,12 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream = row["stream"]
         await _change(client, stream, args, host.rules(row["folder"]))
-        await say(stream)
+        await speak(stream)
         return Begun(stream, 0, prompt)
     stream = f"session/{_ident(args.once, host)}"
     opening = OpenSession(stream, await _opening(client, args, host))
     # Begun in this order, and at once: one commit serves both.
-    after, _ = await asyncio.gather(_open(client, opening, args.once), say(stream))
+    after, _ = await asyncio.gather(_open(client, opening, args.once), speak(stream))
     return Begun(stream, after, prompt)
 
 
