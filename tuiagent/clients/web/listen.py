@@ -7,10 +7,10 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tuiagent.clients.web.outlet import CUT
+from tuiagent.clients.web.patience import PatientProtocol
 from tuiagent.kernel.errors import ConfigError
 
 FRAME = 4 * 1024 * 1024
@@ -20,7 +20,7 @@ LINGER = 10
 BACKLOG = 2048
 
 
-class Http(HttpToolsProtocol):
+class Http(PatientProtocol):
     """Can be closed past what nobody reads."""
 
     def on_message_begin(self) -> None:
