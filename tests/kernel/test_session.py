@@ -61,7 +61,7 @@ def test_only_the_run_that_is_meant_is_interrupted(life: tuple[int, int]) -> Non
     if state.run is None or state.run.stopping:
         return
     at = At(1.0, "owner")
-    with pytest.raises(Refused, match="not going on any more"):
+    with pytest.raises(Refused, match="not the one that is going on"):
         decide(state, runs.InterruptRun(STREAM, run="another"), at)
     found = decide(state, runs.InterruptRun(STREAM, run=state.run.id), at)
     assert isinstance(found[0], runs.InterruptRequested)

@@ -334,7 +334,7 @@ def decide_interrupt_reply(run: Run, intent: InterruptReply) -> list[Fact]:
 def decide_interrupt(run: Run, intent: InterruptRun, at: At) -> list[Fact]:
     """The wish to stop; calls that did not start yet end at once."""
     if intent.run not in ("", run.id):
-        raise Refused(f"run {intent.run} is not going on any more")
+        raise Refused(f"run {intent.run} is not the one that is going on")
     if run.stopping == "cancelled" or (run.stopping and not intent.cancel):
         raise Refused("the run is being stopped already")
     word = "cancelled" if intent.cancel else "interrupted"
