@@ -409,10 +409,10 @@ async def test_a_run_is_ended_and_nothing_else(tmp_path: Path) -> None:
         cancelled = await server.ask(f"POST /api/v1/runs/{second}/cancel")
         assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
         await server.ask(f"POST /api/v1/runs/{first}/cancel")
-        await until(server, "interrupted", first)
+        await until(server, "cancelled", first)
         await until(server, "done", third)
         again = await server.ask(f"POST /api/v1/runs/{first}/cancel")
-        assert again.json["status"] == "interrupted", "it stays what it was"
+        assert again.json["status"] == "cancelled", "it stays what it was"
         rows = (await server.ask("GET /api/v1/runs?session=s1&limit=2")).json["items"]
         assert [row["id"] for row in rows] == [third, second]
         done = (await server.ask("GET /api/v1/runs?status=done")).json["items"]

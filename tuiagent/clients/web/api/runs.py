@@ -59,7 +59,7 @@ async def cancelled(asked: Asked) -> dict[str, Any]:
             break
         queued = found["status"] == "queued"
         stream, run = found["stream"], found["id"]
-        intent = WithdrawPrompt(stream, run) if queued else InterruptRun(stream, run=run)
+        intent = WithdrawPrompt(stream, run) if queued else InterruptRun(stream, True, run)
         try:
             await asked.client.submit(intent)
             break
