@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from tests.house import Fakes, call, engine, facts, say, until
-from tuiagent import ask
+from tests.web import served
+from tuiagent import ask, connect
 from tuiagent.clients.ask import Wish
 from tuiagent.engine.engine import Engine
 from tuiagent.kernel.call import AnswerApproval, ApprovalAnswered, CallFinished
@@ -87,6 +88,14 @@ async def test_what_is_asked_is_answered_by_the_function(tmp_path: Path) -> None
     ] * 2
     assert wishes[0].rule == f"write({tmp_path}/work/f)"
     assert wishes[0].reason
+    assert (tmp_path / "work" / "f").read_text() == "new"
+
+
+async def test_over_the_web_it_is_the_same(tmp_path: Path) -> None:
+    turns = [msgspec.to_builtins(turn) for turn in (WRITE, say("Done."))]
+    async with served(tmp_path, turns) as server, connect(server.url, "all") as client:
+        asked = ask(client, "go", lambda wish: True, folder=str(tmp_path / "work"))
+        assert "".join([words async for words in asked]) == "Done."
     assert (tmp_path / "work" / "f").read_text() == "new"
 
 

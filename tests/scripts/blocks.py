@@ -20,12 +20,14 @@ from tuiagent import config_file
 from tuiagent.clients.cli.docs import text, topics
 from tuiagent.clients.cli.printers import Line
 from tuiagent.clients.web.frames import Answer, Ask
+from tuiagent.clients.web.shapes import Approval, Input, NewSession
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.replay import Frame, Header
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(.*)\n((?:(?!```).*\n)*)```$", re.MULTILINE)
-TYPES: dict[str, Any] = {kind.__name__: kind for kind in (Ask, Answer, Line, Header, Frame)}
+KINDS = (Ask, Answer, Approval, Frame, Header, Input, Line, NewSession)
+TYPES: dict[str, Any] = {kind.__name__: kind for kind in KINDS}
 LIMIT = 60.0
 
 

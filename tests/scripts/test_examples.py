@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.flows.test_cli import Cli
+from tests.life import LIMIT, until
+from tuiagent.server import server_record
 
 FOLDER = Path(__file__).parents[2] / "scripts" / "examples"
 MAKE = {
     "text": "I make it. ",
     "calls": [{"tool": "shell", "args": {"command": "mkdir -v made"}}],
 }
-ASKED = {"ask.py", "own_tool.py", "approve.py"}
+ASKED = {"ask.py", "connect.py", "own_tool.py", "approve.py"}
 """Those that are run here."""
 
 
@@ -59,6 +61,22 @@ def test_ask(tmp_path: Path, answer: str, made: bool) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "I make it. {'command': 'mkdir -v made'}? \nThat was it."
     assert (cli.work / "made").exists() == made
+
+
+def test_connect(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, MAKE, {"text": "That was it."})
+    alone = example(cli, "connect.py", "make it")
+    assert (alone.returncode, "begin one with `tuiagent serve`" in alone.stderr) == (1, True)
+    server = cli.start("serve")
+    try:
+        until(lambda: server_record(str(cli.root)), "the server")
+        done = example(cli, "connect.py", "make it", input="y\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "I make it. {'command': 'mkdir -v made'}? \nThat was it."
+        assert (cli.work / "made").exists()
+    finally:
+        server.terminate()
+        server.communicate(timeout=LIMIT)
 
 
 def test_own_tool(tmp_path: Path) -> None:
