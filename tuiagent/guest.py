@@ -1,5 +1,6 @@
 """A process whose work is done by the background server: what its commands need besides."""
 
+import argparse
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -7,11 +8,13 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from tuiagent import clients, config, vaults
+from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.cli.console import Console, OwnConsole
 from tuiagent.config import Settings
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
@@ -19,6 +22,7 @@ from tuiagent.kernel.standing import Standing
 from tuiagent.ports import Loan, Owner
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord
+from tuiagent.thin import GONE
 
 
 class Guest:
@@ -99,3 +103,13 @@ async def visiting(
         yield guest
     finally:
         await client.close()
+
+
+async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settings) -> int:
+    """Runs a command whose work is done by the server; the exit code."""
+    try:
+        async with visiting(record, settings, os.environ, args.cwd) as guest:
+            code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
+            return code
+    except ConnectionError as error:
+        raise TuiagentError(GONE.format(record.pid)) from error

@@ -6,7 +6,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +34,18 @@ class ServerRecord(Struct, frozen=True):
     """Seconds since 1970."""
     addresses: tuple[str, ...] = ()
     """Where it listens for the web, such as http://127.0.0.1:4000."""
+
+
+class Site(Struct, frozen=True):
+    """How a server is reached over the web, beside its own socket."""
+
+    listen: tuple[str, ...] = ()
+    """HOST:PORT each; none for no web."""
+    guarded: bool = True
+    """Whether a key is asked for."""
+    public_url: str = ""
+    origins: tuple[str, ...] = ()
+    """Whose pages may use it."""
 
 
 def server_record(root: str) -> ServerRecord | None:
@@ -98,14 +110,15 @@ def announced(root: str, record: ServerRecord) -> Generator[None]:
             os.unlink(path)
 
 
-def begin(root: str, environ: Mapping[str, str]) -> ServerRecord:
+def begin(root: str, environ: Mapping[str, str], flags: Sequence[str] = ()) -> ServerRecord:
     """Starts a server that outlives this process, and waits until it listens.
 
-    It gets no secret: keys are lent to it over its socket. Raises TuiagentError.
+    It gets no secret: keys are lent to it over its socket. `flags` are more ones of `serve`.
+    Raises TuiagentError.
     """
     path = os.path.join(root, "logs", "server.log")
     try:
-        _spawn(root, path, environ)
+        _spawn(root, path, environ, flags)
     except OSError as error:
         raise TuiagentError(f"the background server cannot be started: {error}") from error
     record = server_record(root)
@@ -114,7 +127,7 @@ def begin(root: str, environ: Mapping[str, str]) -> ServerRecord:
     return record
 
 
-def _spawn(root: str, path: str, environ: Mapping[str, str]) -> None:
+def _spawn(root: str, path: str, environ: Mapping[str, str], flags: Sequence[str]) -> None:
     """Starts a server that logs into this file, and waits until it listens or has ended."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     kept = {n: v for n, v in environ.items() if n in KEEP or n.startswith(("LC_", "PYTHON"))}
@@ -124,7 +137,7 @@ def _spawn(root: str, path: str, environ: Mapping[str, str]) -> None:
         theirs = max(told, log) + 1
         os.posix_spawn(
             sys.executable,
-            [sys.executable, "-P", "-m", "tuiagent", "serve", READY, str(theirs)],
+            [sys.executable, "-P", "-m", "tuiagent", "serve", READY, str(theirs), *flags],
             {**kept, "TUIAGENT_HOME": root},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -1,6 +1,5 @@
 """The only module that names concrete classes: puts an engine together for one process."""
 
-import argparse
 import asyncio
 import contextlib
 import functools
@@ -51,8 +50,7 @@ from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.ports import Client, Owner, Tool, Usual, Window
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord
-from tuiagent.thin import GONE
+from tuiagent.server import ServerRecord, Site
 
 if TYPE_CHECKING:
     from tuiagent.engine.search import Searcher
@@ -135,7 +133,7 @@ class House:
         await asyncio.gather(*map(over, states))
 
     @asynccontextmanager
-    async def serving(self, addresses: Sequence[str] = ()) -> AsyncGenerator[ServerRecord]:
+    async def serving(self, site: Site) -> AsyncGenerator[ServerRecord]:
         """This process as the server of its root: found by others, driving what nobody drives.
 
         In the end it drains: what has begun ends first, commands go on.
@@ -143,16 +141,29 @@ class House:
         engine, call = self._thread.engine, self._thread.call
         socket = os.path.join(self.settings.root, "owners", f"{engine.journal.owner}.sock")
         now = self._world.now()
-        record = ServerRecord(os.getpid(), socket, __version__, now, tuple(addresses))
         await call(engine.begin())
+        web = contextlib.AsyncExitStack()
+        urls = await call(self._answering(web, site)) if site.listen else []
+        record = ServerRecord(os.getpid(), socket, __version__, now, tuple(urls))
         owner = self._thread.owner(self._means.lend)
         answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
         async with answering as calls:
             with server.announced(self.settings.root, record):
                 self._thread.loop.call_soon_threadsafe(self._means.warm)
                 yield record
+            await call(web.aclose())
             calls.close()
             await call(engine.drain())
+
+    async def _answering(self, stack: contextlib.AsyncExitStack, site: Site) -> list[str]:
+        """Begins to answer over the web, on the engine's loop, until the stack is closed."""
+        answering = load("tuiagent.site:answering")(self._thread.engine, self, site)
+        return await stack.enter_async_context(answering)
+
+    async def owner_key(self) -> tuple[str, bool]:
+        """The owner's key for the web, and whether it was made just now."""
+        made = load("tuiagent.site:owner_key")(self._thread.engine, self)
+        return await self._thread.call(made)
 
     def close(self) -> None:
         """Ends the engine; what was written is durable."""
@@ -343,7 +354,7 @@ def command(argv: list[str]) -> int:
         else:
             silence()
         if not args.local and (record := served(args.command, settings)):
-            return asyncio.run(visit(record, args, settings))
+            return asyncio.run(load("tuiagent.guest:visit")(record, args, settings))
         house = House(settings, os.environ, serves=args.command == "serve")
         try:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))
@@ -365,17 +376,6 @@ def served(command: str, settings: Settings) -> ServerRecord | None:
         file=sys.stderr,
     )
     return None
-
-
-async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settings) -> int:
-    """Runs a command whose work is done by the server; the exit code."""
-    visiting = load("tuiagent.guest:visiting")
-    try:
-        async with visiting(record, settings, os.environ, args.cwd) as guest:
-            code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
-            return code
-    except ConnectionError as error:
-        raise TuiagentError(GONE.format(record.pid)) from error
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Owner
-from tuiagent.server import ServerRecord
+from tuiagent.server import ServerRecord, Site
 
 COMMANDS = {
     "headless": "tuiagent.clients.cli.headless:run",
@@ -89,6 +89,10 @@ class Host(Protocol):
 class Serving(Host, Protocol):
     """What `serve` needs beside that."""
 
-    def serving(self) -> AbstractAsyncContextManager[ServerRecord]:
+    def serving(self, site: Site) -> AbstractAsyncContextManager[ServerRecord]:
         """This process as the server of its root."""
+        ...
+
+    async def owner_key(self) -> tuple[str, bool]:
+        """The owner's key for the web, and whether it was made just now."""
         ...

@@ -5,12 +5,20 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from ipaddress import ip_address
 
 from tuiagent.clients.cli import DONE, Serving
+from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
 from tuiagent.registry import load
-from tuiagent.server import begin, only_server, server_record
+from tuiagent.server import Site, begin, only_server, server_record
+
+HOST, PORT = "127.0.0.1", "4000"
+ORIGINS = ("TUIAGENT_CORS_ORIGINS", "HEIM_CORS_ORIGINS")
+PORTS = ("TUIAGENT_PORT", "PORT", "HEIM_PORT")
+"""Names of the environment, the first that is set counts; those of other programs come last."""
 
 
 async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
@@ -18,23 +26,76 @@ async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
     root = host.settings.root
     if args.install or args.uninstall:
         return await load("tuiagent.clients.cli.service:run")(args, root)
+    if args.print_key:
+        say(f"{(await host.owner_key())[0]}\n")
+        return DONE
     if args.stop:
         return await stop(root)
     if args.restart:
+        return await _restart(root)
+    known, chosen = server_record(root), site(args, os.environ)
+    if known and not known.addresses and args.ready < 0:
+        print(f"tuiagent: taking the place of process {known.pid}", file=sys.stderr)
         await stop(root)
-        record = await asyncio.to_thread(begin, root, os.environ)
-        print(f"tuiagent: serving {root} (process {record.pid})", file=sys.stderr)
-        return DONE
     os.chdir("/")
     with only_server(root):
         ended = _on_signals()
-        async with host.serving() as record:
+        key, new = await host.owner_key() if chosen.listen and chosen.guarded else ("", False)
+        async with host.serving(chosen) as record:
             if args.ready >= 0:
                 os.write(args.ready, b"\n")
                 os.close(args.ready)
-            print(f"tuiagent: serving {root} (process {record.pid})", file=sys.stderr)
+            where = ", ".join((root, *record.addresses))
+            print(f"tuiagent: serving {where} (process {record.pid})", file=sys.stderr)
+            if new and sys.stderr.isatty():
+                print(f"tuiagent: your key, shown this once: {key}", file=sys.stderr)
+            if key:
+                print("tuiagent: tuiagent serve --print-key prints your key", file=sys.stderr)
             await ended.wait()
             print("tuiagent: ending: what has begun ends first", file=sys.stderr)
+    return DONE
+
+
+def site(args: argparse.Namespace, environ: Mapping[str, str]) -> Site:
+    """Where to listen: as the flags say, else the environment, else on loopback alone.
+
+    A server that a client begins for itself listens nowhere but on its own socket.
+    """
+    guarded = args.auth != "none"
+    public = args.public_url or environ.get("TUIAGENT_PUBLIC_URL", "")
+    origins = tuple(args.cors_origin) or _split(environ, *ORIGINS)
+    listen = tuple(args.listen)
+    if not (listen or args.host or args.port):
+        listen = _split(environ, "TUIAGENT_LISTEN")
+    if not listen and (args.ready < 0 or args.host or args.port):
+        host = args.host or _address(environ) or HOST
+        port = args.port or next((environ[n] for n in PORTS if environ.get(n)), PORT)
+        listen = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}",)
+    return Site(listen, guarded, public, origins)
+
+
+def _split(environ: Mapping[str, str], *names: str) -> tuple[str, ...]:
+    """What the first of these names that is set lists, by commas."""
+    text = next((environ[name] for name in names if environ.get(name)), "")
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def _address(environ: Mapping[str, str]) -> str:
+    """What HOST says, where it is an address: many shells set it to the machine's name."""
+    try:
+        return str(ip_address(environ.get("HOST", "")))
+    except ValueError:
+        return ""
+
+
+async def _restart(root: str) -> int:
+    """Ends the server, and begins another one that listens where it did."""
+    record = server_record(root)
+    await stop(root)
+    addresses = [url.partition("://")[2] for url in record.addresses] if record else []
+    flags = [flag for address in addresses for flag in ("--listen", address)]
+    record = await asyncio.to_thread(begin, root, os.environ, flags)
+    print(f"tuiagent: serving {root} (process {record.pid})", file=sys.stderr)
     return DONE
 
 

@@ -259,8 +259,25 @@ def _complete() -> argparse.ArgumentParser:
 def _serve() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tuiagent serve",
-        description="Go on with sessions in the background, and let clients find them.",
+        description="Go on with sessions in the background, for clients here and over the web.",
     )
+    parser.add_argument("--host", default="", metavar="ADDRESS", help="127.0.0.1 else")
+    parser.add_argument("--port", default="", metavar="N", help="4000 else")
+    parser.add_argument(
+        "--listen", action="append", default=[], metavar="ADDRESS:PORT", help="as often as you like"
+    )
+    parser.add_argument(
+        "--auth", default="key", choices=("key", "none"), help="none: anybody on this machine"
+    )
+    parser.add_argument("--public-url", default="", metavar="URL", help="how others reach it")
+    parser.add_argument(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="whose pages may use it",
+    )
+    parser.add_argument("--print-key", action="store_true", help="print your key for the web")
     parser.add_argument("--stop", action="store_true", help="end the server; it drains first")
     parser.add_argument("--restart", action="store_true", help="end it, and begin a new one")
     parser.add_argument("--install", action="store_true", help="as a service of yours, for good")
