@@ -73,6 +73,7 @@ class Life:
             "TUIAGENT_HOME": str(self.root),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "TUIAGENT_CRASH": crash,
+            "TUIAGENT_PORT": "0",  # any that is free: tests run side by side
             **self.environ,
         }
         argv = [sys.executable, *program, *args]

@@ -111,5 +111,5 @@ async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settin
         async with visiting(record, settings, os.environ, args.cwd) as guest:
             code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
             return code
-    except ConnectionError as error:
+    except (ConnectionError, FileNotFoundError) as error:  # its socket goes with it
         raise TuiagentError(GONE.format(record.pid)) from error

@@ -87,6 +87,8 @@ def only_server(root: str, patient: bool = False) -> Generator[None]:
                     pid = f" (process {known.pid})" if known else ""
                     raise TuiagentError(f"a server of {root} runs already{pid}: {STOP}") from None
                 time.sleep(0.005)  # somebody may only have looked whether it is held
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(root, RECORD))  # of one that was killed
         yield
     finally:
         os.close(lock)

@@ -52,7 +52,7 @@ class Home(Cli):
 
     def serve(self) -> subprocess.Popen[bytes]:
         """A server, once it listens."""
-        process = self.start("serve", "--port", "0", stdin=subprocess.DEVNULL)
+        process = self.start("serve", stdin=subprocess.DEVNULL)
         self.servers.append(process)
         until(lambda: server_record(str(self.root)) is not None, "the server to listen")
         return process

@@ -106,6 +106,7 @@ def _ran(block: Block, place: Path) -> str:
     if block.language not in ("sh", "python"):
         return f"{block.language!r} is no language that is run here; say text, or no-run REASON"
     env = {
+        "TUIAGENT_PORT": "0",
         "PATH": f"{place}/bin:{os.environ['PATH']}",
         "HOME": str(place / "home"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
