@@ -37,6 +37,17 @@ ENVIRONMENT = {
     "OPENAI_MODEL": "the model of that server",
 }
 """Every name that is read, and what it sets."""
+SERVING = {
+    "TUIAGENT_LISTEN": "where `serve` listens: ADDRESS:PORT, by commas",
+    "TUIAGENT_PORT": "its port, where no address is said",
+    "TUIAGENT_PUBLIC_URL": "how others reach it",
+    "TUIAGENT_CORS_ORIGINS": "whose pages may use it, by commas",
+    "HOST": "its address, where this is one (after TUIAGENT_LISTEN)",
+    "PORT": "its port, after TUIAGENT_PORT",
+    "HEIM_PORT": "its port, after PORT",
+    "HEIM_CORS_ORIGINS": "whose pages may use it, after TUIAGENT_CORS_ORIGINS",
+}
+"""Names that only `serve` reads, those of other programs last."""
 
 
 class Example(Struct, frozen=True):

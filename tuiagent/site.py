@@ -4,11 +4,11 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from tuiagent import vaults
 from tuiagent.clients.cli import Host
 from tuiagent.engine.engine import Engine
 from tuiagent.registry import load
 from tuiagent.server import Site
-from tuiagent.vaults import TABLE
 
 
 @asynccontextmanager
@@ -36,5 +36,5 @@ async def answering(engine: Engine, host: Host, site: Site) -> AsyncGenerator[li
 async def owner_key(engine: Engine, host: Host) -> tuple[str, bool]:
     """The owner's key, and whether it was made just now."""
     path = os.path.join(host.settings.root, "owner.key")
-    made = await load(TABLE["owner"])(engine.seat(), path, host.new_id)
+    made = await load(vaults.TABLE["owner"])(engine.seat(), path, host.new_id)
     return made.text, made.new

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from tuiagent.engine.upkeep import Upkeep
 
 
+OTHER = """\
+tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \
+ends it, once what it has begun has ended, and begins a new one"""
 SERVED = ("attach", "plain", "headless", "sessions", "jobs", "runs")
 """Commands whose work is done by the background server while there is one."""
 
@@ -370,11 +373,11 @@ def served(command: str, settings: Settings) -> ServerRecord | None:
     record = server.server_record(settings.root) if command in SERVED else None
     if record is None or record.version == __version__:
         return record
-    print(
-        f"tuiagent: the server that runs (process {record.pid}) is version {record.version}, this "
-        f"is {__version__}: `tuiagent serve --restart` ends it and begins a new one",
-        file=sys.stderr,
-    )
+    print(OTHER.format(record.pid, record.version, __version__), file=sys.stderr)
+    if command in ("plain", "attach") and sys.stdin.isatty():
+        print("tuiagent: do that now? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() == "y":
+            return load("tuiagent.clients.cli.serve:renewed")(settings.root)
     return None
 
 

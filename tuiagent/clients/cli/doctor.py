@@ -11,8 +11,9 @@ from tuiagent import __version__
 from tuiagent.clients.cli import DONE, ERROR, Host
 from tuiagent.clients.cli.find import ALL
 from tuiagent.clients.cli.printers import say
-from tuiagent.config import ENVIRONMENT, OPENAI_URL
+from tuiagent.config import ENVIRONMENT, OPENAI_URL, SERVING
 from tuiagent.ports import Client
+from tuiagent.server import server_record
 
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
 
@@ -22,7 +23,8 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     health = (await client.read("health")).data
     say(f"tuiagent {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
     say(f"{health['sqlite']}, journal in {health['root']} ({health['events']} events)\n")
-    for name, meaning in ENVIRONMENT.items():
+    asked = {name: meaning for name, meaning in SERVING.items() if os.environ.get(name)}
+    for name, meaning in (ENVIRONMENT | asked).items():
         value = os.environ.get(name)
         shown = "not set" if not value else masked(name, value)
         say(f"  {name} = {shown}   {meaning}\n")
@@ -30,6 +32,13 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"the project's config.toml sets {key}, which only your own may: it has no effect\n")
     for key in host.settings.without_effect:
         say(f"config.toml sets {key}, which has no effect yet\n")
+    record = server_record(health["root"])
+    if record:
+        where = ", ".join(record.addresses) or "its own socket alone"
+        other = "" if record.version == __version__ else f"; this is {__version__}: serve --restart"
+        say(f"server: process {record.pid}, version {record.version}{other}, on {where}\n")
+    else:
+        say("server: none runs; one is begun when something is handed over\n")
     waiting = (await client.read("inbox", "", ALL)).data
     for item in waiting:
         say(f"waits for you: {item['kind']} in {item['stream'].partition('/')[2]}\n")

@@ -13,7 +13,7 @@ from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
 from tuiagent.registry import load
-from tuiagent.server import Site, begin, only_server, server_record
+from tuiagent.server import ServerRecord, Site, begin, only_server, server_record
 
 HOST, PORT = "127.0.0.1", "4000"
 ORIGINS = ("TUIAGENT_CORS_ORIGINS", "HEIM_CORS_ORIGINS")
@@ -30,13 +30,16 @@ async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
         say(f"{(await host.owner_key())[0]}\n")
         return DONE
     if args.stop:
-        return await stop(root)
+        stop(root)
+        return DONE
     if args.restart:
-        return await _restart(root)
+        record = await asyncio.to_thread(renewed, root)
+        print(f"tuiagent: serving {root} (process {record.pid})", file=sys.stderr)
+        return DONE
     known, chosen = server_record(root), site(args, os.environ)
     if known and not known.addresses and args.ready < 0:
         print(f"tuiagent: taking the place of process {known.pid}", file=sys.stderr)
-        await stop(root)
+        stop(root)
     os.chdir("/")
     with only_server(root):
         ended = _on_signals()
@@ -88,25 +91,23 @@ def _address(environ: Mapping[str, str]) -> str:
         return ""
 
 
-async def _restart(root: str) -> int:
-    """Ends the server, and begins another one that listens where it did."""
+def renewed(root: str) -> ServerRecord:
+    """Ends the server, and begins another one that listens where it did. Raises TuiagentError."""
     record = server_record(root)
-    await stop(root)
+    stop(root)
     addresses = [url.partition("://")[2] for url in record.addresses] if record else []
     flags = [flag for address in addresses for flag in ("--listen", address)]
-    record = await asyncio.to_thread(begin, root, os.environ, flags)
-    print(f"tuiagent: serving {root} (process {record.pid})", file=sys.stderr)
-    return DONE
+    return begin(root, os.environ, flags)
 
 
-async def stop(root: str) -> int:
+def stop(root: str) -> None:
     """Has the server end, and waits until it has. Raises TuiagentError when there is none."""
     record = server_record(root)
     if record is None:
         raise TuiagentError(f"no server of {root} runs")
     os.kill(record.pid, signal.SIGTERM)
     with only_server(root, patient=True):
-        return DONE
+        return
 
 
 def _on_signals() -> asyncio.Event:

@@ -126,7 +126,7 @@ async def _install(made: Service, root: str) -> int:
     if not error:
         await _tell(made.end)  # where an older one runs
         if server_record(root) is not None:
-            await stop(root)
+            stop(root)
         error = await _tell(made.begin)
     if error:
         later = " && ".join(" ".join(words) for words in (made.look, made.begin))
