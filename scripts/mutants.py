@@ -389,16 +389,9 @@ MUTANTS = (
     Mutant(
         "a command of another version is declined",
         CALLERS,
-        "if named or call.version != __version__:",
-        "if named:",
+        "if call.version != __version__:",
+        "if False:",
         f"{WARM} -k version",
-    ),
-    Mutant(
-        "only prompts are looked at for others",
-        CALLERS,
-        "if named or call.version",
-        "if call.version",
-        f"{WARM} -k unusual",
     ),
     Mutant(
         "a command for another state root is declined",

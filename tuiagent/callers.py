@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tuiagent import __version__, config, thin
 from tuiagent.clients.cli import exit_code, headless
-from tuiagent.clients.cli.arguments import NAMED, flags, prompted
+from tuiagent.clients.cli.arguments import flags, prompted
 from tuiagent.clients.web.socket import listening
 from tuiagent.config import Settings
 from tuiagent.guest import Guest
@@ -150,8 +150,7 @@ class Desk:
 
     def _prepared(self, call: Call) -> tuple[Namespace, Settings] | None:
         """The arguments and the settings; None where the process had better do it itself."""
-        named = call.argv[:1] in [[name] for name in ("help", *NAMED)]
-        if named or call.version != __version__:
+        if call.version != __version__:
             return None
         try:
             args = prompted(call.argv, silent=True)

@@ -99,6 +99,7 @@ LEFT = {
     "completion": ["__complete", "sessions", "-p"],
     "detach at home": ["run", "x", "--detach", "--local"],
     "detach and watch": ["run", "x", "--detach", "--output", "events"],
+    "a command's name": ["doctor", "-p"],
     "no -p of ours": ["sessions", "show", "-p"],
 }
 """Done by a process of their own, though a server runs."""
