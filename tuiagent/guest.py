@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,7 @@ from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.ports import Loan, Owner
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord
+from tuiagent.server import ServerRecord, server_record
 from tuiagent.thin import GONE
 
 
@@ -91,12 +92,26 @@ async def holding(client: Owner) -> Standing:
     return found
 
 
+def tell(text: str) -> None:
+    """A word about the connection, beside what the command tells."""
+    sys.stderr.write(f"tuiagent: {text}\n")
+
+
 @asynccontextmanager
 async def visiting(
     record: ServerRecord, settings: Settings, environ: Mapping[str, str], folder: str
 ) -> AsyncGenerator[Guest]:
-    """A guest of this server, for work in a folder. Raises OSError when it is gone."""
-    client = await load(clients.TABLE["remote"]).connect(record.socket, codec())
+    """A guest of this server and of those after it. Raises OSError when there is none."""
+
+    async def connect() -> Owner:
+        found = server_record(settings.root)
+        if found is None or found.version != record.version:
+            raise ConnectionError("no such server runs")
+        owner: Owner = await load(clients.TABLE["remote"]).connect(found.socket, codec())
+        return owner
+
+    first = await load(clients.TABLE["remote"]).connect(record.socket, codec())
+    client = load(clients.TABLE["lasting"])(first, connect, World().new_id, tell)
     try:
         guest = Guest(settings, environ, client, OwnConsole(), await holding(client))
         await guest.lend(os.path.realpath(folder))

@@ -282,3 +282,21 @@ def test_keys_are_lent_and_never_written_down(tmp_path: Path) -> None:
         until(lambda: bool(cli.facts(RunResumed)), "the run to go on")
         for file in (path for path in cli.root.rglob("*") if path.is_file()):
             assert b"canary-4711" not in file.read_bytes(), file
+
+
+def test_a_screen_goes_on_with_the_next_server(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        server = cli.serve()
+        with screen(cli, "--plain", "go", "--mode", "ask") as terminal:
+            terminal.wait("asks: may it?")
+            server.kill()
+            server.wait()
+            assert terminal.process.stderr is not None
+            assert b"the server has ended" in terminal.process.stderr.readline()
+            cli.serve()
+            terminal.type("y\n")
+            terminal.wait("runs: shell")
+            (cli.work / "go").touch()
+            terminal.wait("end: done")
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]

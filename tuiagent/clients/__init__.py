@@ -3,5 +3,6 @@
 TABLE = {
     "cli": "tuiagent.clients.cli.headless:run",
     "socket": "tuiagent.clients.web.socket:serving",
+    "lasting": "tuiagent.clients.web.lasting:Lasting",
     "remote": "tuiagent.clients.web.remote:RemoteClient",
 }

@@ -31,6 +31,8 @@ import struct
 import sys
 import termios
 
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+"""Python ignores the first two, and whoever begins something in the background (`&`) the others."""
 ENVIRONMENT = {
     "TERM": "xterm-256color",
     "PS1": "",
@@ -70,7 +72,7 @@ class Host:
         self.wake = os.open(wake, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.child, self.terminal = pty.fork()
         if self.child == 0:
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+            for number in IGNORED:
                 signal.signal(number, signal.SIG_DFL)
             os.environ.update(ENVIRONMENT, COLUMNS=str(columns), LINES=str(rows))
             os.environ["PROMPT_COMMAND"] = PROMPT.format(name)
