@@ -1129,7 +1129,7 @@ MUTANTS = (
     ),
     Mutant(
         "a file that is there is not overwritten",
-        "tuiagent/clients/cli/transfer.py",
+        "tuiagent/clients/cli/whole.py",
         "if not force:",
         "if False:",
         TRANSFER,
