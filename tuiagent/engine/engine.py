@@ -88,6 +88,8 @@ Service = Callable[[], AbstractAsyncContextManager[object]]
 """Something that goes on beside the driving: the socket, the seal, the index, the upkeep."""
 SERVICES_AFTER = 0.05
 """Seconds."""
+TAKES = 10
+"""How often a session is asked for that still others take up meanwhile."""
 SNAPSHOT = 2000
 """Events after which a standing view is kept anew."""
 
@@ -151,10 +153,11 @@ class Engine:
 
         Raises Refused when it does neither.
         """
-        if not await self.adopt(stream):
+        for _ in range(TAKES):
+            if await self.adopt(stream):
+                return
             await self.neighbours.release(stream, kill)
-            if not await self.adopt(stream):
-                raise Refused("another process was quicker; it drives the session now")
+        raise Refused("other processes were quicker; one of them drives the session now")
 
     async def release(self, stream: str) -> None:
         """Lets another process go on with a session, once what has begun has ended."""
