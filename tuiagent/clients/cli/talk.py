@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tuiagent.clients.cli.attach import Attached
 
 DETACH = "/detach"
-LEAVE = ("/quit", "exit", "quit", ":q")
+END = "\x04"
+"""What stands for Ctrl-D at a terminal."""
+LEAVE = ("/quit", "exit", "quit", ":q", END)
 ASKED = """\
 asks: a run is going on. d = it goes on in the background (also Ctrl-D), s = stop it and leave, \
 l = leave it as it is, anything else = stay"""
@@ -159,10 +161,13 @@ async def _lines() -> AsyncGenerator[str]:
     def read() -> None:
         decoder = codecs.getincrementaldecoder(encoding)("replace")
         text = ""
+        ends, allowed = 0, 1 if person() else 0
         with suppress(OSError, ValueError):
-            while ended not in select.select([0, ended], [], [])[0] and (data := os.read(0, 65536)):
+            while ends <= allowed and ended not in select.select([0, ended], [], [])[0]:
+                data = os.read(0, 65536)
+                ends = 0 if data else ends + 1  # a terminal goes on after a Ctrl-D, if it is there
                 *whole, text = (text + decoder.decode(data)).split("\n")
-                for line in whole:
+                for line in whole if data or not allowed else [END]:
                     loop.call_soon_threadsafe(lines.put_nowait, line)
         with suppress(RuntimeError):  # the loop has ended meanwhile
             if text := text + decoder.decode(b"", True):
