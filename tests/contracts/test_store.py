@@ -873,3 +873,24 @@ def test_a_streams_refs_name_what_its_records_need(place: Place) -> None:
     assert sorted(place.store.refs("session/a")) == sorted([(one, 1), (one, 2), (two, 2)])
     assert place.store.refs("session/b") == [(two, 1)]
     assert place.store.refs("session/c") == []
+
+
+def test_a_part_of_a_long_journal_costs_as_little_as_of_a_short_one(tmp_path: Path) -> None:
+    """A view reads kinds part by part: the cost of one must not grow with what is left."""
+    store = SqliteStore(str(tmp_path / "j" / "journal.db"), synchronous="OFF")
+    steps: list[int] = []
+    for half in range(2):
+        with store.transaction() as tx:
+            drafts = [Draft(kind, 1, b"{}") for kind in ("A", "B", "C")] * 2000
+            tx.append("session/a", half * 6000, drafts, AT, "me", None)
+        steps.append(0)
+
+        def count() -> bool:
+            steps[-1] += 1
+            return False
+
+        store._reader.set_progress_handler(count, 100)
+        assert len(store.tail("session/*", 0, 50, frozenset({"A", "B"}))) == 50
+        store._reader.set_progress_handler(None)
+    store.close()
+    assert steps[1] <= steps[0] + 5
