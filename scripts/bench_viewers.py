@@ -81,11 +81,11 @@ class Viewer(asyncio.Protocol):
         used = self.taken(self._rest)
         self._rest = self._rest[used:]
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         for waiting in (self.ready, self.over):
             if not waiting.done():
-                waiting.set_exception(ConnectionError(f"a viewer was cut: {error}"))
+                waiting.set_exception(ConnectionError(f"a viewer was cut: {exc}"))
                 waiting.exception()  # whoever waits is told; nobody has to
 
     def close(self) -> None:

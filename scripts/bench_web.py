@@ -183,6 +183,7 @@ async def serve(_: object, count: int) -> None:
 
 async def _starts(root: str, count: int, goal: float) -> None:
     times: list[float] = []
+    listed = 0.0
     for turn in range(count):
         async with serving(root) as server:
             times.append(server.ready)

@@ -1405,6 +1405,20 @@ MUTANTS = (
         f"{WEB_STREAMS} {WEB_SOCKET}",
     ),
     Mutant(
+        "bytes that wait for one reader",
+        "tuiagent/engine/hub.py",
+        "if len(self._items) >= LIMIT or (self._items and self._size > ROOM):",
+        "if len(self._items) >= LIMIT:",
+        "tests/contracts/test_hub.py",
+    ),
+    Mutant(
+        "bytes of history that one reader holds",
+        "tuiagent/stores/reading.py",
+        'if room is not None and (room := room - len(columns[7] or b"")) <= 0:',
+        "if False:",
+        "tests/contracts/test_store.py",
+    ),
+    Mutant(
         "streams of a key that ended",
         "tuiagent/clients/web/access.py",
         'finish(end, "key", why)',

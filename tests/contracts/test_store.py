@@ -645,6 +645,10 @@ def test_a_tail_selects_by_stream_kind_position_and_number(place: Place) -> None
     assert texts(tail("*", 1, 100, kinds("A", "C"))) == ["3", "4", "5", "6"]
     assert texts(tail("*", 0, 1, kinds("B"))) == ["2"]
     assert texts(tail("*", 0, 100, kinds())) == []
+    assert texts(tail("*", 0, 100, None, 3)) == ["1", "2", "3"]
+    assert texts(tail("session/a", 0, 2, None, 3)) == ["1", "2"]
+    assert texts(tail("session/*", 0, 100, kinds("A"), 1)) == ["1"]
+    assert texts(tail("*", 6, 100, None, 1)) == []
     assert texts(tail("session/_", 0)) == []
     assert texts(tail("session/%*", 0)) == []
 
@@ -819,9 +823,17 @@ class Twins(RuleBasedStateMachine):
         after=AFTER,
         limit=LIMIT,
         kinds=st.none() | st.frozensets(KINDS),
+        room=st.none() | st.integers(1, 60),
     )
-    def tail(self, select: str, after: int, limit: int, kinds: frozenset[str] | None) -> None:
-        self.same(lambda store: store.tail(select, after, limit, kinds))
+    def tail(
+        self,
+        select: str,
+        after: int,
+        limit: int,
+        kinds: frozenset[str] | None,
+        room: int | None,
+    ) -> None:
+        self.same(lambda store: store.tail(select, after, limit, kinds, room))
 
     @rule(stream=STREAMS, after=AFTER, limit=LIMIT)
     def read(self, stream: str, after: int, limit: int) -> None:

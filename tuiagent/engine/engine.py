@@ -90,6 +90,8 @@ SERVICES_AFTER = 0.05
 """Seconds."""
 TAKES = 10
 """How often a session is asked for that still others take up meanwhile."""
+AT_ONCE = 1 << 20
+"""Bytes of history that one reader holds."""
 SNAPSHOT = 2000
 """Events after which a standing view is kept anew."""
 
@@ -255,22 +257,20 @@ class Engine:
     async def _live(self, subscription: Subscription, position: int) -> AsyncIterator[Seen]:
         while True:
             for seen in await subscription.take():
-                if subscription.lagged:
-                    break
+                if isinstance(seen, Lagged):
+                    async for event in self._history(subscription.select, position):
+                        position = event.position
+                        yield event
+                    yield Lagged(position)
+                    continue
                 if isinstance(seen, Event):
                     if seen.position <= position:
                         continue
                     position = seen.position
                 yield seen
-            if subscription.lagged:
-                subscription.lagged = False
-                async for event in self._history(subscription.select, position):
-                    position = event.position
-                    yield event
-                yield Lagged(position)
 
     async def _history(self, select: str, after: int) -> AsyncIterator[Event]:
-        while records := self.journal.store.tail(select, after, 500):
+        while records := self.journal.store.tail(select, after, 500, room=AT_ONCE):
             for record in records:
                 yield self.journal.codec.event(record)
             after = records[-1].position

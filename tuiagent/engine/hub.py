@@ -1,15 +1,19 @@
 """Hands news to whoever watches: in order, bounded, never waiting for a slow reader."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
+from typing import cast
+
+from msgspec import Struct
 
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.event import Event, Seen, Signal, selects
+from tuiagent.kernel.event import Event, Lagged, Seen, Signal, selects
 from tuiagent.kernel.presence import GONE, Presence
 
 LIMIT = 2048
 """Items that may wait for one reader."""
+ROOM = 2 << 20
+"""Letters and bytes that these may hold."""
 
 
 class Subscription:
@@ -17,16 +21,21 @@ class Subscription:
 
     def __init__(self, select: str) -> None:
         self.select = select
-        self.lagged = False
-        self._items: deque[Seen] = deque()
+        self._items: list[Seen] = []
+        self._size = 0
+        self._lagged = False
         self._news = asyncio.Event()
 
-    def put(self, item: Seen) -> None:
-        """Adds an item; when too many wait, all are dropped and `lagged` is set."""
-        if len(self._items) >= LIMIT:
-            self._items.clear()
-            self.lagged = True
-        self._items.append(item)
+    def put(self, item: Seen, size: int = 0) -> None:
+        """Adds an item; when too much waits, a Lagged takes the place of all that comes."""
+        if self._lagged:
+            return
+        self._size += size
+        if len(self._items) >= LIMIT or (self._items and self._size > ROOM):
+            self._lagged = True
+            self._items = [Lagged(0)]
+        else:
+            self._items.append(item)
         self._news.set()
 
     async def take(self) -> list[Seen]:
@@ -34,8 +43,8 @@ class Subscription:
         while not self._items:
             self._news.clear()
             await self._news.wait()
-        items = list(self._items)
-        self._items.clear()
+        items, self._items = self._items, []
+        self._size, self._lagged = 0, False
         return items
 
 
@@ -117,8 +126,25 @@ class Hub:
         return [delta for stream, delta in self._open.items() if selects(select, stream)]
 
     def _hand_out(self, item: Event | Signal) -> None:
-        for subscription in self._narrow.get(item.stream, ()):
-            subscription.put(item)
+        narrow = self._narrow.get(item.stream, ())
+        if not narrow and not self._wide:
+            return
+        size = weight(item)
+        for subscription in narrow:
+            subscription.put(item, size)
         for subscription in self._wide:
             if selects(subscription.select, item.stream):
-                subscription.put(item)
+                subscription.put(item, size)
+
+
+def weight(value: object) -> int:
+    """Letters and bytes that are in something seen, about."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Struct):
+        return sum(weight(getattr(value, name)) for name in value.__struct_fields__)
+    if isinstance(value, dict):
+        return sum(map(weight, cast(dict[str, object], value).values()))
+    if isinstance(value, list | tuple):
+        return sum(map(weight, cast(list[object], value)))
+    return 0

@@ -12,7 +12,7 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request
 from tuiagent.kernel import audit
 from tuiagent.kernel.errors import Conflict, Refused, StoreError
-from tuiagent.kernel.event import Event, kind_of
+from tuiagent.kernel.event import Event, Lagged, kind_of
 from tuiagent.kernel.run import RunFinished
 
 LOG = logging.getLogger("tuiagent.seal")
@@ -89,9 +89,11 @@ class Sealer:
                 except TimeoutError:
                     news = []
                 facts = [seen.fact for seen in news if isinstance(seen, Event)]
+                missed = any(isinstance(seen, Lagged) for seen in news)
+                ended = missed or any(isinstance(fact, RunFinished) for fact in facts)
                 now = self._journal.world.now()
                 due = due or (now + INTERVAL if facts else 0.0)
-                if any(isinstance(fact, RunFinished) for fact in facts) or (due and now >= due):
+                if ended or (due and now >= due):
                     await self.seal()
                     due = 0.0
         finally:

@@ -121,9 +121,17 @@ class Store(Protocol):
         ...
 
     def tail(
-        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
+        self,
+        select: str,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: frozenset[str] | None = None,
+        room: int | None = None,
     ) -> list[Record]:
-        """Records whose position is above `after`, of the selected streams, in commit order."""
+        """Records whose position is above `after`, of the selected streams, in commit order.
+
+        No more come after the one whose body fills `room`, in bytes.
+        """
         ...
 
     def position(self) -> int:

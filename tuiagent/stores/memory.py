@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from msgspec import Struct
@@ -93,14 +93,22 @@ class MemoryStore:
             return self._contents.shown(found)
 
     def tail(
-        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
+        self,
+        select: str,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: frozenset[str] | None = None,
+        room: int | None = None,
     ) -> list[Record]:
         """See ports.Store."""
         with self._lock:
             later = self._contents.records[after:]
             found = (r for r in later if selects(select, r.stream))
             wanted = (r for r in found if kinds is None or r.kind in kinds)
-            return self._contents.shown(list(islice(wanted, limit)))
+            shown = self._contents.shown(list(islice(wanted, limit)))
+        sizes = accumulate(len(record.body or b"") for record in shown)
+        fill = sum(room is None or size < room for size in sizes)
+        return shown[: fill + 1]
 
     def position(self) -> int:
         """See ports.Store."""

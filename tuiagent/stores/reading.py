@@ -38,11 +38,16 @@ class Reader:
         return self._query(lambda c: records_of(c, query, (stream, after, limit)))
 
     def tail(
-        self, select: str, after: int = 0, limit: int = 1000, kinds: frozenset[str] | None = None
+        self,
+        select: str,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: frozenset[str] | None = None,
+        room: int | None = None,
     ) -> list[Record]:
         """See ports.Store."""
         if kinds is not None and select.endswith("*"):
-            return self._of_kinds(select[:-1], after, limit, kinds)
+            return self._of_kinds(select[:-1], after, limit, kinds, room)
         values: list[int | str] = []
         if select.endswith("*"):
             where, order = "e.position > ?", "e.position"
@@ -57,9 +62,11 @@ class Reader:
             where += f" AND e.kind IN ({','.join('?' * len(kinds))})"
             values += sorted(kinds)
         query = f"{SOURCE} WHERE {where} ORDER BY {order} LIMIT ?"
-        return self._query(lambda c: records_of(c, query, (*values, limit)))
+        return self._query(lambda c: records_of(c, query, (*values, limit), room))
 
-    def _of_kinds(self, start: str, after: int, limit: int, kinds: frozenset[str]) -> list[Record]:
+    def _of_kinds(
+        self, start: str, after: int, limit: int, kinds: frozenset[str], room: int | None
+    ) -> list[Record]:
         """A part of many streams: each kind in the order that its index has, merged.
 
         With one IN for all kinds, SQLite would sort everything that is left for every part.
@@ -72,7 +79,7 @@ class Reader:
         found = f"e.position IN (SELECT position FROM ({parts}))"
         query = f"{SOURCE} WHERE {found} ORDER BY e.position"
         values = [value for kind in sorted(kinds) for value in (kind, after, len(start), start)]
-        return self._query(lambda c: records_of(c, query, (*values, limit)))
+        return self._query(lambda c: records_of(c, query, (*values, limit), room))
 
     def _version(self, stream: str, position: int) -> int:
         """The stream's version as of a position."""
@@ -126,14 +133,20 @@ class Reader:
             return work(self._reader)
 
 
-def records_of(connection: apsw.Connection, query: str, values: Sequence[Any]) -> list[Record]:
-    """The rows of a query for COLUMNS, with their large bodies."""
+def records_of(
+    connection: apsw.Connection, query: str, values: Sequence[Any], room: int | None = None
+) -> list[Record]:
+    """The rows of a query for COLUMNS, with their large bodies, until these fill the room."""
     found: list[Record] = []
-    for row in connection.execute(query, tuple(values)):
+    rows = connection.execute(query, tuple(values))
+    for row in rows:
         *columns, packed = row
         if packed is not None:
             columns[7] = zlib.decompress(packed)
         found.append(Record(*columns))
+        if room is not None and (room := room - len(columns[7] or b"")) <= 0:
+            rows.close()
+            break
     return found
 
 
