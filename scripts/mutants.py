@@ -1419,6 +1419,20 @@ MUTANTS = (
         "tests/contracts/test_store.py",
     ),
     Mutant(
+        "credit of a watch",
+        "tuiagent/clients/web/live.py",
+        "await credit.spend()",
+        "pass",
+        f"{WEB_SOCKET} -k credit",
+    ),
+    Mutant(
+        "credit of a watch over a Unix socket",
+        "tuiagent/clients/web/socket.py",
+        "await credit.spend()",
+        "pass",
+        "tests/contracts/test_client.py -k takes_nothing",
+    ),
+    Mutant(
         "streams of a key that ended",
         "tuiagent/clients/web/access.py",
         'finish(end, "key", why)',

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.web import FakeGate
 from tuiagent import connect
 from tuiagent.clients.web.app import Application
 from tuiagent.clients.web.listen import listening
-from tuiagent.clients.web.remote import RemoteClient
+from tuiagent.clients.web.remote import AHEAD, Remote, RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.engine.thread import EngineThread
 from tuiagent.kernel.aggregates import codec
@@ -21,21 +21,30 @@ from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen
 from tuiagent.kernel.run import Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeMode, ModeChanged, SubmitPrompt
 from tuiagent.ports import Client, Window
+from tuiagent.stores.memory import MemoryStore
 
 KINDS = ("local", "thread", "remote", "web")
 
 
+@pytest.fixture
+def store() -> MemoryStore:
+    """The journal that the client's engine is on."""
+    return MemoryStore()
+
+
 @pytest.fixture(params=KINDS)
-async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Client]:
+async def client(
+    request: pytest.FixtureRequest, tmp_path: Path, store: MemoryStore
+) -> AsyncGenerator[Client]:
     """A client of each kind, on an engine whose model says the same three words."""
     means = Fakes(tmp_path, lambda _: say("one ", "two ", "three"))
     async with AsyncExitStack() as stack:
         if request.param == "thread":
-            thread = EngineThread(lambda: build(means))
+            thread = EngineThread(lambda: build(means, store))
             yield await asyncio.to_thread(thread.client)
             await asyncio.to_thread(thread.close)
             return
-        made = await stack.enter_async_context(engine(means))
+        made = await stack.enter_async_context(engine(means, store))
         if request.param == "local":
             yield made.seat()
             return
@@ -155,6 +164,37 @@ async def test_a_slow_reader_loses_no_fact(client: Client, tmp_path: Path) -> No
     versions = [item.version for item in events if isinstance(item, Event)]
     assert versions == list(range(1, len(versions) + 1))
     await watching.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_reader_that_takes_nothing_holds_up_nobody_and_then_gets_everything(
+    client: Client, tmp_path: Path, store: MemoryStore
+) -> None:
+    """48,000 facts of history and 2,000 new ones: little of it waits in the client meanwhile."""
+    await opened(client, tmp_path)
+    draft = codec().draft
+    drafts = [draft(ModeChanged(("plan", "ask")[number % 2])) for number in range(47_999)]
+    with store.transaction() as tx:
+        tx.append(STREAM, 1, drafts, 1.0, "owner", None)
+    await client.read("sessions")  # the engine has seen them
+    async with aclosing(client.watch(STREAM)) as watching:  # type: ignore[type-var]
+        events = [await anext(watching)]
+        modes = ["ask", "plan"] * 1000
+        for start in range(0, 2000, 100):
+            some = modes[start : start + 100]
+            await asyncio.gather(*(client.submit(ChangeMode(STREAM, mode)) for mode in some))
+            assert waits(client) <= AHEAD
+        assert (await client.read("sessions")).total == 1
+        async with asyncio.timeout(60):
+            while len(events) < 50_000:
+                item = await anext(watching)
+                events += [item] if isinstance(item, Event) else []
+    assert [event.version for event in events] == list(range(1, 50_001))  # type: ignore[union-attr]
+
+
+def waits(client: Client) -> int:
+    """How much has come that nobody has taken, where it comes over a wire."""
+    queues = client._waiting.values() if isinstance(client, Remote) else ()
+    return sum(len(answer.items) for queue in queues for answer in queue._queue)  # type: ignore
 
 
 async def test_read_gives_a_bounded_part_and_its_position(client: Client, tmp_path: Path) -> None:

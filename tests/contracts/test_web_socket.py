@@ -238,6 +238,40 @@ async def test_watches_are_bounded_and_asks_have_numbers_of_their_own(server: Se
         assert again.items, "one has gone, so there is room"
 
 
+async def test_a_watch_sends_what_it_has_credit_for_and_no_more(server: Served) -> None:
+    for number in range(5):
+        await server.client.submit(NameSession("session/s1", f"name {number}"))
+    async with raw(server) as socket:
+        for number, credit in ((1, 0), (2, 2), (3, None)):
+            ask = Ask(number, "watch", select="session/s1", credit=credit)
+            await socket.send(msgspec.json.encode(ask).decode())
+        seen: dict[int, list[int]] = {1: [], 2: [], 3: []}
+        while len(seen[2]) < 2 or len(seen[3]) < 7:  # the last of these is the mark
+            took(seen, await received(socket))
+        assert (await answered(socket, Ask(4, "read", view="inbox"))).snapshot is not None
+        assert seen == {1: [], 2: [1, 2], 3: [1, 2, 3, 4, 5, 6, 0]}
+        await socket.send('{"id":2,"op":"more","credit":1}')
+        took(seen, await answered(socket, Ask(1, "more", credit=3)))
+        while len(seen[1]) < 3 or len(seen[2]) < 3:
+            took(seen, await received(socket))
+        assert seen[2] == [1, 2, 3]
+        await socket.send('{"id":9,"op":"more","credit":1}')
+        await socket.send('{"id":1,"op":"more"}')
+        assert (await answered(socket, Ask(5, "read", view="inbox"))).snapshot is not None
+        await socket.send('{"id":1,"op":"more","credit":-1}')
+        assert (await closed(socket))[0] == 4400
+
+
+async def received(socket: ClientConnection) -> Answer:
+    """The next answer."""
+    return msgspec.json.decode(await socket.recv(), type=Answer)
+
+
+def took(seen: dict[int, list[int]], answer: Answer) -> None:
+    """Notes the versions of facts, 0 for anything else."""
+    seen[answer.id] += [item.event[2] if item.event else 0 for item in answer.items]
+
+
 def test_what_waits_for_one_watch_is_one_message() -> None:
     entries = [(1, b"a"), (1, b"b"), (2, b"c"), (0, b"{}"), (2, b"d"), (1, b"e")]
     assert frames(entries) == [

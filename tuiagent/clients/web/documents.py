@@ -257,7 +257,9 @@ def _about(route: Route) -> str:
         )
     return (
         f"{route.summary}. Each text message is one JSON frame; `intent` of an ask is "
-        '{"intent": NAME, "body": {…}}. Intents and the scopes they take: '
+        '{"intent": NAME, "body": {…}}. A watch with `credit` is sent so many items, and others '
+        "once `more` grants them, under its id; without, all at once. "
+        "Intents and the scopes they take: "
         f"{_listed(INTENTS)}. Views: {_listed(VIEWS)}; any other: admin. "
         f"It is closed with {_listed(CODES)}."
     )

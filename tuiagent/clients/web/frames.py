@@ -1,15 +1,20 @@
 """The frames of the owner's socket: a length of four bytes, then JSON.
 
-A request is {id, op, ...} with op submit, watch, read or cancel, and on a socket of the same user
-adopt, release or lend; an answer is {id, ...} with one of `done` (a position; of adopt 1 or 0),
-`snapshot`, `items` (of a watch), `error` or `end`.
+A request is {id, op, ...} with op submit, watch, read, more or cancel, and on a socket of the same
+user adopt, release or lend; an answer is {id, ...} with one of `done` (a position; of adopt 1 or
+0), `snapshot`, `items` (of a watch), `error` or `end`.
+
+A watch with `credit` is sent so many items and then waits for `more` of them, under its own id;
+what comes meanwhile waits in the engine, which drops signals and reads facts from the journal. So a
+watch that nobody reads holds up nothing else on its connection. Without `credit` all is sent at
+once.
 """
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
@@ -41,6 +46,8 @@ class Ask(Struct, omit_defaults=True):
     window: Window | None = None
     take: bool = False
     loans: list[Loan] = []
+    credit: Annotated[int, Meta(ge=0, le=1 << 31)] | None = None
+    """Items that a watch may send; of `more`, how many beside."""
 
 
 class Item(Struct, omit_defaults=True):

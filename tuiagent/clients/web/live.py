@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import Close, Frame, Opcode
 
 from tuiagent.clients.web.access import Ending, Web, finish
+from tuiagent.clients.web.credit import Credit
 from tuiagent.clients.web.events import CODEC
 from tuiagent.clients.web.frames import Answer, Ask, failure, pack
 from tuiagent.clients.web.gate import Principal
@@ -104,7 +105,8 @@ class Peer:
         self._client = client
         self._outlet = outlet
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._watches = 0
+        self._credits: dict[int, Credit] = {}
+        """Of the watches, by number."""
         self._shown: dict[str, ShowPresence] = {}
         self._room = asyncio.Semaphore(ASKS)
 
@@ -138,14 +140,17 @@ class Peer:
             if task := self._tasks.get(ask.id):
                 task.cancel()
                 await asyncio.wait({task})
+        elif ask.op == "more":
+            if credit := self._credits.get(ask.id):
+                credit.grant(ask.credit or 0)
         elif ask.id in self._tasks:
             await self._say(Answer(ask.id, error=("Refused", f"ask {ask.id} goes on already")))
-        elif ask.op == "watch" and self._watches >= WATCHES:
+        elif ask.op == "watch" and len(self._credits) >= WATCHES:
             words = f"{WATCHES} watches go on already on this connection: cancel one first"
             await self._say(Answer(ask.id, error=("Refused", words)))
         else:
             if ask.op == "watch":
-                self._watches += 1
+                self._credits[ask.id] = Credit(ask.credit)
             else:
                 await self._room.acquire()
             task = self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
@@ -155,7 +160,7 @@ class Peer:
         del self._tasks[ask.id]
         failed(task, self._end)
         if ask.op == "watch":
-            self._watches -= 1
+            del self._credits[ask.id]
         else:
             self._room.release()
 
@@ -197,10 +202,11 @@ class Peer:
     async def _watch(self, ask: Ask) -> Answer:
         """Passes on what is seen; a slow reader slows only its own watches, which then lag."""
         need(self._principal, [of_select(ask.select)])
-        make = packed
+        make, credit = packed, self._credits[ask.id]
         watching: Any = self._client.watch(ask.select, ask.after)
         async with aclosing(watching):
             async for seen in watching:
+                await credit.spend()
                 item = make(seen)
                 await self._outlet.put((ask.id, item), len(item))
                 if isinstance(seen, CaughtUp):

@@ -18,6 +18,8 @@ from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent, Seen
 from tuiagent.ports import Loan, Snapshot, Window
 
+AHEAD = 1024
+"""Items of one watch that may be on their way, or wait for its reader."""
 GONE = "the process that was asked has ended"
 
 
@@ -89,12 +91,18 @@ class Remote:
 
     async def watch(self, select: str, after: int = 0) -> AsyncGenerator[Seen]:
         """See ports.Client."""
-        number, answers = await self._ask(Ask(0, "watch", select=select, after=after))
+        ask = Ask(0, "watch", select=select, after=after, credit=AHEAD)
+        number, answers = await self._ask(ask)
+        taken = 0
         try:
             while True:
                 answer = self._checked(await answers.get())
                 for item in answer.items:
                     yield unpack(item, self._codec)
+                    taken += 1
+                    if taken >= AHEAD // 2:
+                        await self._grant(number, taken)
+                        taken = 0
                 if answer.end:
                     return
         finally:
@@ -102,6 +110,11 @@ class Remote:
             if not self._gone:
                 with suppress(OSError):
                     await self._wire.send(Ask(number, "cancel"))
+
+    async def _grant(self, number: int, items: int) -> None:
+        """Lets a watch send more, as its reader has taken these."""
+        with suppress(OSError):  # what has come before the end is still read
+            await self._wire.send(Ask(number, "more", credit=items))
 
     async def close(self) -> None:
         """Ends the connection."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tuiagent.clients.web.credit import Credit
 from tuiagent.clients.web.frames import Answer, Ask, Item, failure, pack, receive, send
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import TuiagentError
@@ -77,6 +78,7 @@ class Peer:
         self._codec = codec
         self._writer = writer
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._credits: dict[int, Credit] = {}
         self._shown: dict[str, ShowPresence] = {}
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
@@ -87,6 +89,12 @@ class Peer:
                     if task := self._tasks.get(ask.id):
                         task.cancel()
                     continue
+                if ask.op == "more":
+                    if credit := self._credits.get(ask.id):
+                        credit.grant(ask.credit or 0)
+                    continue
+                if ask.op == "watch":
+                    self._credits[ask.id] = Credit(ask.credit)
                 self._tasks[ask.id] = asyncio.create_task(self._answer(ask))
         finally:
             for task in self._tasks.values():
@@ -117,6 +125,7 @@ class Peer:
             return  # the other side has gone, which `serve` finds out as well
         finally:
             self._tasks.pop(ask.id, None)
+            self._credits.pop(ask.id, None)
 
     async def _own(self, ask: Ask) -> int:
         """What only processes of the same user ask of each other."""
@@ -132,10 +141,14 @@ class Peer:
 
     async def _watch(self, ask: Ask) -> None:
         """Passes on what is seen; a slow reader slows only its own watch, which then lags."""
-        async for seen in self._client.watch(ask.select, ask.after):
-            items: list[Item] = [pack(seen, self._codec)]
-            send(self._writer, Answer(ask.id, items=items))
-            await self._writer.drain()
+        credit = self._credits[ask.id]
+        watching: Any = self._client.watch(ask.select, ask.after)
+        async with contextlib.aclosing(watching):
+            async for seen in watching:
+                await credit.spend()
+                items: list[Item] = [pack(seen, self._codec)]
+                send(self._writer, Answer(ask.id, items=items))
+                await self._writer.drain()
         send(self._writer, Answer(ask.id, end=True))
 
 
