@@ -407,6 +407,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "day": day,
     "serve": bench_web.serve,
     "viewers": bench_web.viewers,
+    "clients": bench_web.clients,
 }
 
 

@@ -34,6 +34,8 @@ class Viewer(asyncio.Protocol):
     def __init__(self, address: str, key: str, session: str) -> None:
         self.session = session
         self.address = address
+        self.until = "RunFinished"
+        """The kind of fact with which it is over."""
         self.late: list[float] = []
         """Milliseconds."""
         self.texts: dict[str, str] = {}
@@ -115,7 +117,7 @@ class Viewer(asyncio.Protocol):
         if self.facts and (version != self.facts[-1][1] + 1 or position <= self.facts[-1][0]):
             self.faults["facts out of order"] += 1
         self.facts.append((position, version, kind))
-        if kind == "RunFinished" and not self.over.done():
+        if kind == self.until and not self.over.done():
             self.over.set_result(None)
 
     def delta(self, body: bytes) -> None:

@@ -66,6 +66,7 @@ class Running:
         self.key = subprocess.run(argv, env=env, capture_output=True, check=True).stdout.decode()
         self.key = self.key.strip()
         self._wire = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+        self._last = time.monotonic()
 
     @property
     def memory(self) -> float:
@@ -90,10 +91,13 @@ class Running:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """A request that is answered well."""
         data = None if body is None else msgspec.json.encode(body)
+        if time.monotonic() - self._last > 3:
+            self._wire.close()  # as the server does with one that is idle
         head = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         self._wire.request(method, f"/api/v1{path}", data, head)
         answer = self._wire.getresponse()
         found = answer.read()
+        self._last = time.monotonic()
         assert answer.status < 300, (path, answer.status, found)
         return json.loads(found)
 
@@ -228,6 +232,82 @@ def _last(facts: Sequence[Any]) -> int:
 async def viewers(_: object, count: int) -> None:
     """100 sessions that stream, with two viewers each: what is lost, and how late it comes."""
     await _streamed("100 sessions, 30 tokens/s, two viewers each", 100, 2, 30.0, 300, TOKEN_LATE)
+
+
+async def clients(_: object, count: int) -> None:
+    """Many who are idle, many deliveries, and some who never read."""
+    await _idle(2000)
+    name = "10,000 deliveries/s: 5 sessions, 40 tokens/s, 50 viewers each"
+    await _streamed(name, 5, 50, 40.0, 400, DELIVERY_LATE)
+    print("\nwho never reads 400 prompts of 100 KB, beside 10 sessions with two viewers each")
+    without, late = await _flooded(0)
+    told("99 of 100 tokens of the others, without any", late, "ms")
+    many = 10
+    beside, late = await _flooded(many)
+    told(f"99 of 100 tokens of the others, with {many}", late, "ms")
+    told("memory at most, without any", without, "MiB")
+    told(f"memory at most, with {many}", beside, "MiB")
+    told("one of them", (beside - without) / many, "MiB", READER)
+
+
+async def _idle(many: int) -> None:
+    print(f"\n{many} idle clients, each with a WebSocket that watches a session")
+    with tempfile.TemporaryDirectory() as folder:
+        async with serving(f"{folder}/root") as server:
+            (name,) = await asyncio.to_thread(server.opened, folder, 1)
+            before = server.memory
+            watching: list[Viewer] = []
+            while len(watching) < many:
+                some = (Socket(server.url, server.key, name).begin() for _ in range(50))
+                watching += await asyncio.gather(*some)
+                await asyncio.sleep(0.3)  # a key has 200 requests in a second
+            told("memory without any", before, "MiB")
+            told("memory", server.memory, "MiB", CLIENTS)
+            told("one of them", (server.memory - before) * 1024 / many, "KiB")
+            for viewer in watching:
+                viewer.until = "SessionNamed"
+            busy = Busy(server)
+            await asyncio.sleep(5.0)
+            busy.tell()
+            began = time.monotonic()
+            await asyncio.to_thread(server.ask, "PATCH", f"/sessions/{name}", {"name": "other"})
+            await asyncio.gather(*(viewer.over for viewer in watching))
+            told("a fact is told to all of them after", (time.monotonic() - began) * 1000, "ms")
+            told("memory afterwards", server.memory, "MiB", CLIENTS)
+            for viewer in watching:
+                viewer.close()
+
+
+async def _flooded(silent: int) -> tuple[float, float]:
+    """MiB of the server at most, and how late others get theirs, beside so many who do not read."""
+    with tempfile.TemporaryDirectory() as folder:
+        speaker = Speaker()
+        url = await speaker.start()
+        async with serving(
+            f"{folder}/root", OPENAI_BASE_URL=url, TUIAGENT_MODEL="openai/x"
+        ) as server:
+            names = await asyncio.to_thread(server.opened, folder, 10)
+            (large,) = await asyncio.to_thread(server.opened, folder, 1, "large")
+            watching = [
+                await kind(server.url, server.key, name).begin()
+                for name in names
+                for kind in (Socket, Events)
+            ]
+            reader = await Socket(server.url, server.key, large).begin()
+            for number in range(silent):
+                kind = (Socket, Events)[number % 2]
+                (await kind(server.url, server.key, large).begin()).transport.pause_reading()
+            await asyncio.to_thread(_said, server, [large, *names])
+            await asyncio.to_thread(_flood, server, large)
+            await asyncio.gather(*(viewer.over for viewer in watching), reader.over)
+            return server.peak, p99([one for viewer in watching for one in viewer.late])
+
+
+def _flood(server: Running, session: str) -> None:
+    for number in range(400):
+        server.ask(
+            "POST", f"/sessions/{session}/input", {"prompt": f"{number:06d}" + "x" * 100_000}
+        )
 
 
 async def _streamed(
