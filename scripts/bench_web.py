@@ -245,8 +245,8 @@ async def clients(_: object, count: int) -> None:
     many = 10
     beside, late = await _flooded(many)
     told(f"99 of 100 tokens of the others, with {many}", late, "ms")
-    told("memory at most, without any", without, "MiB")
-    told(f"memory at most, with {many}", beside, "MiB")
+    told("memory then, without any", without, "MiB")
+    told(f"memory then, with {many}", beside, "MiB")
     told("one of them", (beside - without) / many, "MiB", READER)
 
 
@@ -279,7 +279,10 @@ async def _idle(many: int) -> None:
 
 
 async def _flooded(silent: int) -> tuple[float, float]:
-    """MiB of the server at most, and how late others get theirs, beside so many who do not read."""
+    """How much the server holds while so many do not read, and how late others get theirs.
+
+    In MiB and milliseconds.
+    """
     with tempfile.TemporaryDirectory() as folder:
         speaker = Speaker()
         url = await speaker.start()
@@ -294,13 +297,31 @@ async def _flooded(silent: int) -> tuple[float, float]:
                 for kind in (Socket, Events)
             ]
             reader = await Socket(server.url, server.key, large).begin()
-            for number in range(silent):
-                kind = (Socket, Events)[number % 2]
-                (await kind(server.url, server.key, large).begin()).transport.pause_reading()
+            asleep = [
+                await (Socket, Events)[number % 2](server.url, server.key, large).begin()
+                for number in range(silent)
+            ]
+            for viewer in asleep:
+                viewer.transport.pause_reading()
             await asyncio.to_thread(_said, server, [large, *names])
             await asyncio.to_thread(_flood, server, large)
+            memory = server.memory
             await asyncio.gather(*(viewer.over for viewer in watching), reader.over)
-            return server.peak, p99([one for viewer in watching for one in viewer.late])
+            for viewer in asleep:  # they have slept for less than it takes to be cut
+                viewer.transport.resume_reading()
+            await asyncio.gather(*(viewer.over for viewer in asleep))
+            _complete([reader, *asleep])
+            return memory, p99([one for viewer in watching for one in viewer.late])
+
+
+def _complete(watching: Sequence[Viewer]) -> None:
+    """What the first has seen, all have seen, as far as they have come."""
+    whole = watching[0].facts
+    for viewer in watching:
+        assert viewer.facts == whole[: len(viewer.facts)], "a fact is lost or out of order"
+    if len(watching) > 1:
+        lagged = sum(bool(viewer.faults["lagged"]) for viewer in watching[1:])
+        told("of them have missed signals, and no fact", lagged, "")
 
 
 def _flood(server: Running, session: str) -> None:
