@@ -7,9 +7,10 @@ import select
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tuiagent.config import KEEP
 from tuiagent.kernel.errors import TuiagentError
@@ -26,7 +27,7 @@ PATIENCE = 30.0
 class ServerRecord(Struct, frozen=True):
     """Where a server is; kept in a file of the state root that only its user reads."""
 
-    pid: int
+    pid: Annotated[int, Meta(gt=0)]
     socket: str
     """The path of its Unix socket."""
     version: str

@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tuiagent import (
-    __version__,
-    clients,
-    config,
-    runtimes,
-    server,
-    stores,
-    vaults,
-)
+from tuiagent import __version__, clients, config, runtimes, server, stores, vaults
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.cli.console import OwnConsole
 from tuiagent.config import Flags, Settings
@@ -123,17 +115,28 @@ class House:
         return found
 
     async def hand_over(self, to: Owner) -> None:
-        """Has another process go on with what goes on here, each session once it is let go of."""
+        """Has another process go on with what goes on here, each session once it is let go of.
+
+        One that is killed meanwhile is replaced, once.
+        """
         engine, call = self._thread.engine, self._thread.call
         states = {stream: s for stream, s in engine.worker.states().items() if busy(s)}
         opened = [state.opened for state in states.values() if state.opened]
-        await to.lend([loan for one in opened for loan in self._means.loans(one)])
+        loans = [loan for one in opened for loan in self._means.loans(one)]
 
-        async def over(stream: str) -> None:
+        async def over(stream: str, to: Owner) -> None:
             await call(engine.release(stream))
             await to.adopt(stream)
 
-        await asyncio.gather(*map(over, states))
+        async def all_over(to: Owner) -> None:
+            await to.lend(loans)
+            self._world.point("lent")
+            await asyncio.gather(*(over(stream, to) for stream in states))
+
+        try:
+            await all_over(to)
+        except OSError:
+            await all_over(await self.background())
 
     @asynccontextmanager
     async def serving(self, site: Site) -> AsyncGenerator[ServerRecord]:
@@ -152,11 +155,13 @@ class House:
         answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
         async with answering as calls:
             with server.announced(self.settings.root, record):
+                self._world.point("announced")
                 self._thread.loop.call_soon_threadsafe(self._means.warm)
                 yield record
             await call(web.aclose())
             calls.close()
             await call(engine.drain())
+            self._world.point("drained")
 
     async def _answering(self, stack: contextlib.AsyncExitStack, site: Site) -> list[str]:
         """Begins to answer over the web, on the engine's loop, until the stack is closed."""

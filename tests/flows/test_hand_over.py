@@ -3,20 +3,36 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.house import LIMIT, STREAM, Fakes, call, engine, facts, opened, prompt, say, until
+from tests.house import (
+    LIMIT,
+    STREAM,
+    Fakes,
+    call,
+    engine,
+    facts,
+    nothing,
+    opened,
+    prompt,
+    say,
+    until,
+)
 from tests.life import until as seen_outside
+from tuiagent.engine import neighbours
+from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.orphans import adopt_orphans
+from tuiagent.engine.owner import OwnerSeat
 from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged, CallStarted
-from tuiagent.kernel.errors import NeedsError
+from tuiagent.kernel.errors import NeedsError, Refused
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.reply import Part, StopPart, TextPart
 from tuiagent.kernel.run import AttemptFailed, AttemptStarted, Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeModel, SessionOpened
 from tuiagent.kernel.stall import ResumeRun, RunResumed, RunStalled
-from tuiagent.ports import Provider
+from tuiagent.ports import Provider, Snapshot
 from tuiagent.stores.memory import MemoryStore
 
 WAITS = "echo a >>ran; touch began; until [ -e go ]; do sleep 0.02; done; echo out"
@@ -206,3 +222,74 @@ async def test_orphans_are_those_that_nobody_drives(tmp_path: Path, who: str) ->
         assert await adopt_orphans(one if who == "o1" else two) == []
         store.drop("o1")
         assert await adopt_orphans(two) == [STREAM]
+
+
+async def test_it_goes_on_here_when_whoever_wanted_it_has_gone(tmp_path: Path) -> None:
+    store, means = MemoryStore(), Means(tmp_path, [])
+    means.other = slow = Slow()
+    async with engine(means, store, "o1") as one:
+        owner = OwnerSeat(one, lambda loan: None)
+        await opened(one.seat(), tmp_path)
+        await prompt(one.seat())
+        await until(one.seat(), AttemptStarted)
+        letting_go = asyncio.create_task(owner.release(STREAM))
+        await asyncio.sleep(0)
+        await prompt(one.seat(), "and then?", "p2")
+        letting_go.cancel()
+        await asyncio.gather(letting_go, return_exceptions=True)
+        slow.go.set()
+        seen = await until(one.seat(), RunFinished, count=2)
+        assert [fact.fence for fact in facts(seen, AttemptStarted)] == [1, 2]
+
+
+async def test_what_is_claimed_and_not_driven_can_be_let_go_of(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with (
+        engine(Fakes(tmp_path, []), store, "o1") as one,
+        engine(Fakes(tmp_path, [say("done")]), store, "o2") as two,
+    ):
+        await opened(one.seat(), tmp_path)
+        await one.journal.claim(STREAM)
+        assert not await two.adopt(STREAM)
+        await one.release(STREAM)
+        assert await two.adopt(STREAM)
+
+
+class Stopped:
+    """An owner that takes a connection, and nothing more: it was stopped (SIGSTOP)."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def read(self, view: str) -> Snapshot:
+        """Never comes back."""
+        self.asked.append(view)
+        return await asyncio.get_running_loop().create_future()
+
+    async def release(self, stream: str) -> None:
+        """Is not asked."""
+        self.asked.append("release")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_an_owner_that_hangs_is_said_to_hang_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "ANSWERS", 0.01)
+    store, stopped = MemoryStore(), Stopped()
+
+    async def dial(owner: str) -> Any:
+        return stopped
+
+    async with (
+        engine(Fakes(tmp_path, []), store, "o1") as one,
+        engine(Fakes(tmp_path, []), store, "o2") as two,
+    ):
+        await opened(one.seat(), tmp_path)
+        await one.adopt(STREAM)
+        others = Neighbours(two.journal, two.hub, dial, nothing)
+        with pytest.raises(Refused, match="hangs, or is stopped"):
+            await others.release(STREAM)
+        assert stopped.asked == ["health"]

@@ -20,6 +20,10 @@ POINTS = (
     "sealed",
 )
 """Places at which a test may kill the process, in the order of a run."""
+HAND_OVER = ("lent", "released", "adopting", "adopted")
+"""The same in the order of a hand-over: the first two in the process that lets go."""
+SERVER = ("announced", "drained")
+"""The same in the life of a server."""
 
 
 class World:

@@ -15,7 +15,12 @@ from tuiagent.ports import Owner
 
 DRAIN = 660.0
 """Seconds that another process gets to end what it has begun."""
-HUNG = "the process that drives it does not let go: it hangs, or is stopped"
+ANSWERS = 5.0
+"""Seconds that it gets to show that it lives."""
+HUNG = (
+    "the process that drives it does not let go: it hangs, or is stopped. Wake it (fg, kill -CONT) "
+    "or end it, then try again"
+)
 
 
 class Tie:
@@ -128,6 +133,7 @@ class Neighbours:
             if kill:
                 await client.kill()
             else:
+                await asyncio.wait_for(client.read("health"), ANSWERS)
                 await asyncio.wait_for(client.release(stream), DRAIN)
         except TimeoutError as error:
             raise Refused(HUNG) from error

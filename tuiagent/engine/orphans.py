@@ -28,6 +28,6 @@ async def look_after(engine: Engine) -> None:
         try:
             for stream in await adopt_orphans(engine):
                 LOG.info("%s goes on here", stream)
-        except TuiagentError as error:
+        except (TuiagentError, OSError) as error:
             LOG.warning("orphans: %s", error)  # a full disk, say: it is tried again
         await asyncio.sleep(LOOK)

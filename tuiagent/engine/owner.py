@@ -1,6 +1,8 @@
 """The engine as other processes of the same user see it: they hand sessions and keys over."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from tuiagent.engine.engine import Engine, Seat
 from tuiagent.engine.journal import Request
@@ -16,16 +18,34 @@ class OwnerSeat(Seat):
     def __init__(self, engine: Engine, lend: Callable[[Loan], None]) -> None:
         super().__init__(engine, OWNER)
         self._lend = lend
+        self._going_on: set[asyncio.Task[None]] = set()
 
     async def adopt(self, stream: str, take: bool = False) -> bool:
         """See ports.Owner."""
+        world = self._engine.journal.world
+        world.point("adopting")
         if take:
             await self._engine.take(stream)
-        return await self._engine.adopt(stream)
+        adopted = await self._engine.adopt(stream)
+        world.point("adopted")
+        return adopted
 
     async def release(self, stream: str) -> None:
-        """See ports.Owner."""
-        await self._engine.release(stream)
+        """See ports.Owner. When whoever asks has gone before it is done, it goes on here."""
+        letting_go = asyncio.create_task(self._engine.release(stream))
+        try:
+            await asyncio.shield(letting_go)
+        except asyncio.CancelledError:
+            going_on = asyncio.create_task(self._go_on(stream, letting_go))
+            self._going_on.add(going_on)
+            going_on.add_done_callback(self._going_on.discard)
+            raise
+
+    async def _go_on(self, stream: str, letting_go: asyncio.Task[None]) -> None:
+        """Drives again what nobody wants any more, under a new fence."""
+        with suppress(TuiagentError):  # the journal cannot be written, or is closed
+            await letting_go
+            await self._engine.adopt(stream)
 
     async def lend(self, loans: Sequence[Loan]) -> None:
         """See ports.Owner."""

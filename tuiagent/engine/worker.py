@@ -109,16 +109,16 @@ class Worker:
         what goes on by itself, such as a command in its spool: that is left to the next one.
         """
         task = self._drives.get(stream)
-        if task is None:
-            return
         drive = self._open.get(stream)
-        if drive is not None and stream not in self.halted:
+        if task is not None and drive is not None and stream not in self.halted:
             drive.leaving = True
             drive.news.set()
             await asyncio.wait([task], timeout=patience)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await self._context.journal.release(stream)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._context.journal.release(stream)  # also what is claimed here and not driven
+        self._context.world.point("released")
 
     async def close(self) -> None:
         """Stops driving; what is running stays as the journal says, for whoever comes next."""

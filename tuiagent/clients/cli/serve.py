@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 
 from tuiagent.clients.cli import DONE, Serving
@@ -46,7 +47,8 @@ async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
         key, new = await host.owner_key() if chosen.listen and chosen.guarded else ("", False)
         async with host.serving(chosen) as record:
             if args.ready >= 0:
-                os.write(args.ready, b"\n")
+                with suppress(OSError):  # whoever began it has gone; its sessions are here
+                    os.write(args.ready, b"\n")
                 os.close(args.ready)
             where = ", ".join((root, *record.addresses))
             print(f"tuiagent: serving {where} (process {record.pid})", file=sys.stderr)

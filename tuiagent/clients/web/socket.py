@@ -53,12 +53,12 @@ async def listening(path: str, accepted: Accepted) -> AsyncGenerator[asyncio.Ser
             peers.discard(task)
             writer.close()
 
-    with short(path) as name:
-        mask = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(accept, name)
-        finally:
-            os.umask(mask)
+    with short(path) as name, contextlib.ExitStack() as failed:
+        made = failed.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        made.bind(name)
+        os.chmod(name, 0o600)  # nobody can connect before it listens
+        server = await asyncio.start_unix_server(accept, sock=made)
+        failed.pop_all()
     try:
         yield server
     finally:
