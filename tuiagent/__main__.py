@@ -15,6 +15,9 @@ providers.tls gives asyncio its TLS back once a server asks for it.
 
 def main() -> int:
     """The console script; returns the exit code."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue  # a standard stream that was closed: no file or socket shall take its place
+    os.close(opened)
     argv = sys.argv[1:]
     if argv in (["--version"], ["-V"]):
         print(f"tuiagent {__version__}")

@@ -2,8 +2,11 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import select
+import socket
+import struct
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -12,14 +15,26 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from tuiagent import __version__
 from tuiagent.config import KEEP
 from tuiagent.kernel.errors import TuiagentError
+from tuiagent.registry import load
+from tuiagent.thin import SOCKET
 
 RECORD, LOCK = "server.json", "server.lock"
 READY = "--ready"
 """The flag of `serve` that names a pipe on which it says that it listens."""
+SERVED = ("attach", "plain", "headless", "sessions", "jobs", "runs")
+"""Commands whose work is done by the server while there is one."""
+OTHER = """\
+tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \
+ends it, once what it has begun has ended, and begins a new one"""
+WAITING = "tuiagent: waiting for the server before, which ends what it has begun"
 STOP = "tuiagent status tells more, and tuiagent serve --stop ends it"
-TRIES = 20
+PAUSE, TRIES = 0.005, 20
+"""Seconds between looks whether the server before has ended, and how many there are."""
+DRAIN = 660.0
+"""Seconds that it gets to end what it has begun."""
 PATIENCE = 30.0
 """Seconds that a new server gets until it listens."""
 
@@ -51,17 +66,8 @@ class Site(Struct, frozen=True):
 
 def server_record(root: str) -> ServerRecord | None:
     """The server that lives now, None for none."""
-    try:
-        lock = os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    if not held(root):
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None  # nobody holds it
-    except BlockingIOError:
-        pass
-    finally:
-        os.close(lock)
     try:
         with open(os.path.join(root, RECORD), "rb") as file:
             return msgspec.json.decode(file.read(), type=ServerRecord)
@@ -69,25 +75,74 @@ def server_record(root: str) -> ServerRecord | None:
         return None  # it begins, or ends
 
 
-@contextlib.contextmanager
-def only_server(root: str, patient: bool = False) -> Generator[None]:
-    """Holds the right to be the server of this root.
+def held(root: str) -> bool:
+    """Whether a process is the server, be it one that begins or ends."""
+    try:
+        lock = os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
-    Raises TuiagentError while another has it, unless it is patient.
+
+def served(root: str, command: str) -> ServerRecord | None:
+    """The server that does this command's work, where one of this version runs."""
+    record = server_record(root) if command in SERVED else None
+    if record is None or record.version == __version__:
+        return record
+    print(OTHER.format(record.pid, record.version, __version__), file=sys.stderr)
+    if command in ("plain", "attach") and sys.stdin.isatty():
+        print("tuiagent: do that now? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() == "y":
+            return load("tuiagent.clients.cli.serve:renewed")(root)
+    return None
+
+
+def listener(root: str) -> int:
+    """The process that listens for commands now; 0 where the system does not tell.
+
+    The system vouches for it, where a record is only a file. Raises OSError when nobody does.
+    """
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            near = f"/proc/self/fd/{folder}"  # a path for a socket has about 100 bytes
+            peer.connect(os.path.join(near if os.path.isdir(near) else root, SOCKET))
+            if not hasattr(socket, "SO_PEERCRED"):
+                return 0
+            size = struct.calcsize("3i")
+            told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+            return struct.unpack("3i", told)[0]
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def only_server(root: str) -> Generator[None]:
+    """Holds the right to be the server of this root, once one that ends has ended.
+
+    Raises TuiagentError while another has it.
     """
     os.makedirs(root, 0o700, exist_ok=True)
     lock = os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        for left in range(TRIES, -1, -1):
+        for tried in itertools.count(1):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not left:
-                    known = server_record(root)
+                known = server_record(root) if tried >= TRIES else None
+                if known or tried * PAUSE > DRAIN:
                     pid = f" (process {known.pid})" if known else ""
                     raise TuiagentError(f"a server of {root} runs already{pid}: {STOP}") from None
-                time.sleep(0.005)  # somebody may only have looked whether it is held
+                if tried == TRIES:
+                    print(WAITING, file=sys.stderr, flush=True)
+                time.sleep(PAUSE)  # somebody may only have looked whether it is held
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(root, RECORD))  # of one that was killed
         yield

@@ -49,11 +49,8 @@ if TYPE_CHECKING:
     from tuiagent.engine.upkeep import Upkeep
 
 
-OTHER = """\
-tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \
-ends it, once what it has begun has ended, and begins a new one"""
-SERVED = ("attach", "plain", "headless", "sessions", "jobs", "runs")
-"""Commands whose work is done by the background server while there is one."""
+AGAIN = 3
+"""How often another server is looked for, or begun, when one is killed in a hand-over."""
 
 
 class House:
@@ -106,10 +103,15 @@ class House:
 
         It is lent the keys that this process has for sessions in this folder.
         """
+        connect = load(clients.TABLE["remote"]).connect
         record = server.server_record(self.settings.root)
-        if record is None:
+        found: Owner | None = None
+        if record is not None:
+            with contextlib.suppress(ConnectionError, FileNotFoundError):  # it has just ended
+                found = await connect(record.socket, self.codec)
+        if found is None:
             record = await asyncio.to_thread(server.begin, self.settings.root, self._environ)
-        found: Owner = await load(clients.TABLE["remote"]).connect(record.socket, self.codec)
+            found = await connect(record.socket, self.codec)
         if folder:
             await found.lend(self._means.loans(self.opening(folder)))
         return found
@@ -117,7 +119,7 @@ class House:
     async def hand_over(self, to: Owner) -> None:
         """Has another process go on with what goes on here, each session once it is let go of.
 
-        One that is killed meanwhile is replaced, once.
+        One that is killed meanwhile is replaced.
         """
         engine, call = self._thread.engine, self._thread.call
         states = {stream: s for stream, s in engine.worker.states().items() if busy(s)}
@@ -133,10 +135,14 @@ class House:
             self._world.point("lent")
             await asyncio.gather(*(over(stream, to) for stream in states))
 
-        try:
-            await all_over(to)
-        except OSError:
-            await all_over(await self.background())
+        for left in range(AGAIN, -1, -1):
+            try:
+                return await all_over(to)
+            except OSError:
+                if not left:
+                    raise
+            await self._world.sleep(0.1)  # it takes a moment to be gone
+            to = await self.background()
 
     @asynccontextmanager
     async def serving(self, site: Site) -> AsyncGenerator[ServerRecord]:
@@ -361,7 +367,7 @@ def command(argv: list[str]) -> int:
             open_log(settings.root, args.log_level, os.environ)
         else:
             silence()
-        if not args.local and (record := served(args.command, settings)):
+        if not args.local and (record := server.served(settings.root, args.command)):
             return asyncio.run(load("tuiagent.guest:visit")(record, args, settings))
         house = House(settings, os.environ, serves=args.command == "serve")
         try:
@@ -371,19 +377,6 @@ def command(argv: list[str]) -> int:
     except (TuiagentError, KeyboardInterrupt) as error:
         print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
         return exit_code(error)
-
-
-def served(command: str, settings: Settings) -> ServerRecord | None:
-    """The server that does this command's work, where one of this version runs."""
-    record = server.server_record(settings.root) if command in SERVED else None
-    if record is None or record.version == __version__:
-        return record
-    print(OTHER.format(record.pid, record.version, __version__), file=sys.stderr)
-    if command in ("plain", "attach") and sys.stdin.isatty():
-        print("tuiagent: do that now? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() == "y":
-            return load("tuiagent.clients.cli.serve:renewed")(settings.root)
-    return None
 
 
 @asynccontextmanager

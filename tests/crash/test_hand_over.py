@@ -13,6 +13,7 @@ import pytest
 from tests.flows.test_cli_plain import Screen, screen
 from tests.flows.test_detach import Home, home
 from tests.life import LIMIT, until
+from tuiagent.engine.clock import HAND_OVER, SERVER
 from tuiagent.kernel.run import AttemptFailed, RunFinished
 from tuiagent.server import server_record
 
@@ -116,3 +117,58 @@ def test_random_kills_of_the_server(tmp_path: Path, number: int) -> None:
             cli.check_effects()
             assert cli.unknown == 0
     print(f"{TIMES // LIVES - wanted} ends of servers in {lives} lives")
+
+
+def goes_on(cli: Home) -> None:
+    """The session goes on with a server, and nothing was done twice or is lost."""
+    cli.finished()
+    cli.check_effects()
+    assert cli.unknown == 0
+
+
+@pytest.mark.parametrize("point", HAND_OVER[:2])
+def test_a_kill_of_whoever_hands_over(tmp_path: Path, point: str) -> None:
+    with home(tmp_path, *TURNS) as cli:
+        leaves = cli.start("-p", "go", *FLAGS, crash=point, stdin=subprocess.DEVNULL)
+        until((cli.work / "ran").exists, "the first command to run")
+        leaves.send_signal(signal.SIGHUP)
+        leaves.communicate(timeout=LIMIT)
+        assert leaves.returncode == -signal.SIGKILL, "the point was not reached"
+        goes_on(cli)
+
+
+@pytest.mark.parametrize("point", HAND_OVER[2:])
+def test_a_kill_of_the_server_that_takes_over(tmp_path: Path, point: str) -> None:
+    """Whoever hands over begins another one."""
+    with home(tmp_path, *TURNS) as cli:
+        server = cli.serve(crash=point)
+        leaves = cli.start("-p", "go", *FLAGS, "--local", stdin=subprocess.DEVNULL)
+        until((cli.work / "ran").exists, "the first command to run")
+        leaves.send_signal(signal.SIGHUP)
+        _, err = leaves.communicate(timeout=LIMIT)
+        assert server.wait(LIMIT) == -signal.SIGKILL, "the point was not reached"
+        assert (leaves.returncode, err) == (128 + signal.SIGHUP, b"")
+        assert cli.server() != server.pid
+        goes_on(cli)
+
+
+@pytest.mark.parametrize("point", SERVER)
+def test_a_kill_of_a_server_as_it_begins_and_ends(tmp_path: Path, point: str) -> None:
+    with home(tmp_path, *TURNS) as cli:
+        if point == "announced":
+            server = cli.start("serve", crash=point, stdin=subprocess.DEVNULL)
+            cli.servers.append(server)
+            assert server.wait(LIMIT) == -signal.SIGKILL, "the point was not reached"
+            assert server_record(str(cli.root)) is None
+            assert (cli.root / "server.json").exists(), "it had been announced"
+            cli.serve()
+            cli.start("-p", "go", *FLAGS, stdin=subprocess.DEVNULL).communicate(timeout=LIMIT)
+        else:
+            server = cli.serve(crash=point)
+            visitor = cli.start("-p", "go", *FLAGS, stdin=subprocess.DEVNULL)
+            until((cli.work / "ran").exists, "the first command to run")
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(LIMIT) == -signal.SIGKILL, "the point was not reached"
+            visitor.communicate(timeout=LIMIT)
+            cli.serve()
+        goes_on(cli)

@@ -50,9 +50,9 @@ class Home(Cli):
         assert record is not None
         return record.pid
 
-    def serve(self) -> subprocess.Popen[bytes]:
+    def serve(self, crash: str = "") -> subprocess.Popen[bytes]:
         """A server, once it listens."""
-        process = self.start("serve", stdin=subprocess.DEVNULL)
+        process = self.start("serve", crash=crash, stdin=subprocess.DEVNULL)
         self.servers.append(process)
         until(lambda: server_record(str(self.root)) is not None, "the server to listen")
         return process

@@ -6,6 +6,7 @@ answers that it holds, so a script goes on in another process as if nothing had 
 """
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -19,6 +20,8 @@ from tuiagent.kernel.message import Prompt, Text, Usage
 from tuiagent.kernel.reply import CallPart, Part, ReasoningPart, StopPart, TextPart, UsagePart
 
 SHIPPED = ("tour",)
+LONGEST = 16 << 20
+"""Bytes of a script."""
 WORD = re.compile(r"\s*\S+\s*")
 
 
@@ -114,8 +117,12 @@ def load(name: str) -> Script:
     here = os.path.dirname(__file__)
     path = os.path.join(here, f"{name}.toml") if name in SHIPPED else os.path.expanduser(name)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(errno.EINVAL, "it is no regular file")
         with open(path, "rb") as file:
-            text = file.read()
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise OSError(errno.EFBIG, f"it has more than {LONGEST >> 20} MiB")
         decode = msgspec.json.decode if path.endswith(".json") else msgspec.toml.decode
         return decode(text, type=Script)
     except OSError as error:

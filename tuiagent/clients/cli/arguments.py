@@ -56,7 +56,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
         if columns.isdigit():
             width = int(columns)
         else:
-            width = os.get_terminal_size().columns if sys.stdout.isatty() else 80
+            width = os.get_terminal_size().columns if os.isatty(1) else 80
         super().__init__(prog, width=width - 2)
 
 

@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
@@ -14,12 +15,28 @@ from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord, Site, begin, only_server, server_record
+from tuiagent.server import (
+    ServerRecord,
+    Site,
+    begin,
+    held,
+    listener,
+    only_server,
+    server_record,
+)
 
 HOST, PORT = "127.0.0.1", "4000"
 ORIGINS = ("TUIAGENT_CORS_ORIGINS", "HEIM_CORS_ORIGINS")
 PORTS = ("TUIAGENT_PORT", "PORT", "HEIM_PORT")
 """Names of the environment, the first that is set counts; those of other programs come last."""
+LOOK = 0.01
+"""Seconds between looks whether a server that was told to end has ended."""
+OTHER = """\
+{}/server.json names process {}, but process {} is the server: nothing was ended. Remove that \
+file, and end the server with kill"""
+NOT_THERE = """\
+{}/server.json names process {}, which does not listen ({}): nothing was ended. It may have ended \
+just now; tuiagent status tells"""
 
 
 async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
@@ -107,9 +124,15 @@ def stop(root: str) -> None:
     record = server_record(root)
     if record is None:
         raise TuiagentError(f"no server of {root} runs")
-    os.kill(record.pid, signal.SIGTERM)
-    with only_server(root, patient=True):
-        return
+    try:
+        listens = listener(root) or record.pid
+        if listens != record.pid:
+            raise TuiagentError(OTHER.format(root, record.pid, listens))
+        os.kill(record.pid, signal.SIGTERM)
+    except OSError as error:
+        raise TuiagentError(NOT_THERE.format(root, record.pid, error.strerror)) from error
+    while held(root) and server_record(root) in (None, record):
+        time.sleep(LOOK)
 
 
 def _on_signals() -> asyncio.Event:
