@@ -16,7 +16,7 @@ from tuiagent import __version__, clients, config, runtimes, server, stores, vau
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.cli.console import OwnConsole
 from tuiagent.config import Flags, Settings
-from tuiagent.engine.check import check, examples_hold
+from tuiagent.engine.check import check, examples_hold, opened_of, question
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, Report, beside
@@ -37,7 +37,7 @@ from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.session import Session, SessionOpened, fold
+from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.ports import Client, Owner, Tool, Usual, Window
@@ -263,25 +263,21 @@ class House:
                 return verify(other, "", load(vaults.TABLE["check"]), "")
 
         async def checked(key: str) -> object:
-            asked = msgspec.json.decode(key, type=dict[str, str])
+            asked = question(key, "tool", "subject")
             folder, mode = asked.get("folder") or ".", asked.get("mode", "")
             settings = config.load(self._environ, Flags(folder, mode=mode))
             opened = config.opening(settings, folder, self._environ)
             kept = holding(journal).holding(opened.folder, self._world.now())
             rules = (*settings.rules, *kept)
             if asked.get("session"):
-                state = state_of(journal, asked["session"])
-                assert state.opened is not None
-                mode = mode or state.mode
-                opened = msgspec.structs.replace(state.opened, mode=mode)
+                state, opened = opened_of(journal, asked["session"])
+                opened = msgspec.structs.replace(opened, mode=mode or state.mode)
                 rules = state.rulebook.holding(self._world.now())
             return await check(means, opened, rules, asked["tool"], asked["subject"])
 
         def needed(key: str) -> str:
-            asked = msgspec.json.decode(key, type=dict[str, str])
-            state = state_of(journal, asked["session"])
-            assert state.opened is not None
-            return means.needs(asked["model"], state.opened)
+            asked = question(key, "session", "model")
+            return means.needs(asked["model"], opened_of(journal, asked["session"])[1])
 
         return {
             "capabilities": lambda key: means.able(),
@@ -307,11 +303,6 @@ def holding(journal: Journal) -> Standing:
     """What holds in every session here."""
     facts = (event.fact for event in journal.events(standing.STREAM))
     return functools.reduce(standing.fold, facts, Standing())
-
-
-def state_of(journal: Journal, stream: str) -> Session:
-    """Where a session stands."""
-    return functools.reduce(fold, (event.fact for event in journal.events(stream)), Session())
 
 
 def findable(engine: Engine, path: str) -> None:

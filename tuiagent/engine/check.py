@@ -1,5 +1,6 @@
 """Asks the policy about a call that nobody made: for people who write rules."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,11 +8,12 @@ import msgspec
 
 from tuiagent.config import Example
 from tuiagent.engine.drive import Means
+from tuiagent.engine.journal import Journal
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.policy import Verdict, judge
 from tuiagent.kernel.rules import Rule, fired
-from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.session import Session, SessionOpened, fold
 
 
 async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str) -> Claims:
@@ -24,7 +26,11 @@ async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str
     if "command" in found.parameters["properties"]:
         return await found.claims({"command": subject}, runtime)
     if subject.startswith("{"):
-        return await found.claims(msgspec.json.decode(subject, type=dict[str, Any]), runtime)
+        try:
+            args = msgspec.json.decode(subject, type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{subject[:80]!r} are no arguments of {tool}: {error}") from error
+        return await found.claims(args, runtime)
     path = runtime.resolve(subject)
     reads, writes = ((), (path,)) if found.effect == "write" else ((path,), ())
     return Claims(tool, found.effect, path, reads, writes, folder=runtime.folder)
@@ -51,3 +57,22 @@ async def examples_hold(means: Means, opened: SessionOpened, examples: Sequence[
                 f"{example.file}: the rule {rule.action} {rule} {verb} its example "
                 f"{example.subject!r}{more}"
             )
+
+
+def question(key: str, *names: str) -> dict[str, str]:
+    """What is asked of a view by a JSON object that has these names. Raises Refused."""
+    try:
+        asked = msgspec.json.decode(key, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise Refused(f"this view is asked by a JSON object of texts: {error}") from error
+    if missing := [name for name in names if name not in asked]:
+        raise Refused(f"this view is also asked for: {', '.join(missing)}")
+    return asked
+
+
+def opened_of(journal: Journal, stream: str) -> tuple[Session, SessionOpened]:
+    """Where a session stands, and how it began. Raises Refused."""
+    state = functools.reduce(fold, (event.fact for event in journal.events(stream)), Session())
+    if state.opened is None:
+        raise Refused(f"there is no session {stream[:80]!r}")
+    return state, state.opened

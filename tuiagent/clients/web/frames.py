@@ -32,15 +32,19 @@ ERRORS: dict[str, type[TuiagentError]] = {
 }
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+"""A position or an id, as a journal can hold it."""
+
+
 class Ask(Struct, omit_defaults=True):
     """A request."""
 
-    id: int
+    id: Number
     op: str
     intent: msgspec.Raw = msgspec.Raw(b"null")
     once: str = ""
     select: str = ""
-    after: int = 0
+    after: Number = 0
     view: str = ""
     key: str = ""
     window: Window | None = None
