@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from tuiagent import __version__
 
@@ -29,10 +30,9 @@ def main() -> int:
     if code is None:
         code = _run(argv)
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            continue  # whoever read it has gone
+        if stream is not None:  # it was closed before the start
+            with suppress(OSError, ValueError):  # whoever read it has gone
+                stream.flush()
     os._exit(code)  # everything is durable and closed: taking the interpreter down is for nothing
 
 

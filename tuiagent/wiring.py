@@ -164,8 +164,8 @@ class House:
                 self._world.point("announced")
                 self._thread.loop.call_soon_threadsafe(self._means.warm)
                 yield record
+            calls.close()  # what comes now is for the next server
             await call(web.aclose())
-            calls.close()
             await call(engine.drain())
             self._world.point("drained")
 
