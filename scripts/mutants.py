@@ -38,6 +38,7 @@ PLAIN = "tests/flows/test_cli_plain.py"
 HOST = "tuiagent/runtimes/terminal_host.py"
 TERMINAL = "tests/flows/test_terminal.py"
 HAND_OVER = "tests/flows/test_hand_over.py"
+LIFE = "tests/flows/test_server_life.py"
 REPLAY = "tests/kernel/test_replay.py"
 WEB_API = "tests/contracts/test_web_api.py"
 WEB_STREAMS = "tests/contracts/test_web_streams.py"
@@ -55,6 +56,83 @@ CALLERS = "tuiagent/callers.py"
 THIN = "tuiagent/thin.py"
 WARM = "tests/flows/test_warm.py"
 MUTANTS = (
+    Mutant(
+        "serve --stop ends only what listens",
+        "tuiagent/clients/cli/serve.py",
+        "        if listens != record.pid:",
+        "        if not listens:",
+        LIFE,
+    ),
+    Mutant(
+        "a server outlives whoever began it",
+        "tuiagent/clients/cli/serve.py",
+        "with suppress(OSError):  # whoever",
+        "with suppress(KeyError):  # whoever",
+        LIFE,
+    ),
+    Mutant(
+        "a record names one process",
+        "tuiagent/server.py",
+        "    pid: Annotated[int, Meta(gt=0)]",
+        "    pid: Annotated[int, Meta(gt=-2)]",
+        LIFE,
+    ),
+    Mutant(
+        "the next server waits for one that drains",
+        "tuiagent/server.py",
+        "                if known or tried * PAUSE > DRAIN:",
+        "                if tried >= TRIES:",
+        LIFE,
+    ),
+    Mutant(
+        "a socket is the user's alone",
+        "tuiagent/clients/web/socket.py",
+        "        os.chmod(name, 0o600)  # nobody",
+        "        os.chmod(name, 0o644)  # nobody",
+        LIFE,
+    ),
+    Mutant(
+        "nothing takes the place of a closed stream",
+        "tuiagent/__main__.py",
+        "os.O_RDWR)) <= 2:",
+        "os.O_RDWR)) < 0:",
+        LIFE,
+    ),
+    Mutant(
+        "a script has an end",
+        "tuiagent/providers/scripted.py",
+        "        if len(text) > LONGEST:",
+        "        if len(text) > LONGEST + 1:",
+        LIFE,
+    ),
+    Mutant(
+        "a session whose taker has gone goes on",
+        "tuiagent/engine/owner.py",
+        "            await self._engine.adopt(stream)\n\n    async def lend",
+        "            return\n\n    async def lend",
+        HAND_OVER,
+    ),
+    Mutant(
+        "what is claimed and not driven is let go of",
+        "tuiagent/engine/worker.py",
+        "        await self._context.journal.release(stream)  # also",
+        "        if task:\n            await self._context.journal.release(stream)  # also",
+        HAND_OVER,
+    ),
+    Mutant(
+        "an owner that hangs is not waited for",
+        "tuiagent/engine/neighbours.py",
+        '                await asyncio.wait_for(client.read("health"), ANSWERS)\n',
+        "",
+        HAND_OVER,
+    ),
+    Mutant(
+        "a server killed in a hand-over is replaced",
+        "tuiagent/wiring.py",
+        "                if not left:\n                    raise",
+        "                raise",
+        "tests/crash/test_hand_over.py",
+    ),
     Mutant(
         "an agent lets nothing through",
         "tuiagent/engine/access.py",

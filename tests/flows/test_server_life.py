@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.test_cli import SAY, Cli
-from tests.flows.test_detach import home
+from tests.flows.test_detach import ALLOWED, DONE, LONG, home
 from tests.life import LIMIT, until
 from tuiagent.clients.web.socket import listening
 from tuiagent.server import READY, RECORD, listener, server_record
@@ -128,6 +128,20 @@ def test_nothing_takes_the_place_of_a_stream_that_is_closed(
             process = cli.start("-p", "go", *flags, preexec_fn=close, stdin=subprocess.DEVNULL)
             _, err = process.communicate(timeout=LIMIT)
             assert (process.returncode, err) == (0, b"")
+
+
+def test_a_hang_up_with_no_stream_open_hands_over(tmp_path: Path) -> None:
+    """The terminal is forgotten then: what has the number of a closed stream would be as well."""
+    with home(tmp_path, LONG, DONE) as cli:
+        process = cli.start(*ALLOWED, preexec_fn=lambda: os.closerange(0, 3))
+        until((cli.work / "began").exists, "the command to begin")
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=LIMIT)
+        assert process.returncode == 128 + signal.SIGHUP
+        until(cli.served, "the server to drive it")
+        (cli.work / "go").touch()
+        cli.finished()
+        assert cli.ran() == ["a"]
 
 
 def test_a_script_without_an_end_is_not_read(tmp_path: Path) -> None:
