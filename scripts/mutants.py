@@ -120,6 +120,13 @@ MUTANTS = (
         HAND_OVER,
     ),
     Mutant(
+        "a session has the rules of its own project",
+        "tuiagent/config.py",
+        "    if os.path.realpath(folder) == settings.folder:",
+        "    if settings.folder:",
+        "tests/flows/test_policy.py tests/contracts/test_web_api.py -k project",
+    ),
+    Mutant(
         "an owner that hangs is not waited for",
         "tuiagent/engine/neighbours.py",
         '                await asyncio.wait_for(client.read("health"), ANSWERS)\n',

@@ -81,6 +81,8 @@ class Settings(Struct, frozen=True):
     """Keys of the user's file that are understood but do nothing yet."""
     ignored: tuple[str, ...] = ()
     """What the project's file says and may not say."""
+    folder: str = ""
+    """Whose project's file was read."""
 
 
 class Flags(Struct, frozen=True):
@@ -130,7 +132,22 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         user.retention_days if user else 30,
         _without_effect(user),
         _ignored(project),
+        os.path.realpath(flags.folder),
     )
+
+
+def rules_in(settings: Settings, folder: str) -> tuple[Rule, ...]:
+    """The rules that hold in this folder: its own project's, not those of where we are.
+
+    Raises ConfigError.
+    """
+    if os.path.realpath(folder) == settings.folder:
+        return settings.rules
+    file = _project(folder)
+    table = _read(file)
+    theirs = _rules(file, "project", table, []) if table else []
+    ours = [rule for rule in settings.rules if rule.source != "project"]
+    return (*ours, *theirs)
 
 
 def home_of(environ: Mapping[str, str]) -> str:
@@ -141,7 +158,11 @@ def home_of(environ: Mapping[str, str]) -> str:
 def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
     """Where the user's and the project's config.toml lie, whether or not they exist."""
     user = os.path.join(home_of(environ), "config.toml")
-    return user, os.path.join(os.path.realpath(folder), ".tuiagent", "config.toml")
+    return user, _project(folder)
+
+
+def _project(folder: str) -> str:
+    return os.path.join(os.path.realpath(folder), ".tuiagent", "config.toml")
 
 
 def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> SessionOpened:

@@ -51,7 +51,8 @@ class Guest:
 
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        return (*self.settings.rules, *self._standing.holding(folder, self._world.now()))
+        kept = self._standing.holding(folder, self._world.now())
+        return (*config.rules_in(self.settings, folder), *kept)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

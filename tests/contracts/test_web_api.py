@@ -468,3 +468,20 @@ async def test_what_there_is_can_be_asked_for(server: Served) -> None:
     status_ = (await server.ask("GET /api/v1/status")).json
     assert (status_["sessions"], status_["runs"], status_["waiting"]) == (1, {}, 0)
     assert (await server.ask("GET /api/v1/capabilities")).json["streams"] == [SSE, WEBSOCKET]
+
+
+async def test_a_session_has_the_rules_of_its_own_project(tmp_path: Path) -> None:
+    """Not those of the folder in which the server was started."""
+    async with served(tmp_path) as server:
+        file = tmp_path / "work" / ".tuiagent" / "config.toml"
+        file.parent.mkdir()
+        file.write_text('deny = ["shell(rm *)"]\nallow = ["shell"]\n')
+        await opened(server)
+        first = await server.ask("GET /api/v1/sessions/s1/events")
+        rules = first.json["items"][0]["body"]["rules"]
+        theirs = [rule for rule in rules if rule.get("source") == "project"]
+        assert [(rule["action"], rule["tool"]) for rule in theirs] == [("deny", "shell")]
+        file.write_text("deny = 1\n")
+        wrong = await opened(server, "s2")
+        assert (wrong.status, wrong.json["code"]) == (409, "config_unreadable")
+        assert "config.toml" in wrong.json["detail"]

@@ -80,3 +80,18 @@ def test_a_rule_that_is_kept_holds_in_this_folder_also_in_what_goes_on(tmp_path:
     assert (cli.work / "hello").is_dir()
     assert cli.run("policy", "revoke", "shell(mkdir *)").returncode == 0
     assert cli.run("policy", "check", "mkdir x").returncode == 5
+
+
+def test_what_is_resumed_from_elsewhere_keeps_its_projects_rules(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SHELL, SAY, SHELL, SAY)
+    file = cli.work / ".tuiagent" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('deny = ["shell(mkdir *)"]\n')
+    assert cli.run("-p", "go", "--allow", "shell").returncode == 4
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = cli.run(
+        "-p", "go", "--resume", cli.session(), "--cwd", str(elsewhere), "--allow", "shell"
+    )
+    assert (done.returncode, "mkdir" in done.stderr) == (4, True)
+    assert not (cli.work / "hello").exists()

@@ -6,7 +6,7 @@ Other programs' clients look for `code`, `message` or `error`, so these say the 
 from collections.abc import Mapping
 from typing import Any
 
-from tuiagent.kernel.errors import Conflict, Fenced, ProviderError, Refused, StoreError
+from tuiagent.kernel.errors import ConfigError, Conflict, Fenced, ProviderError, Refused, StoreError
 from tuiagent.kernel.errors import TuiagentError as _Base
 
 TITLES = {
@@ -33,6 +33,7 @@ STATUS: dict[type[_Base], tuple[int, str]] = {
     Fenced: (409, "fenced"),
     Refused: (409, "refused"),
     StoreError: (503, "journal_unavailable"),
+    ConfigError: (409, "config_unreadable"),
     ProviderError: (503, "provider_unavailable"),
 }
 
