@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from contextlib import suppress
 
 from tuiagent import __version__
 
@@ -30,9 +29,10 @@ def main() -> int:
     if code is None:
         code = _run(argv)
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it was closed before the start
-            with suppress(OSError, ValueError):  # whoever read it has gone
-                stream.flush()
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue  # whoever read it has gone; or it was closed before the start: it is None
     os._exit(code)  # everything is durable and closed: taking the interpreter down is for nothing
 
 

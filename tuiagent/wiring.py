@@ -106,11 +106,11 @@ class House:
         """
         connect = load(clients.TABLE["remote"]).connect
         record = server.server_record(self.settings.root)
-        found: Owner | None = None
-        if record is not None:
-            with contextlib.suppress(ConnectionError, FileNotFoundError):  # it has just ended
-                found = await connect(record.socket, self.codec)
-        if found is None:
+        try:
+            if record is None:
+                raise FileNotFoundError
+            found: Owner = await connect(record.socket, self.codec)
+        except (ConnectionError, FileNotFoundError):  # there is none, or it has just ended
             record = await asyncio.to_thread(server.begin, self.settings.root, self._environ)
             found = await connect(record.socket, self.codec)
         if folder:
