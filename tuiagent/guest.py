@@ -58,7 +58,7 @@ class Guest:
         """A new id for a session or a prompt."""
         return self._world.new_id()
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """Has the server drive a session; False while another process does and may keep it."""
         rows = await self.client.read("sessions", stream)
         for row in rows.data:

@@ -40,7 +40,7 @@ from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
-from tuiagent.ports import Client, Owner, Tool, Usual, Window
+from tuiagent.ports import KILL, Client, Owner, Tool, Usual, Window
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord, Site
 
@@ -92,11 +92,11 @@ class House:
         """A new id for a session or a prompt."""
         return self._world.new_id()
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """Drives a session here; False while another living process does and may keep it."""
         engine = self._thread.engine
         if take:
-            await self._thread.call(engine.take(stream))
+            await self._thread.call(engine.take(stream, take == KILL))
         return await self._thread.call(engine.adopt(stream))
 
     async def background(self, folder: str = "") -> Owner:

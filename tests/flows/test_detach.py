@@ -300,3 +300,21 @@ def test_a_screen_goes_on_with_the_next_server(tmp_path: Path) -> None:
             terminal.wait("end: done")
         cli.check(ANSWER)
         assert cli.ran() == ["a"]
+
+
+def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli, screen(cli, *ALLOWED) as one:
+        until((cli.work / "began").exists, "the command to begin")
+        (worker,) = children(one.process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        with screen(cli, "attach") as two:
+            two.wait("Type to speak")
+            two.type("/take now\n")
+            two.wait("note: going on here")
+            (cli.work / "go").touch()
+            two.wait("end: done")
+            two.type("/quit\n")
+            assert two.end() == 0
+        assert one.process.wait(LIMIT) == 128 + signal.SIGKILL
+        cli.check(ANSWER)
+        assert cli.ran() == ["a"]

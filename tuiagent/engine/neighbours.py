@@ -19,7 +19,7 @@ ANSWERS = 5.0
 """Seconds that it gets to show that it lives."""
 HUNG = (
     "the process that drives it does not let go: it hangs, or is stopped. Wake it (fg, kill -CONT) "
-    "or end it, then try again"
+    "or end it, then try again; or have it killed: /take now"
 )
 
 

@@ -9,7 +9,7 @@ from tuiagent.engine.journal import Request
 from tuiagent.kernel.directory import OWNER
 from tuiagent.kernel.errors import Refused, TuiagentError
 from tuiagent.kernel.stall import ResumeRun
-from tuiagent.ports import Loan
+from tuiagent.ports import KILL, Loan
 
 
 class OwnerSeat(Seat):
@@ -20,12 +20,12 @@ class OwnerSeat(Seat):
         self._lend = lend
         self._going_on: set[asyncio.Task[None]] = set()
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """See ports.Owner."""
         world = self._engine.journal.world
         world.point("adopting")
         if take:
-            await self._engine.take(stream)
+            await self._engine.take(stream, take == KILL)
         adopted = await self._engine.adopt(stream)
         world.point("adopted")
         return adopted

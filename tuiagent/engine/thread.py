@@ -131,7 +131,7 @@ class OwnerCrossing(Crossing):
         super().__init__(owner, loop)
         self._owner = owner
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """See ports.Owner."""
         return await self._cross(self._owner.adopt(stream, take))
 

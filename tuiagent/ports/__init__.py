@@ -1,6 +1,6 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
-from tuiagent.ports.client import Client, Loan, Owner, Snapshot, Usual, Window
+from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Snapshot, Usual, Window
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -17,6 +17,8 @@ from tuiagent.ports.tool import (
 )
 
 __all__ = [
+    "ASK",
+    "KILL",
     "Again",
     "Answer",
     "Background",

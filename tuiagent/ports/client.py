@@ -64,11 +64,18 @@ class Client(Protocol):
         ...
 
 
+ASK, KILL = "ask", "kill"
+"""How a session is taken from a process that drives it: once it lets go, or by killing it."""
+
+
 class Owner(Client, Protocol):
     """A process that drives sessions, as another process of the same user sees it."""
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
-        """Has it drive a session; False while another living process does and is not asked."""
+    async def adopt(self, stream: str, take: str = "") -> bool:
+        """Has it drive a session; False while another living process does and may keep it.
+
+        `take` is "", ASK or KILL.
+        """
         ...
 
     async def release(self, stream: str) -> None:

@@ -70,7 +70,7 @@ class Host(Protocol):
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
         ...
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """Drives a session here; False while another living process does and may keep it."""
         ...
 

@@ -24,7 +24,7 @@ from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
 from tuiagent.kernel.presence import GONE, HERE, TYPING, Presence, ShowPresence
 from tuiagent.kernel.standing import KeepRule
-from tuiagent.ports import Client, Window
+from tuiagent.ports import ASK, KILL, Client, Window
 
 HELP = """\
 Type to speak; while the agent works, it reads that before its next step.
@@ -47,12 +47,14 @@ Else:
   /kill JOB              end what runs in the background
   /compact               shorten what the model sees
   /resume                go on here with what another process left
-  /take                  go on here with what another process does now
+  /take                  go on here with what another process does now, once it lets go
+  /take now              the same, but kill that process first: it hangs
   /detach                leave; what goes on does so in the background
   /quit                  leave, asked what is to become of a run; also exit, quit, :q and Ctrl-D
 What was begun is kept when you leave: tuiagent --plain --continue goes on with it.
 """
 
+TAKES = {"/take": ASK, "/take now": KILL}
 PRESENCE = {HERE: "is here", TYPING: "is typing", GONE: "has left"}
 CLOSED = runs.ReplyReceived | runs.AttemptFailed | runs.ReplyInterrupted
 SIMPLE: dict[str, Callable[[str, str], Intent]] = {
@@ -277,8 +279,8 @@ class Attached:
         try:
             if word == "/help":
                 self.voice.line(HELP.rstrip("\n"))
-            elif word in ("/resume", "/take"):
-                taken = await self._host.adopt(self._stream, word == "/take")
+            elif line == "/resume" or line in TAKES:
+                taken = await self._host.adopt(self._stream, TAKES.get(line, ""))
                 other = "another process drives it; /take takes it over"
                 self.voice.line(f"note: {'going on here' if taken else other}")
             elif line:

@@ -48,7 +48,7 @@ class Ask(Struct, omit_defaults=True):
     view: str = ""
     key: str = ""
     window: Window | None = None
-    take: bool = False
+    take: str = ""
     loans: list[Loan] = []
     credit: Annotated[int, Meta(ge=0, le=1 << 31)] | None = None
     """Items that a watch may send; of `more`, how many beside."""

@@ -62,7 +62,7 @@ class Lasting:
             except ConnectionError:
                 await self._again(client)
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """See ports.Owner."""
         return await self._lasting(lambda client: client.adopt(stream, take))
 

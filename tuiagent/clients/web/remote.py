@@ -179,7 +179,7 @@ class RemoteClient(Remote):
             reader, writer = await asyncio.open_unix_connection(name)
         return cls(UnixWire(reader, writer), codec)
 
-    async def adopt(self, stream: str, take: bool = False) -> bool:
+    async def adopt(self, stream: str, take: str = "") -> bool:
         """See ports.Owner."""
         return bool((await self._call(Ask(0, "adopt", select=stream, take=take))).done)
 
