@@ -127,6 +127,13 @@ MUTANTS = (
         "tests/flows/test_policy.py tests/contracts/test_web_api.py -k project",
     ),
     Mutant(
+        "connections leave files to the rest",
+        "tuiagent/clients/web/patience.py",
+        "        if len(self.connections) > most:",
+        "        if False:",
+        LIFE,
+    ),
+    Mutant(
         "an owner that hangs is not waited for",
         "tuiagent/engine/neighbours.py",
         '                await asyncio.wait_for(client.read("health"), ANSWERS)\n',

@@ -1,8 +1,11 @@
 """A server's beginning and end: who is ended, who waits for whom, and what others left there."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +145,23 @@ def test_a_hang_up_with_no_stream_open_hands_over(tmp_path: Path) -> None:
         (cli.work / "go").touch()
         cli.finished()
         assert cli.ran() == ["a"]
+
+
+def test_connections_leave_files_to_the_rest(tmp_path: Path) -> None:
+    """Whoever has no key can open connections: the server goes on with its work all the same."""
+
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
+
+    with home(tmp_path, SAY) as cli, contextlib.ExitStack() as opened:
+        cli.servers.append(cli.start("serve", stdin=subprocess.DEVNULL, preexec_fn=few))
+        until(lambda: server_record(str(cli.root)) is not None, "the server to listen")
+        record = server_record(str(cli.root))
+        assert record is not None
+        host, _, port = record.addresses[0].rpartition("/")[2].partition(":")
+        for _ in range(700):
+            opened.enter_context(socket.create_connection((host, int(port)), LIMIT))
+        assert cli.run("-p", "go").returncode == 0
 
 
 def test_a_script_without_an_end_is_not_read(tmp_path: Path) -> None:

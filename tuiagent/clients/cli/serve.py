@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -25,6 +26,8 @@ from tuiagent.server import (
     server_record,
 )
 
+FILES = 8192
+"""That may be open at once: each connection is one, and the usual limit is 1,024."""
 HOST, PORT = "127.0.0.1", "4000"
 ORIGINS = ("TUIAGENT_CORS_ORIGINS", "HEIM_CORS_ORIGINS")
 PORTS = ("TUIAGENT_PORT", "PORT", "HEIM_PORT")
@@ -59,6 +62,9 @@ async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
         print(f"tuiagent: taking the place of process {known.pid}", file=sys.stderr)
         stop(root)
     os.chdir("/")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
     with only_server(root):
         ended = _on_signals()
         key, new = await host.owner_key() if chosen.listen and chosen.guarded else ("", False)

@@ -17,7 +17,8 @@ FRAME = 4 * 1024 * 1024
 """Bytes of a WebSocket's message."""
 LINGER = 10
 """Seconds for what is being answered when the server ends."""
-BACKLOG = 2048
+BACKLOG = 256
+"""Connections that may wait; asyncio takes as many before it looks at the first."""
 
 
 class Http(PatientProtocol):

@@ -5,6 +5,7 @@ any size. What is refused here is told as everywhere, by application/problem+jso
 """
 
 import asyncio
+import resource
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -22,14 +23,20 @@ class PatientProtocol(HttpToolsProtocol):
     """From the connection, or the first byte, to the end of the head."""
     body_seconds = 30.0
     """From there to the end of the body."""
+    most = 0
+    """Connections at once; 0 for half of the files that may be open: the rest is for the work."""
     _waiting: asyncio.TimerHandle | None = None
     _head: int | None = 0
     """Bytes of the head so far; None while no head is being read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Waits for a first request."""
+        """Waits for a first request; one too many is closed, so that files can still be opened."""
         super().connection_made(transport)
-        self._wait(self.head_seconds, "head")
+        most = self.most or resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        if len(self.connections) > most:
+            transport.abort()
+        else:
+            self._wait(self.head_seconds, "head")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits for nothing more."""
