@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,8 @@ def screen(cli: Cli, *args: str) -> Iterator[Screen]:
     try:
         yield made
     finally:
-        made.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(made.process.pid, signal.SIGKILL)  # the second process of it as well
         made.process.communicate()
         os.close(made.master)
 

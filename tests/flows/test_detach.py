@@ -305,6 +305,7 @@ def test_a_screen_goes_on_with_the_next_server(tmp_path: Path) -> None:
 def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path) -> None:
     with home(tmp_path, LONG, DONE) as cli, screen(cli, *ALLOWED) as one:
         until((cli.work / "began").exists, "the command to begin")
+        until(lambda: list(cli.root.glob("owners/*.sock")), "its socket")
         (worker,) = children(one.process.pid)
         os.kill(worker, signal.SIGSTOP)
         with screen(cli, "attach") as two:
