@@ -16,6 +16,11 @@ HEAD = 64 << 10
 """Bytes of a head that is not complete; the guard judges what is."""
 
 
+BACKLOG = 256
+"""Connections that may wait; asyncio takes as many before it looks at the first."""
+LEAST = 32
+
+
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's, with an end to its patience."""
 
@@ -24,7 +29,7 @@ class PatientProtocol(HttpToolsProtocol):
     body_seconds = 30.0
     """From there to the end of the body."""
     most = 0
-    """Connections at once; 0 for half of the files that may be open: the rest is for the work."""
+    """Connections at once; 0 for what half of the files allows: the rest is for the work."""
     _waiting: asyncio.TimerHandle | None = None
     _head: int | None = 0
     """Bytes of the head so far; None while no head is being read."""
@@ -32,7 +37,8 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for a first request; one too many is closed, so that files can still be opened."""
         super().connection_made(transport)
-        most = self.most or resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        most = self.most or max(files // 2 - BACKLOG, LEAST)
         if len(self.connections) > most:
             transport.abort()
         else:
