@@ -1559,6 +1559,13 @@ MUTANTS = (
         "elif False:",
         WEB_SOCKET,
     ),
+    Mutant(
+        "what was asked for is seen before somebody leaves",
+        "tuiagent/clients/cli/talk.py",
+        "await asyncio.wait({watching, seen}, return_when=asyncio.FIRST_COMPLETED)",
+        "pass",
+        "tests/flows/test_leave.py",
+    ),
 )
 
 

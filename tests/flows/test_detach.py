@@ -131,6 +131,19 @@ def test_a_hang_up_is_a_detach(tmp_path: Path) -> None:
         assert cli.ran() == ["a"]
 
 
+@pytest.mark.parametrize("also", ["go", ""])
+def test_who_leaves_at_once_hands_over_what_was_just_said(tmp_path: Path, also: str) -> None:
+    """The run has begun, but nobody at the terminal has seen that yet."""
+    said = {"text": ["Some ", "words."], "delay": 0.2}
+    with home(tmp_path, said) as cli:
+        with screen(cli, "--plain", *filter(None, [also])) as terminal:
+            terminal.type("/detach\n" if also else "go\n/detach\n")
+            assert terminal.end() == 0
+        assert server_record(str(cli.root)), "there is a server"
+        cli.finished()
+        assert not cli.facts(AttemptFailed), "nothing was asked twice"
+
+
 def test_the_server_uses_the_environment_of_the_session(tmp_path: Path) -> None:
     with home(tmp_path, LONG, LONG, DONE) as cli:
         cli.serve()

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from tuiagent.clients.cli import NEEDS_PERSON, Host
@@ -132,6 +133,9 @@ class Attached:
         """What each call last asked of a person."""
         self._seen = self._asked_for = 0
         """Positions: what was watched up to, and what was submitted from here."""
+        self._asking: asyncio.Future[int] | None = None
+        """What is being submitted, or was last."""
+        self._news = asyncio.Event()
         self._undoing: set[str] = set()
         self._folder = ""
         self._changed = ""
@@ -179,6 +183,16 @@ class Attached:
         """Whether something goes on, or waits, that a server can look after."""
         return self.running or bool(self._undoing or self._follow.jobs)
 
+    async def seen(self) -> None:
+        """Waits until all that was asked for from here was seen; only then is it known what is."""
+        await self.caught_up.wait()
+        if self._asking:
+            with suppress(TuiagentError):
+                self._asked_for = await self._asking
+        while self._seen < self._asked_for:
+            self._news.clear()
+            await self._news.wait()
+
     def left(self) -> None:
         """Says what becomes of what is going on."""
         if self.running:
@@ -213,6 +227,7 @@ class Attached:
                 self.caught_up.set()
             if isinstance(seen, Event | CaughtUp):
                 self._seen = seen.position
+                self._news.set()
                 self._take_turns()
 
     def _take_turns(self) -> None:
@@ -285,7 +300,8 @@ class Attached:
                 self.voice.line(f"note: {'going on here' if taken else other}")
             elif line:
                 intent = self._intent(word, rest.strip(), line)
-                self._asked_for = await self._client.submit(intent)
+                self._asking = asyncio.ensure_future(self._client.submit(intent))
+                self._asked_for = await asyncio.shield(self._asking)
                 if word == "/always" and isinstance(intent, calls.AnswerApproval):
                     keep = KeepRule(standing.STREAM, intent.grant, self._folder, intent.until)
                     await self._client.submit(keep)

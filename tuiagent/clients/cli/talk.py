@@ -34,13 +34,17 @@ async def talk(here: "Attached", host: Host, window: Window | None, interrupts: 
     A person types when they like. A line from a pipe waits until the session does, so that a
     script is read as it was meant; when the pipe ends, so does this once nothing goes on.
     """
+    left = _on_signals(here, interrupts, window)
     watching = asyncio.create_task(here.watch())
     typing = asyncio.create_task(_type(here, person()))
-    left = _on_signals(here, interrupts, window)
     try:
         await asyncio.wait({watching, typing, left}, return_when=asyncio.FIRST_COMPLETED)
         first = next(task for task in (left, watching, typing) if task.done())
         code: int | None = first.result()
+        typing.cancel()
+        seen = asyncio.create_task(here.seen())
+        await asyncio.wait({watching, seen}, return_when=asyncio.FIRST_COMPLETED)
+        seen.cancel()
     finally:
         for task in (watching, typing):
             task.cancel()
