@@ -1344,7 +1344,7 @@ MUTANTS = (
     ),
     Mutant(
         "mode auto is said openly",
-        "tuiagent/clients/cli/begin.py",
+        "tuiagent/clients/begin.py",
         'if settings.mode == "auto" and not args.no_sandbox:',
         "if False:",
         "tests/flows/test_cli.py",

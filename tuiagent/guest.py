@@ -10,7 +10,7 @@ import msgspec
 
 from tuiagent import clients, config, vaults
 from tuiagent.clients.cli import COMMANDS
-from tuiagent.clients.cli.console import Console, OwnConsole
+from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.config import Settings
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from tuiagent import vaults
-from tuiagent.clients.cli import Host
+from tuiagent.clients.host import Host
 from tuiagent.engine.engine import Engine
 from tuiagent.registry import load
 from tuiagent.server import Site

@@ -14,7 +14,7 @@ import msgspec
 
 from tuiagent import __version__, clients, config, runtimes, server, stores, vaults
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
-from tuiagent.clients.cli.console import OwnConsole
+from tuiagent.clients.console import OwnConsole
 from tuiagent.config import Flags, Settings
 from tuiagent.engine.check import check, examples_hold, opened_of, question
 from tuiagent.engine.clock import World

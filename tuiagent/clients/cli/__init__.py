@@ -1,15 +1,6 @@
 """The command line: headless runs, line-mode attach, and looking after sessions."""
 
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
-
-from tuiagent.clients.cli.console import Console
-from tuiagent.config import Settings
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.session import SessionOpened
-from tuiagent.ports import Owner
-from tuiagent.server import ServerRecord, Site
 
 COMMANDS = {
     "headless": "tuiagent.clients.cli.headless:run",
@@ -50,49 +41,3 @@ DONE, ERROR, USAGE, LIMIT, REFUSED, NEEDS_PERSON, CANCELLED = 0, 1, 2, 3, 4, 5, 
 def exit_code(error: BaseException) -> int:
     """The exit code of a command that ended so."""
     return USAGE if isinstance(error, ConfigError) else ERROR
-
-
-class Host(Protocol):
-    """What a command needs of its process beside the client."""
-
-    settings: Settings
-    console: Console
-
-    def new_id(self) -> str:
-        """A new id for a session or a prompt."""
-        ...
-
-    def opening(self, folder: str) -> SessionOpened:
-        """How a session in this folder is opened here."""
-        ...
-
-    def rules(self, folder: str) -> tuple[Rule, ...]:
-        """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        ...
-
-    async def adopt(self, stream: str, take: str = "") -> bool:
-        """Drives a session here; False while another living process does and may keep it."""
-        ...
-
-    async def background(self, folder: str = "") -> Owner:
-        """A client of the background server, which is started when there is none.
-
-        It is lent the keys that this process has for sessions in this folder.
-        """
-        ...
-
-    async def hand_over(self, to: Owner) -> None:
-        """Has another process go on with what goes on here, each session once it is let go of."""
-        ...
-
-
-class Serving(Host, Protocol):
-    """What `serve` needs beside that."""
-
-    def serving(self, site: Site) -> AbstractAsyncContextManager[ServerRecord]:
-        """This process as the server of its root."""
-        ...
-
-    async def owner_key(self) -> tuple[str, bool]:
-        """The owner's key for the web, and whether it was made just now."""
-        ...

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.approve import UNITS
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.host import Host
 from tuiagent.kernel import keys
 from tuiagent.kernel.directory import OWNER, STREAM, IssueKey, RemoveActor, RevokeKey
 from tuiagent.kernel.errors import ConfigError

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from tuiagent.clients.cli import NEEDS_PERSON, Host
+from tuiagent.clients.begin import attached, begin
+from tuiagent.clients.cli import NEEDS_PERSON
 from tuiagent.clients.cli.approve import SHORT, WORDS, answer
-from tuiagent.clients.cli.begin import attached, begin
-from tuiagent.clients.cli.find import alone, named, newest
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
+from tuiagent.clients.find import alone, named, newest
+from tuiagent.clients.host import Host
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs

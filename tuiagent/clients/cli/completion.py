@@ -3,9 +3,10 @@
 import argparse
 import re
 
-from tuiagent.clients.cli import DONE, Host, arguments, subcommands
-from tuiagent.clients.cli.find import every
+from tuiagent.clients.cli import DONE, arguments, subcommands
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import every
+from tuiagent.clients.host import Host
 from tuiagent.ports import Client
 
 NEWEST = 50

@@ -8,9 +8,10 @@ import re
 from urllib.parse import urlsplit
 
 from tuiagent import __version__
-from tuiagent.clients.cli import DONE, ERROR, Host
-from tuiagent.clients.cli.find import ALL
+from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import ALL
+from tuiagent.clients.host import Host
 from tuiagent.config import ENVIRONMENT, OPENAI_URL, SERVING
 from tuiagent.ports import Client
 from tuiagent.server import server_record

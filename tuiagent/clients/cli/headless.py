@@ -6,11 +6,12 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tuiagent.clients.cli import DONE, NEEDS_PERSON, Host
-from tuiagent.clients.cli.begin import Begun, attached, began, begin, place
-from tuiagent.clients.cli.console import Console
+from tuiagent.clients.begin import Begun, attached, began, begin, place
+from tuiagent.clients.cli import DONE, NEEDS_PERSON
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
+from tuiagent.clients.console import Console
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.run import Halted, InterruptRun, RunStarted

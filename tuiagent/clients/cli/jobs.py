@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, ERROR, Host
-from tuiagent.clients.cli.find import ALL, named
+from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import job, say
+from tuiagent.clients.find import ALL, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.jobs import JobEnded, StopJob

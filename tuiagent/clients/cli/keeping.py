@@ -5,8 +5,9 @@ import os
 import time
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, ERROR, Host
+from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.ports import Client
 

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, ERROR, Host
-from tuiagent.clients.cli.find import ALL, every, named
+from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import ALL, every, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.lifecycle import (
     ArchiveSession,

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from tuiagent.clients.begin import NO_MODEL, began, begin, check
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.begin import NO_MODEL, began, begin, check
-from tuiagent.clients.cli.find import every, named
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import every, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession
 from tuiagent.ports import Client

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, NEEDS_PERSON, REFUSED, Host
-from tuiagent.clients.cli.find import ALL, named
+from tuiagent.clients.cli import DONE, NEEDS_PERSON, REFUSED
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import ALL, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel import standing
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.grants import RevokeRule

@@ -7,8 +7,8 @@ from msgspec import Meta, Struct
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import NEEDS_PERSON
-from tuiagent.clients.cli.console import Console, OwnConsole
 from tuiagent.clients.cli.follow import Follow
+from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Erased, Event, Seen, Unknown

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, ERROR, Host
+from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.approve import answer
-from tuiagent.clients.cli.find import ALL, named
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, brief, printer, say
+from tuiagent.clients.find import ALL, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.call import AnswerQuestion
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.find import named
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.ports import Client
 

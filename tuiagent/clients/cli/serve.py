@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 
-from tuiagent.clients.cli import DONE, Serving
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.host import Serving
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Client
 from tuiagent.registry import load

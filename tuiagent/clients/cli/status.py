@@ -8,9 +8,10 @@ import msgspec
 
 from tuiagent import __version__
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.find import ALL
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import ALL
+from tuiagent.clients.host import Host
 from tuiagent.ports import Client
 from tuiagent.server import ServerRecord, server_record
 from tuiagent.views.runs import ENDS

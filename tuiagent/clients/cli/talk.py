@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-from tuiagent.clients.cli import CANCELLED, DONE, ERROR, Host
+from tuiagent.clients.cli import CANCELLED, DONE, ERROR
 from tuiagent.clients.cli.window import Window, forget_terminal
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.presence import GONE
 

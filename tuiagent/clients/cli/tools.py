@@ -7,8 +7,9 @@ import os
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.standing import STREAM, DistrustFile, TrustFile
 from tuiagent.ports import Client

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.find import ALL, every, named
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.markdown import markdown
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.cli.whole import write
+from tuiagent.clients.find import ALL, every, named
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Conflict
 from tuiagent.kernel.mask import Mask
 from tuiagent.kernel.replay import Header as Bundle

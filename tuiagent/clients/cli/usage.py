@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.cli import DONE, Host
-from tuiagent.clients.cli.find import ALL, named
+from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
+from tuiagent.clients.find import ALL, named
+from tuiagent.clients.host import Host
 from tuiagent.ports import Client
 
 NUMBERS = ("replies", "input", "output", "cache_read", "cost", "unpriced")

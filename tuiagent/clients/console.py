@@ -80,8 +80,8 @@ class OwnConsole:
     def tell(self, text: str) -> None:
         """See Console."""
         try:
-            print(text, file=sys.stderr)
-        except OSError:
+            sys.stderr.write(f"{text}\n")
+        except (OSError, AttributeError):  # its reader has gone, or it was closed before the start
             return
 
     async def taken(self) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from tuiagent.clients.cli import Host
-from tuiagent.clients.cli.console import Console
-from tuiagent.clients.cli.find import named, newest
+from tuiagent.clients.console import Console
+from tuiagent.clients.find import named, newest
+from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
