@@ -24,7 +24,7 @@ from tuiagent.thin import SOCKET
 RECORD, LOCK = "server.json", "server.lock"
 READY = "--ready"
 """The flag of `serve` that names a pipe on which it says that it listens."""
-SERVED = ("attach", "plain", "headless", "sessions", "jobs", "runs")
+SERVED = ("attach", "plain", "tui", "headless", "sessions", "jobs", "runs")
 """Commands whose work is done by the server while there is one."""
 OTHER = """\
 tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \
@@ -96,7 +96,7 @@ def served(root: str, command: str) -> ServerRecord | None:
     if record is None or record.version == __version__:
         return record
     print(OTHER.format(record.pid, record.version, __version__), file=sys.stderr)
-    if command in ("plain", "attach") and sys.stdin.isatty():
+    if command in ("plain", "attach", "tui") and sys.stdin.isatty():
         print("tuiagent: do that now? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() == "y":
             return load("tuiagent.clients.cli.serve:renewed")(root)

@@ -352,7 +352,7 @@ def command(argv: list[str]) -> int:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)
         args.window = None
-        if args.command in ("plain", "attach"):
+        if args.command in ("plain", "attach", "tui"):
             args.window = load("tuiagent.clients.cli.window:split")()
         settings = config.load(os.environ, load("tuiagent.clients.cli.arguments:flags")(args))
         if args.log_level:

@@ -33,6 +33,7 @@ from tuiagent.views.jobs import JobsView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.runs import RunsView
 from tuiagent.views.sessions import SessionsView
+from tuiagent.views.status import StatusView
 from tuiagent.views.transcript import TranscriptView
 from tuiagent.views.usage import UsageView
 
@@ -54,6 +55,7 @@ class View(Protocol):
 VIEWS: dict[str, Callable[[str], View]] = {
     "files": FilesView,
     "prompt": PromptView,
+    "status": StatusView,
     "transcript": TranscriptView,
 }
 """Views of one session."""

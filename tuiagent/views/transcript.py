@@ -76,6 +76,20 @@ class TranscriptView:
         """The items, in order."""
         return list(self.items)
 
+    def find(self, ident: str) -> Item | None:
+        """The item with this id."""
+        return self._by_id.get(ident)
+
+    def resume(self, items: list[Item]) -> None:
+        """Goes on from these, the last of the transcript."""
+        self.items = items
+        self._by_id = {item.id: item for item in items}
+
+    def precede(self, items: list[Item]) -> None:
+        """Puts these before what it has; ids that it knows stay with the newer item."""
+        self.items[:0] = items
+        self._by_id = {item.id: item for item in items} | self._by_id
+
     def apply(self, seen: Seen) -> list[str]:
         """Takes the next event or signal of the session; the ids of the items that changed."""
         if isinstance(seen, Event):

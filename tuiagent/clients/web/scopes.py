@@ -50,6 +50,7 @@ INTENTS = {
 administrator's is taken as it is; the API makes its own. What performers report never comes so."""
 VIEWS = {
     "sessions": READ,
+    "status": READ,
     "transcript": READ,
     "prompt": READ,
     "runs": READ,

@@ -1,0 +1,163 @@
+"""The app on an engine with a scripted model, as pilot tests drive it and see it."""
+
+import argparse
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from tests.house import Fakes, engine
+from tuiagent.clients.console import OwnConsole
+from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.web.remote import RemoteClient
+from tuiagent.clients.web.socket import serving
+from tuiagent.config import Settings
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.message import Prompt
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.ports import Client, Owner
+from tuiagent.providers.scripted import Turn
+
+LIMIT = 10.0
+"""Seconds after which a test that waits for the screen gives up."""
+GOLDEN = Path(__file__).parent / "shown"
+SIZES = {"wide": (120, 40), "small": (80, 24), "tiny": (40, 10)}
+KINDS = ("local", "remote")
+
+
+class TestHost:
+    """clients.host.Host in a folder of its own."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, mode: str = "ask") -> None:
+        self.work = folder / "work"
+        self.work.mkdir(exist_ok=True)
+        root = folder / "state"
+        root.mkdir(exist_ok=True)
+        self.settings = Settings(str(root), str(folder), model="scripted/x", mode=mode)
+        self.console = OwnConsole()
+        self.console.folder = str(self.work)
+        self.handed: list[object] = []
+        self._ids = itertools.count(1)
+
+    def new_id(self) -> str:
+        return f"id{next(self._ids)}"
+
+    def opening(self, folder: str) -> SessionOpened:
+        environment = {"PATH": os.environ["PATH"]}
+        return SessionOpened(str(self.work), "scripted/x", self.settings.mode, environment)
+
+    def rules(self, folder: str) -> tuple[Any, ...]:
+        return ()
+
+    async def adopt(self, stream: str, take: str = "") -> bool:
+        return True
+
+    async def background(self, folder: str = "") -> Owner:
+        raise ConnectionRefusedError("no server in this test")
+
+    async def hand_over(self, to: Owner) -> None:
+        self.handed.append(to)
+
+
+class Screen:
+    """An app that is driven."""
+
+    def __init__(self, app: TuiApp, pilot: Pilot[int], client: Client, work: Path) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.client = client
+        self.work = work
+
+    @property
+    def shown(self) -> str:
+        """What stands on the screen, line by line."""
+        return shown(self.app)
+
+    async def type(self, text: str) -> None:
+        """Types it."""
+        await self.pilot.press(
+            *("space" if c == " " else "enter" if c == "\n" else c for c in text)
+        )
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys."""
+        await self.pilot.press(*keys)
+
+    async def until(self, holds: Callable[[], object] | str) -> str:
+        """Waits until something holds, or these words are shown; what is shown then."""
+        try:
+            async with asyncio.timeout(LIMIT):
+                while not (holds in self.shown if isinstance(holds, str) else holds()):
+                    await self.pilot.pause(0.01)
+        except TimeoutError:
+            raise AssertionError(f"{holds} never came:\n{self.shown}") from None
+        return self.shown
+
+
+def shown(app: App[Any]) -> str:
+    """The text of a screen, without its colours; spaces at the ends of lines are left out."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(s.text for s in strip).rstrip() for strip in strips)
+
+
+def arguments(**more: Any) -> argparse.Namespace:
+    """What the command line says."""
+    usual: dict[str, Any] = {
+        "newest": False,
+        "resume": "",
+        "fork": "",
+        "name": "",
+        "new": False,
+        "prompt": "",
+        "file": [],
+        "once": "",
+        "cwd": ".",
+        "no_sandbox": True,
+    }
+    return argparse.Namespace(**(usual | more))
+
+
+@asynccontextmanager
+async def screen(
+    folder: Path,
+    turns: Sequence[Turn] | Callable[[Prompt], Turn] = (),
+    size: tuple[int, int] = SIZES["wide"],
+    kind: str = "local",
+    mode: str = "ask",
+    **args: Any,
+) -> AsyncGenerator[Screen]:
+    """The app over a client of this kind; the model is scripted, the tools are real."""
+    host = TestHost(folder, mode)
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(engine(Fakes(folder, turns)))
+        client: Client = made.seat()
+        if kind == "remote":
+            path = str(folder / "socket")
+            await stack.enter_async_context(serving(made.seat(), path, codec()))
+            remote = await RemoteClient.connect(path, codec())
+            stack.push_async_callback(remote.close)
+            client = remote
+        app = TuiApp(client, arguments(**args), host)
+        async with app.run_test(size=size) as pilot:
+            yield Screen(app, pilot, client, host.work)
+
+
+def check_shown(name: str, text: str) -> None:
+    """Compares with what was shown before; TUIAGENT_SHOWN=new takes this instead.
+
+    Look at every difference as a person would before taking it.
+    """
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("TUIAGENT_SHOWN") == "new":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    assert path.exists(), f"{path.name} is not there: TUIAGENT_SHOWN=new writes it"
+    assert text + "\n" == path.read_text()

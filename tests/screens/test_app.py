@@ -1,0 +1,43 @@
+"""The work place, driven by keys, over a client of each kind."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.house import call, say
+from tests.screens.kit import KINDS, screen
+from tuiagent.kernel.call import AnswerApproval
+
+TURNS = [call("write", path="f", content="one\n"), say("All ", "done.")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_prompt_is_answered_and_what_waits_is_shown(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, TURNS, kind=kind) as it:
+        await it.type("do it\n")
+        await it.until(lambda: it.app.desk.waiting)
+        (one,) = it.app.desk.waiting
+        await it.until("1 waiting for you")
+        assert "do it" in it.shown
+        await it.app.desk.send(AnswerApproval(one.stream, one.call, one.digest, True))
+        await it.until("All done.")
+        assert (it.work / "f").read_text() == "one\n"
+        await it.until(lambda: not it.app.desk.waiting)
+
+
+async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:
+    async with screen(tmp_path, size=(80, 24)) as it:
+        assert "Conversation" in it.shown.split("\n")[1]
+        await it.press("f3")
+        await it.until("No tool was called yet.")
+        await it.press("f5")
+        assert "No tool was called yet." not in it.shown
+
+
+async def test_a_pane_is_hidden_and_stays_so(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        assert "─ Trace" in it.shown
+        await it.press("f3", "f3")
+        assert "─ Trace" not in it.shown
+    async with screen(tmp_path) as it:
+        assert "─ Trace" not in it.shown

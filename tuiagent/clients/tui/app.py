@@ -1,0 +1,180 @@
+"""The app: four panes, a header and a footer, and what every screen can be asked to do."""
+
+import argparse
+import os
+from typing import ClassVar
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.reactive import var
+from textual.widget import Widget
+
+from tuiagent.clients.begin import begin
+from tuiagent.clients.host import Host
+from tuiagent.clients.tui.approvals import Approvals
+from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.files import Files
+from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.status import Footer, Header, Tabs
+from tuiagent.clients.tui.trace import Trace
+from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.run import InterruptRun
+from tuiagent.ports import Client
+
+PANES = {
+    "files": "Files",
+    "conversation": "Conversation",
+    "trace": "Trace",
+    "approvals": "Approvals",
+}
+"""The panes by id, with their titles, from left to right."""
+NARROW, WIDE = "-narrow", "-wide"
+
+
+class TuiApp(App[int]):
+    """One person at one terminal."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tuiagent"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (100, WIDE)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
+        Binding("escape", "interrupt", "Interrupt", id="interrupt"),
+        Binding("f1", "help", "Help", id="help"),
+        Binding("f2", "pane('files')", "Files", id="pane.files"),
+        Binding("f3", "pane('trace')", "Trace", id="pane.trace"),
+        Binding("f4", "pane('approvals')", "Approvals", id="pane.approvals"),
+        Binding("f5", "pane('conversation')", "Talk", id="pane.conversation"),
+        Binding("f6", "zoom", "Zoom", id="zoom"),
+        Binding("ctrl+left", "resize(-2)", "Narrower", show=False, id="narrower"),
+        Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
+    ]
+
+    shown: var[str] = var("conversation")
+    """The pane that has the screen where only one has room, or that is zoomed."""
+
+    def __init__(self, client: Client, args: argparse.Namespace, host: Host) -> None:
+        super().__init__()
+        self.args = args
+        name = f"{client.actor} at {_where()}"
+        self.desk = Desk(client, host, self, name)
+        self.layout = Layout(host.settings.root)
+
+    def compose(self) -> ComposeResult:
+        """The work place."""
+        yield Header()
+        yield Tabs(PANES)
+        with Horizontal(id="panes"):
+            yield Files(id="files")
+            with Vertical(id="conversation"):
+                yield Transcript()
+                yield Prompt()
+            with Vertical(id="side"):
+                yield Trace(id="trace")
+                yield Approvals(id="approvals")
+        yield Footer()
+
+    async def on_mount(self) -> None:
+        """Opens what the arguments name, and begins to look."""
+        self.layout.apply(self.screen)
+        self.query_one(Prompt).focus()
+        self.desk.spawn(self.desk.look())
+        self.desk.spawn(self._begin())
+
+    async def _begin(self) -> None:
+        args, host = self.args, self.desk.host
+        if not (args.newest or args.resume or args.fork or args.prompt):
+            return
+        begun = await begin(self.desk.client, args, host, args.prompt or "")
+        await host.adopt(begun.stream)
+        await self.desk.open(begun.stream)
+
+    async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
+        """Says what was typed."""
+        if self.desk.conversation is None:
+            self.desk.spawn(self.desk.begin(message.text))
+        else:
+            self.desk.spawn(self.desk.say(message.text, message.steer))
+
+    def trouble(self, text: str) -> None:
+        """Shows what went wrong; see bridge.Teller."""
+        self.notify(text, severity="error", markup=False)
+
+    def watch_shown(self, shown: str) -> None:
+        """Gives the screen to one pane, where only one has room."""
+        for pane in PANES:
+            self.screen.set_class(shown == pane, f"-{pane}")
+        for tabs in self.query(Tabs):
+            tabs.refresh()
+
+    def action_pane(self, pane: str) -> None:
+        """Goes to a pane; where all have room, a second time hides it."""
+        narrow = self.screen.has_class(NARROW)
+        target = self.query_one(f"#{pane}")
+        inside = self.focused is not None and target in self.focused.ancestors_with_self
+        if not narrow and inside and pane != "conversation":
+            self.layout.hide(pane)
+            pane = "conversation"
+        else:
+            self.layout.unhide(pane)
+        self.shown = pane
+        self.layout.apply(self.screen)
+        self._focus(pane)
+
+    def action_zoom(self) -> None:
+        """Gives the whole screen to the pane at hand, or back to all."""
+        for pane in PANES:
+            if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
+                self.shown = pane
+        self.layout.zoomed = not self.layout.zoomed
+        self.layout.apply(self.screen)
+
+    def action_resize(self, by: int) -> None:
+        """Makes the pane at hand wider or narrower."""
+        for pane in ("files", "side"):
+            if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
+                self.layout.widen(pane, by)
+                self.layout.apply(self.screen)
+
+    async def action_interrupt(self) -> None:
+        """Stops the run; what was said is kept."""
+        conversation = self.desk.conversation
+        if conversation is not None and conversation.running:
+            await self.desk.send(InterruptRun(conversation.stream))
+
+    async def action_quit(self) -> None:
+        """Leaves; a run that goes on is asked about first."""
+        self.exit(0)
+
+    async def on_unmount(self) -> None:
+        """Lets go of the engine."""
+        await self.desk.close()
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        """Knows that somebody looks; costs nothing."""
+        event.prevent_default()
+
+    def _focus(self, pane: str) -> None:
+        target: Widget = self.query_one(f"#{pane}")
+        try:
+            wanted = target.query_one(Prompt) if pane == "conversation" else target
+        except NoMatches:
+            wanted = target
+        wanted.focus()
+
+
+def _where() -> str:
+    """The terminal's name."""
+    try:
+        return os.ttyname(0).removeprefix("/dev/")
+    except OSError:
+        return f"process {os.getpid()}"
+
+
+__all__ = ["PANES", "TuiApp", "TuiagentError"]

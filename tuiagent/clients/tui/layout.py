@@ -1,0 +1,67 @@
+"""How the panes are laid out, as the person left them."""
+
+import json
+import os
+from contextlib import suppress
+from typing import Any
+
+from textual.screen import Screen
+
+LEAST, MOST = 16, 120
+"""Columns of a pane at the sides."""
+USUAL = {"files": 22, "side": 40}
+SIDES = {"files": ("files",), "side": ("trace", "approvals")}
+"""What stands in each column at the sides."""
+
+
+class Layout:
+    """Widths and hidden panes, kept in a file of the state root."""
+
+    def __init__(self, root: str) -> None:
+        self._path = os.path.join(root, "screen.json")
+        self.widths = dict(USUAL)
+        self.hidden: set[str] = set()
+        self.zoomed = False
+        with suppress(OSError, ValueError, AttributeError, TypeError):
+            with open(self._path) as file:
+                kept = json.load(file)
+            self.widths |= {
+                name: min(MOST, max(LEAST, int(width)))
+                for name, width in kept["widths"].items()
+                if name in USUAL
+            }
+            self.hidden = {name for name in kept["hidden"] if isinstance(name, str)}
+
+    def hide(self, pane: str) -> None:
+        """Takes a pane off the screen."""
+        self.hidden.add(pane)
+        self._keep()
+
+    def unhide(self, pane: str) -> None:
+        """Shows a pane again."""
+        if pane in self.hidden:
+            self.hidden.discard(pane)
+            self._keep()
+
+    def widen(self, column: str, by: int) -> None:
+        """Makes a column wider, or narrower."""
+        self.widths[column] = min(MOST, max(LEAST, self.widths[column] + by))
+        self._keep()
+
+    def apply(self, screen: Screen[Any]) -> None:
+        """Lays the panes out so."""
+        screen.set_class(self.zoomed, "-zoomed")
+        for column, panes in SIDES.items():
+            screen.query_one(f"#{column}").styles.width = self.widths[column]
+            gone = all(pane in self.hidden for pane in panes)
+            screen.query_one(f"#{column}").set_class(gone, "-hidden")
+            for pane in panes:
+                screen.query_one(f"#{pane}").set_class(pane in self.hidden, "-hidden")
+
+    def _keep(self) -> None:
+        body = json.dumps({"widths": self.widths, "hidden": sorted(self.hidden)})
+        with suppress(OSError):  # a full disk keeps nobody from working
+            other = f"{self._path}.{os.getpid()}"
+            with open(other, "w") as file:
+                file.write(body)
+            os.replace(other, self._path)

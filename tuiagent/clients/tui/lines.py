@@ -1,0 +1,41 @@
+"""Widgets that draw their lines themselves, from text that is not markup."""
+
+from collections.abc import Iterable
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuiagent.clients.clean import clean
+
+Piece = tuple[str, str]
+"""Words, and the component class that they are drawn with; "" for the widget's own style."""
+
+
+def strip(widget: Widget, pieces: Iterable[Piece], width: int) -> Strip:
+    """One line of exactly this width; what is too long is cut with an ellipsis."""
+    base = widget.rich_style
+    segments = [
+        Segment(clean(text).replace("\n", " ").replace("\t", " "), _style(widget, name, base))
+        for text, name in pieces
+        if text
+    ]
+    line = Strip(segments)
+    if line.cell_length > width:
+        mark = Segment("…", base)
+        line = Strip([*line.crop(0, max(0, width - 1)), mark]) if width else Strip([])
+    return line.adjust_cell_length(width, base)
+
+
+def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) -> Strip:
+    """One line with something at both ends; the left end gives way."""
+    base = widget.rich_style
+    end = Strip([Segment(clean(text), _style(widget, name, base)) for text, name in right if text])
+    if end.cell_length > width:
+        return strip(widget, right, width)
+    return Strip.join([strip(widget, left, width - end.cell_length), end])
+
+
+def _style(widget: Widget, name: str, base: Style) -> Style:
+    return base + widget.get_component_rich_style(name, partial=True) if name else base

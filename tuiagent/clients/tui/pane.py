@@ -1,0 +1,41 @@
+"""What panes that list things have in common: a title, lines that are drawn when they are seen."""
+
+from typing import TYPE_CHECKING
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tuiagent.clients.tui.lines import Piece, strip
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
+
+
+class Pane(ScrollView, can_focus=True):
+    """A list of lines of which only those that are seen are drawn."""
+
+    app: "TuiApp"  # type: ignore[assignment]
+    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn", "good", "bad"}
+    EMPTY = ""
+    """Said when there is nothing."""
+
+    def count(self) -> int:
+        """How many lines there are."""
+        return 0
+
+    def line(self, number: int) -> list[Piece]:
+        """What stands in a line."""
+        return []
+
+    def renew(self, changed: list[str] | None = None) -> None:
+        """Draws again what is seen."""
+        self.virtual_size = Size(self.scrollable_content_region.width, max(1, self.count()))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        width, number = self.scrollable_content_region.width, y + self.scroll_offset.y
+        if number >= self.count():
+            return strip(self, [(self.EMPTY, "dim")] if not number else [], width)
+        return strip(self, self.line(number), width)

@@ -1,0 +1,150 @@
+"""Header, tabs and footer: one line each, drawn again only when what they show has changed."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuiagent.clients.tui.lines import Piece, spread
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
+
+
+class Line(Widget, can_focus=False):
+    """One line over the whole width."""
+
+    app: "TuiApp"  # type: ignore[assignment]
+    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn"}
+    TOPICS: tuple[str, ...] = ()
+
+    def on_mount(self) -> None:
+        """Draws again when a topic has news."""
+        for topic in self.TOPICS:
+            self.app.desk.listen(topic, self._news)
+
+    def _news(self, changed: list[str]) -> None:
+        self.refresh()
+
+    def ends(self) -> tuple[list[Piece], list[Piece]]:
+        """What stands at the left, and at the right."""
+        return [], []
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        return spread(self, *self.ends(), self.size.width)
+
+
+class Header(Line):
+    """Where this is: directory, model, mode, context and money."""
+
+    TOPICS = ("conversation", "items", "waiting")
+
+    def ends(self) -> tuple[list[Piece], list[Piece]]:
+        """See Line."""
+        desk = self.app.desk
+        conversation = desk.conversation
+        if conversation is None:
+            settings = desk.host.settings
+            folder = short(os.path.realpath(desk.host.console.folder or "."))
+            return [(" tuiagent ", "strong"), (folder, "")], [
+                (settings.model or "no model yet", ""),
+                (f"  {settings.mode} ", "mark"),
+            ]
+        status = conversation.status
+        name = status.name or status.title or "new session"
+        left = [(" tuiagent ", "strong"), (short(status.folder), ""), (f"  {name}", "dim")]
+        right: list[Piece] = [(status.model, ""), (f"  {status.mode}", "mark")]
+        if status.context:
+            right.append((f"  {filled(status.context, status.window)}", "dim"))
+        if status.session.cost:
+            right.append((f"  {money(status.session.cost)}", "dim"))
+        return left, [*right, (" ", "")]
+
+
+class Tabs(Line):
+    """The panes by name, where only one has room."""
+
+    TOPICS = ("waiting",)
+
+    def __init__(self, panes: Mapping[str, str]) -> None:
+        super().__init__()
+        self._panes = panes
+
+    def ends(self) -> tuple[list[Piece], list[Piece]]:
+        """See Line."""
+        return [self._tab(pane) for pane in self._panes], []
+
+    def _tab(self, pane: str) -> Piece:
+        title = self._panes[pane]
+        if pane == "approvals" and self.app.desk.waiting:
+            title += f" {len(self.app.desk.waiting)}"
+        return f" {title} ", "strong" if self.app.shown == pane else "dim"
+
+    def on_click(self, event: events.Click) -> None:
+        """Goes to the pane that was clicked."""
+        at = 0
+        for pane in self._panes:
+            at += len(self._tab(pane)[0])
+            if event.x < at:
+                self.app.action_pane(pane)
+                return
+
+
+class Footer(Line):
+    """What goes on, and the keys that help now."""
+
+    TOPICS = ("conversation", "items", "waiting")
+
+    def ends(self) -> tuple[list[Piece], list[Piece]]:
+        """See Line."""
+        desk = self.app.desk
+        left: list[Piece] = []
+        conversation = desk.conversation
+        if conversation is not None:
+            status = conversation.status
+            if conversation.halted:
+                left.append((f" halted: {conversation.halted} ", "warn"))
+            elif status.needs:
+                left.append((f" waits: needs {status.needs} ", "warn"))
+            elif status.run:
+                left.append((" working ", "mark"))
+            if status.jobs:
+                left.append((f" {len(status.jobs)} in the background ", "dim"))
+            for other in conversation.present.values():
+                left.append((f" {other.name} is {other.doing} ", "dim"))
+        if desk.waiting:
+            left.append((f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
+        stop = "Esc interrupt  " if conversation is not None and conversation.running else ""
+        keys = f"{stop}F1 help  F2 files  F3 trace  F4 approvals  ^Q quit "
+        return left, [(keys, "dim")]
+
+
+def short(path: str) -> str:
+    """A path as people say it."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path == home or path.startswith(home + "/") else path
+
+
+def tokens(count: int) -> str:
+    """A number of tokens in few letters."""
+    return (
+        str(count)
+        if count < 1000
+        else f"{count / 1000:.1f}k"
+        if count < 1e6
+        else (f"{count / 1e6:.1f}M")
+    )
+
+
+def filled(context: int, window: int) -> str:
+    """How much of the window a conversation fills."""
+    return f"{tokens(context)} ({100 * context // window}%)" if window else tokens(context)
+
+
+def money(dollars: float) -> str:
+    """US dollars in few letters."""
+    return f"${dollars:.2f}" if dollars >= 0.1 else f"${dollars:.4f}"
