@@ -4,7 +4,6 @@ import argparse
 import os
 from typing import ClassVar
 
-from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -14,15 +13,17 @@ from textual.widget import Widget
 
 from tuiagent.clients.begin import begin
 from tuiagent.clients.host import Host
+from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.approvals import Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header, Tabs
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Transcript
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -65,6 +66,9 @@ class TuiApp(App[int]):
         name = f"{client.actor} at {_where()}"
         self.desk = Desk(client, host, self, name)
         self.layout = Layout(host.settings.root)
+        self.notices = Notices(self.desk, self)
+        self._wrong = ""
+        self.dress(self.layout.theme or themes.USUAL)
 
     def compose(self) -> ComposeResult:
         """The work place."""
@@ -84,7 +88,11 @@ class TuiApp(App[int]):
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
         self.query_one(Prompt).focus()
+        self.notices.begin()
+        if self._wrong:
+            self.trouble(self._wrong)
         self.desk.spawn(self.desk.look())
+        self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
 
     async def _begin(self) -> None:
@@ -101,6 +109,32 @@ class TuiApp(App[int]):
             self.desk.spawn(self.desk.begin(message.text))
         else:
             self.desk.spawn(self.desk.say(message.text, message.steer))
+
+    def dress(self, name: str) -> None:
+        """Puts on a theme; one that cannot be read leaves the one before, and says why."""
+        home = self.desk.host.settings.home
+        try:
+            path = themes.files(home).get(name)
+            if path is None:
+                raise ConfigError(f"there is no theme {name!r}: /theme lists those there are")
+            self.register_theme(themes.read(path))
+        except ConfigError as error:
+            self._wrong = str(error)
+            if self.is_running:
+                self.trouble(self._wrong)
+            elif name != themes.USUAL:
+                self.dress(themes.USUAL)
+            return
+        if self.theme == name:
+            self._invalidate_css()
+            self.call_next(self.refresh_css)
+        self.theme = name
+
+    async def _redress(self) -> None:
+        """Puts the theme on again whenever its file is edited."""
+        async for edited in themes.edited(self.desk.host.settings.home):
+            if self.theme in edited:
+                self.dress(self.theme)
 
     def trouble(self, text: str) -> None:
         """Shows what went wrong; see bridge.Teller."""
@@ -156,10 +190,6 @@ class TuiApp(App[int]):
         """Lets go of the engine."""
         await self.desk.close()
 
-    def on_app_focus(self, event: events.AppFocus) -> None:
-        """Knows that somebody looks; costs nothing."""
-        event.prevent_default()
-
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")
         try:
@@ -175,6 +205,3 @@ def _where() -> str:
         return os.ttyname(0).removeprefix("/dev/")
     except OSError:
         return f"process {os.getpid()}"
-
-
-__all__ = ["PANES", "TuiApp", "TuiagentError"]

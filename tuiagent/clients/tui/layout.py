@@ -1,4 +1,4 @@
-"""How the panes are laid out, as the person left them."""
+"""How the screen looks, as the person left it: panes and theme."""
 
 import json
 import os
@@ -15,13 +15,15 @@ SIDES = {"files": ("files",), "side": ("trace", "approvals")}
 
 
 class Layout:
-    """Widths and hidden panes, kept in a file of the state root."""
+    """Widths, hidden panes and the theme, kept in a file of the state root."""
 
     def __init__(self, root: str) -> None:
         self._path = os.path.join(root, "screen.json")
         self.widths = dict(USUAL)
         self.hidden: set[str] = set()
         self.zoomed = False
+        self.theme = ""
+        """The one that was chosen last; "" for none."""
         with suppress(OSError, ValueError, AttributeError, TypeError):
             with open(self._path) as file:
                 kept = json.load(file)
@@ -30,7 +32,13 @@ class Layout:
                 for name, width in kept["widths"].items()
                 if name in USUAL
             }
+            self.theme = str(kept.get("theme", ""))
             self.hidden = {name for name in kept["hidden"] if isinstance(name, str)}
+
+    def wear(self, theme: str) -> None:
+        """Keeps the choice of a theme."""
+        self.theme = theme
+        self._keep()
 
     def hide(self, pane: str) -> None:
         """Takes a pane off the screen."""
@@ -59,7 +67,8 @@ class Layout:
                 screen.query_one(f"#{pane}").set_class(pane in self.hidden, "-hidden")
 
     def _keep(self) -> None:
-        body = json.dumps({"widths": self.widths, "hidden": sorted(self.hidden)})
+        kept = {"widths": self.widths, "hidden": sorted(self.hidden), "theme": self.theme}
+        body = json.dumps(kept)
         with suppress(OSError):  # a full disk keeps nobody from working
             other = f"{self._path}.{os.getpid()}"
             with open(other, "w") as file:
