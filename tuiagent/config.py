@@ -28,6 +28,8 @@ KEEP = frozenset(
 OPENAI_MODEL = "gpt-5.5"
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_KEY = "env:OPENAI_API_KEY"
+KEPT = "keys.toml"
+"""The table of the keys that are kept, in the user's folder: no key is in it."""
 ENVIRONMENT = {
     "TUIAGENT_HOME": "the state root, where the journal is",
     "TUIAGENT_MODEL": "the model, as PROVIDER/MODEL",
@@ -83,6 +85,10 @@ class Settings(Struct, frozen=True):
     """What the project's file says and may not say."""
     folder: str = ""
     """Whose project's file was read."""
+    kept: tuple[str, ...] = ()
+    """The providers that a key is kept for."""
+    flags: "Flags | None" = None
+    """What the command line said."""
 
 
 class Flags(Struct, frozen=True):
@@ -107,7 +113,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
     user, project = _read(user_file), _read(project_file)
     root = _root(environ, user)
     providers = user.providers if user else {}
-    model = flags.model or environ.get("TUIAGENT_MODEL") or _model(environ, user)
+    kept = tuple(kept_keys(home))
+    model = flags.model or environ.get("TUIAGENT_MODEL") or _model(environ, user, kept)
     if model and not all(model.partition("/")):
         raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
     mode = flags.mode or environ.get("TUIAGENT_MODE") or (user and user.mode) or flags.unset
@@ -133,6 +140,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         _without_effect(user),
         _ignored(project),
         os.path.realpath(flags.folder),
+        kept,
+        flags,
     )
 
 
@@ -161,20 +170,43 @@ def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
     return user, _project(folder)
 
 
+def kept_keys(home: str) -> dict[str, str]:
+    """Each provider that a key is kept for, and where: `keyring`, or a command that prints it.
+
+    Raises ConfigError.
+    """
+    path = os.path.join(home, KEPT)
+    if not os.path.exists(path):
+        return {}
+    import tomllib  # noqa: PLC0415 - only where there is a file
+
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    return {name: place for name, place in table.items() if isinstance(place, str)}
+
+
 def _project(folder: str) -> str:
     return os.path.join(os.path.realpath(folder), ".tuiagent", "config.toml")
 
 
 def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> SessionOpened:
-    """How a session in this folder is opened: everything that its commands and models need."""
-    credentials = {"openai": OPENAI_KEY} if environ.get("OPENAI_API_KEY") else {}
+    """How a session in this folder is opened: everything that its commands and models need.
+
+    A key in the environment comes before one that is kept.
+    """
+    credentials = {name: f"kept:{name}" for name in settings.kept}
+    if environ.get("OPENAI_API_KEY"):
+        credentials["openai"] = OPENAI_KEY
     endpoints = {"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {}
     for name, table in settings.providers.items():
         if table.env_var and environ.get(table.env_var):
             credentials[name] = f"env:{table.env_var}"
         elif table.api_key:
             credentials[name] = f"config:{name}"
-        elif table.env_var:
+        elif table.env_var and name not in credentials:
             credentials[name] = f"env:{table.env_var}"  # it is needed, and may come later
         if table.api_base and name not in endpoints:
             endpoints[name] = table.api_base
@@ -217,7 +249,7 @@ def _limits(user: "ConfigFile | None", flags: Flags) -> Limits:
     )
 
 
-def _model(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
+def _model(environ: Mapping[str, str], user: "ConfigFile | None", kept: Sequence[str]) -> str:
     """The model of the user's file, else the one that the environment hints at."""
     if user and user.model:
         return user.model
@@ -228,7 +260,7 @@ def _model(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
             raise ConfigError(f"default_provider is {name!r}, but there is no [providers.{name}]")
         if table.default_model:
             return f"{user.default_provider}/{table.default_model}"
-    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL"):
+    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL") or "openai" in kept:
         return "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
     return ""
 

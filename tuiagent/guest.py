@@ -11,7 +11,7 @@ import msgspec
 from tuiagent import clients, config, vaults
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
-from tuiagent.config import Settings
+from tuiagent.config import Flags, Settings
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
@@ -39,6 +39,7 @@ class Guest:
     ) -> None:
         self.settings = settings
         self.console = console
+        self.keys = load(vaults.TABLE["kept"])(settings.home)
         self.client = client
         self._environ = environ
         self._world = World()
@@ -53,6 +54,15 @@ class Guest:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
         kept = self._standing.holding(folder, self._world.now())
         return (*config.rules_in(self.settings, folder), *kept)
+
+    def reload(self) -> None:
+        """Reads the settings again. Raises ConfigError, and then those before hold."""
+        self.settings = config.load(self._environ, self.settings.flags or Flags())
+
+    async def renewed(self, name: str) -> None:
+        """Has the server read a provider's key again, and what waits for it go on."""
+        self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
+        await self.client.lend([Loan("", f"kept:{name}", "")])
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -1,8 +1,12 @@
 """Providers, tools and runtimes of this machine, each loaded by its name when it is first used."""
 
+import concurrent.futures
+import contextlib
 import functools
 import os
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tuiagent import (
@@ -17,14 +21,19 @@ from tuiagent import (
     vaults,
 )
 from tuiagent.config import OPENAI_URL, Settings
-from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
-from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
+from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Loan, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
     from tuiagent.tools.own import Offered
+
+
+HELLO = "Say hello in one word."
+MOMENT = 0.1
+"""Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
 
 class LocalMeans:
@@ -37,11 +46,16 @@ class LocalMeans:
         trusted: Mapping[str, str],
         given: Sequence[Tool],
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._vault = load(vaults.TABLE["env"])(environ)
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
         self._lent: dict[tuple[str, str], str] = {}
         self._tools: dict[str, Tool] = {}
+        self._kept: dict[str, concurrent.futures.Future[str | None]] = {}
+        self._awaited: set[str] = set()
+        """Those that somebody waits for."""
+        self.fetched: Callable[[], object] = lambda: None
+        """Called, in any thread, once a key that was waited for has come."""
         self._trusted = trusted
         self._given = given
         names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
@@ -70,7 +84,11 @@ class LocalMeans:
 
     def lend(self, loan: Loan) -> None:
         """Takes a key that another process had, for sessions in its folder."""
-        self._lent[loan.folder, loan.where] = loan.key
+        kind, _, name = loan.where.partition(":")
+        if kind == "kept":
+            self._kept.pop(name, None)  # it is read again when it is next needed
+        else:
+            self._lent[loan.folder, loan.where] = loan.key
 
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""
@@ -85,12 +103,76 @@ class LocalMeans:
         """The key that the session records for this provider, if any. Raises NeedsError."""
         where = opened.credentials.get(name, "")
         kind, _, of = where.partition(":")
-        table = self._settings.providers.get(of) if kind == "config" else None
+        if kind == "kept":
+            return self._fetch(of)
+        table = self.settings.providers.get(of) if kind == "config" else None
         lent = self._lent.get((opened.folder, where))
         key = (table.api_key or None) if table else lent or self._vault.get(where)
         if where and key is None:
             raise NeedsError(f"key {of}")
         return key
+
+    def _fetch(self, name: str) -> str:
+        """A key that is kept. Raises NeedsError while a person unlocks it, or where it is gone."""
+        future = self._kept.get(name)
+        if future is None:
+            future = self._kept[name] = concurrent.futures.Future()
+            work = (name, future)
+            threading.Thread(target=self._unlock, args=work, daemon=True, name="keys").start()
+            concurrent.futures.wait([future], MOMENT)
+        self._awaited.add(name)
+        if not future.done():
+            raise NeedsError(f"key {name} (it is being unlocked)")
+        self._awaited.discard(name)
+        try:
+            key = future.result()
+        except StoreError as error:
+            del self._kept[name]
+            raise NeedsError(f"key {name}: {error}") from error
+        if key is None:
+            del self._kept[name]
+            raise NeedsError(f"key {name}: tuiagent keys set {name}")
+        return key
+
+    def _unlock(self, name: str, future: "concurrent.futures.Future[str | None]") -> None:
+        try:
+            future.set_result(load(vaults.TABLE["kept"])(self.settings.home).get(name))
+        except Exception as error:  # a keyring may raise anything of its own
+            future.set_exception(StoreError(f"{type(error).__name__}: {error}"))
+        if name in self._awaited:
+            self.fetched()
+
+    async def test(self, model: str, opened: SessionOpened) -> dict[str, object]:
+        """Asks the model for one word; whether it answers, how fast, or why not."""
+        begun = time.monotonic()
+        try:
+            provider = self.provider(model, opened)
+            prompt = Prompt(model.partition("/")[2], "", (), (Message("user", (Text(HELLO),)),))
+            stream = provider.stream(prompt)
+            async with contextlib.aclosing(stream):  # type: ignore[type-var]
+                await anext(stream)
+        except ProviderError as error:
+            return {"ok": False, "text": str(error)}
+        return {"ok": True, "text": f"it answers, after {time.monotonic() - begun:.1f} s"}
+
+    async def offers(self) -> list[dict[str, object]]:
+        """The models that can be had: those of the user's servers, of this machine, and known ones.
+
+        Each with its name as PROVIDER/MODEL, where it is from (config, nearby, known), the URL of
+        its server where that is not the usual one, window, and US dollars for a million tokens.
+        """
+        found: list[dict[str, object]] = []
+        for name, table in self.settings.providers.items():
+            for model in table.models or ((table.default_model,) if table.default_model else ()):
+                found.append({"name": f"{name}/{model}", "from": "config", "url": table.api_base})
+        for server in await load(providers.MODELS["nearby"])():
+            for model in server.models:
+                row = {"name": f"{server.name}/{model}", "from": "nearby", "url": server.url}
+                found.append(row)
+        for one in load(providers.MODELS["every"])():
+            price = {"input": one.rates[0].input, "output": one.rates[0].output}
+            found.append({"name": one.name, "from": "known", "window": one.window, **price})
+        return found
 
     def needs(self, model: str, opened: SessionOpened) -> str:
         """Why this model cannot be asked here, such as `needs key OPENAI_API_KEY`; "" if it can."""
@@ -104,7 +186,7 @@ class LocalMeans:
         """What this installation has of each kind; an empty list says that there is none yet."""
         return {
             "version": __version__,
-            "providers": sorted({"openai", "scripted", *self._settings.providers}),
+            "providers": sorted({"openai", "scripted", *self.settings.providers}),
             "tools": [spec.name for spec in self.tools()],
             "runtimes": list(runtimes.TABLE),
             "sandbox": [],
@@ -114,7 +196,7 @@ class LocalMeans:
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means."""
-        own = config.price(self._settings, model, usage)
+        own = config.price(self.settings, model, usage)
         if own is not None:
             return own
         found = load(providers.MODELS["find"])(model)
@@ -127,7 +209,7 @@ class LocalMeans:
 
     def window(self, model: str) -> int:
         """See engine.drive.Means."""
-        table = self._settings.providers.get(model.partition("/")[0])
+        table = self.settings.providers.get(model.partition("/")[0])
         if table is not None and table.context_window:
             return table.context_window
         found = load(providers.MODELS["find"])(model)
@@ -168,9 +250,9 @@ class LocalMeans:
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
-        spools = os.path.join(self._settings.root, "spools")
+        spools = os.path.join(self.settings.root, "spools")
         return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder, self._settings.home)
+        return load(library.TABLE["instructions"])(opened.folder, self.settings.home)

@@ -24,7 +24,7 @@ from tuiagent.thin import SOCKET
 RECORD, LOCK = "server.json", "server.lock"
 READY = "--ready"
 """The flag of `serve` that names a pipe on which it says that it listens."""
-SERVED = ("attach", "plain", "tui", "headless", "sessions", "jobs", "runs")
+SERVED = ("attach", "plain", "tui", "headless", "sessions", "jobs", "runs", "keys")
 """Commands whose work is done by the server while there is one."""
 OTHER = """\
 tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \

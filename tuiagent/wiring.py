@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import hashlib
 import os
 import sys
@@ -16,10 +15,10 @@ from tuiagent import __version__, clients, config, runtimes, server, stores, vau
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.console import OwnConsole
 from tuiagent.config import Flags, Settings
-from tuiagent.engine.check import check, examples_hold, opened_of, question
+from tuiagent.engine.check import examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine, Report, beside
+from tuiagent.engine.engine import Engine, beside
 from tuiagent.engine.folder import changes
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
@@ -30,8 +29,7 @@ from tuiagent.engine.owner import OwnerSeat
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
-from tuiagent.engine.verify import Verdict, verify
-from tuiagent.kernel import directory, standing
+from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
@@ -40,12 +38,12 @@ from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
-from tuiagent.ports import KILL, Client, Owner, Tool, Usual, Window
+from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
+from tuiagent.reports import exportable, findable, holding, reports
 from tuiagent.server import ServerRecord, Site
 
 if TYPE_CHECKING:
-    from tuiagent.engine.search import Searcher
     from tuiagent.engine.upkeep import Upkeep
 
 
@@ -65,11 +63,12 @@ class House:
     ) -> None:
         self.settings = settings
         self.console = OwnConsole()
+        self.keys = load(vaults.TABLE["kept"])(settings.home)
         self._given = given
         self._serves = serves
         self._standing = Standing()
         self.codec = codec()
-        self._environ = environ
+        self.environ = environ
         self._world = World(environ.get("TUIAGENT_CRASH", ""))
         self._thread = EngineThread(self._build)
 
@@ -80,13 +79,24 @@ class House:
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
-        opened = config.opening(self.settings, folder, self._environ)
+        opened = config.opening(self.settings, folder, self.environ)
         return msgspec.structs.replace(opened, rules=self.rules(opened.folder))
 
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
         kept = self._standing.holding(folder, self._world.now())
         return (*config.rules_in(self.settings, folder), *kept)
+
+    def reload(self) -> None:
+        """Reads the settings again. Raises ConfigError, and then those before hold."""
+        self.settings = config.load(self.environ, self.settings.flags or Flags())
+        self._means.settings = self.settings
+
+    async def renewed(self, name: str) -> None:
+        """Has a provider's key read again, and what waits for it go on."""
+        self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
+        owner = self._thread.owner(self._means.lend)
+        await owner.lend([Loan("", f"kept:{name}", "")])
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""
@@ -111,7 +121,7 @@ class House:
                 raise FileNotFoundError
             found: Owner = await connect(record.socket, self.codec)
         except (ConnectionError, FileNotFoundError):  # there is none, or it has just ended
-            record = await asyncio.to_thread(server.begin, self.settings.root, self._environ)
+            record = await asyncio.to_thread(server.begin, self.settings.root, self.environ)
             found = await connect(record.socket, self.codec)
         if folder:
             await found.lend(self._means.loans(self.opening(folder)))
@@ -210,7 +220,7 @@ class House:
         hub = Hub()
         self._standing = holding(journal)
         hub.listen(standing.STREAM, self._holds)
-        means = LocalMeans(self.settings, self._environ, self._standing.files, self._given)
+        means = LocalMeans(self.settings, self.environ, self._standing.files, self._given)
         self._means = means
         await self._prove(means)
 
@@ -218,6 +228,12 @@ class House:
             path = os.path.join(root, "owners", f"{other}.sock")
             return await load(clients.TABLE["remote"]).connect(path, self.codec)
 
+        def go_on() -> None:
+            self._thread.loop.call_soon_threadsafe(
+                lambda: asyncio.ensure_future(OwnerSeat(engine, means.lend).lend(()))
+            )
+
+        means.fetched = go_on
         context = Context(journal, hub, self._world, means)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
         engine = Engine(context, Neighbours(journal, hub, dial, lambda: changes(root)), snapshots)
@@ -244,104 +260,11 @@ class House:
         if self._serves:
             engine.services.append(lambda: beside(look_after(engine)))
         engine.last_of_all = sealer.seal
-        engine.reports = self._reports(engine, means, copy)
+        engine.reports = reports(self, engine, means, copy)
         engine.reports["gc"] = lambda key: upkeep().run()
         findable(engine, os.path.join(root, "cache", "search.db"))
         exportable(engine)
         return engine
-
-    def _reports(self, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
-        """What is made anew each time it is asked for."""
-        journal = engine.journal
-
-        def verified(stream: str) -> Verdict:
-            return verify(journal, stream, load(vaults.TABLE["check"]), copy)
-
-        def copied(target: str) -> Verdict:
-            journal.store.copy(target)
-            with contextlib.closing(load(stores.COPY)(target)) as made:
-                other = Journal(made, self.codec, "", self._world)
-                return verify(other, "", load(vaults.TABLE["check"]), "")
-
-        async def checked(key: str) -> object:
-            asked = question(key, "tool", "subject")
-            folder, mode = asked.get("folder") or ".", asked.get("mode", "")
-            settings = config.load(self._environ, Flags(folder, mode=mode))
-            opened = config.opening(settings, folder, self._environ)
-            kept = holding(journal).holding(opened.folder, self._world.now())
-            rules = (*settings.rules, *kept)
-            if asked.get("session"):
-                state, opened = opened_of(journal, asked["session"])
-                opened = msgspec.structs.replace(opened, mode=mode or state.mode)
-                rules = state.rulebook.holding(self._world.now())
-            return await check(means, opened, rules, asked["tool"], asked["subject"])
-
-        def needed(key: str) -> str:
-            asked = question(key, "session", "model")
-            return means.needs(asked["model"], opened_of(journal, asked["session"])[1])
-
-        return {
-            "capabilities": lambda key: means.able(),
-            "needs": needed,
-            "check": checked,
-            "kept": lambda key: [
-                {"rule": rule, "folder": folder, "until": kept.until}
-                for (rule, folder), kept in holding(journal).rules.items()
-            ],
-            "usual": lambda folder: Usual(self.opening(folder), self.settings.limits),
-            "tools": lambda key: means.told(),
-            "directory": lambda key: load("tuiagent.views.directory:listing")(
-                journal.events(directory.STREAM)
-            ),
-            "health": lambda key: health(engine, self.settings.root),
-            "prices": means.prices,
-            "copy": lambda target: asyncio.to_thread(copied, target),
-            "verify": verified,
-        }
-
-
-def holding(journal: Journal) -> Standing:
-    """What holds in every session here."""
-    facts = (event.fact for event in journal.events(standing.STREAM))
-    return functools.reduce(standing.fold, facts, Standing())
-
-
-def findable(engine: Engine, path: str) -> None:
-    """Lets everything that was said be found, by an index in this file."""
-
-    @functools.cache
-    def searcher() -> "Searcher":
-        index = load(stores.INDEX)(path, f"{__version__} {load('tuiagent.views.search:SHAPE')}")
-        return load("tuiagent.engine.search:Searcher")(engine.journal, engine.hub, index)
-
-    async def found(key: str) -> object:
-        rows = await engine.read("sessions", "", Window(limit=sys.maxsize))
-        return await searcher().search(key, rows.data)
-
-    engine.reports["search"] = found
-    engine.forgetting.append(lambda stream: searcher().forget(stream))
-    engine.services.append(lambda: beside(searcher().work()))
-
-
-def exportable(engine: Engine) -> None:
-    """Lets sessions be written to files."""
-    for name, made in (("export", "exported"), ("replay", "replayable")):
-        engine.reports[name] = lambda key, made=made: asyncio.to_thread(
-            load(f"tuiagent.engine.transfer:{made}"), engine.journal, key
-        )
-
-
-def health(engine: Engine, root: str) -> dict[str, object]:
-    """What a doctor asks of an engine."""
-    return {
-        "root": root,
-        "sqlite": engine.journal.store.engine,
-        "bytes": engine.journal.store.size(),
-        "events": engine.journal.store.position(),
-        "driving": engine.worker.driving,
-        "present": engine.hub.present("session/*"),
-        "halted": dict(engine.worker.halted),
-    }
 
 
 def command(argv: list[str]) -> int:

@@ -18,7 +18,7 @@ from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.clients.cli.arguments import main
 from tuiagent.clients.cli.subcommands import SUBPARSERS
 
-HIDDEN = {"headless", "plain", "__complete"}
+HIDDEN = {"headless", "plain", "tui", "__complete"}
 
 # ---------------------------------------------------------------- help
 

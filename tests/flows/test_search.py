@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.flows.test_cli import PROMPT, Cli
 from tests.house import LIMIT, STREAM, Fakes, build, call, opened, prompt, say, until
-from tuiagent import wiring
+from tuiagent import reports
 from tuiagent.engine import search as searching
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.search import Searcher
@@ -47,7 +47,7 @@ from tuiagent.views.search import Entry
 async def house(folder: Path, *turns: Turn, store: Store | None = None, owner: str = "o1") -> Any:
     """An engine whose sessions can be searched."""
     made = await build(Fakes(folder, turns), store, owner)
-    wiring.findable(made, str(folder / "cache" / "search.db"))
+    reports.findable(made, str(folder / "cache" / "search.db"))
     try:
         yield made
     finally:
@@ -402,7 +402,7 @@ with SearchFile(sys.argv[1], sys.argv[2]).using() as table:
 def test_a_process_that_dies_while_it_fills_the_index_leaves_it_whole(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"text": "fine"})
     cli.run("-p", "canary words")
-    version = f"{wiring.__version__} {texts.SHAPE}"
+    version = f"{reports.__version__} {texts.SHAPE}"
     command = [sys.executable, "-c", KILLED, str(cli.root / "cache" / "search.db"), version]
     env = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     assert subprocess.run(command, env=env, check=False).returncode == -signal.SIGKILL

@@ -11,11 +11,40 @@ from tuiagent.ports import Owner
 from tuiagent.server import ServerRecord, Site
 
 
+class Keys(Protocol):
+    """The keys of models that a person keeps; those from the environment are not among them."""
+
+    def places(self) -> dict[str, str]:
+        """Each provider that a key is kept for, and where: keyring, or a command."""
+        ...
+
+    def put(self, name: str, key: str) -> None:
+        """Keeps a provider's key in the keyring; slow. Raises StoreError where there is none."""
+        ...
+
+    def name_command(self, name: str, command: str) -> None:
+        """Has a provider's key from a command from now on, which prints it."""
+        ...
+
+    def delete(self, name: str) -> bool:
+        """Forgets a provider's key; slow. Whether there was one."""
+        ...
+
+
 class Host(Protocol):
     """What a command needs of its process beside the client."""
 
     settings: Settings
     console: Console
+    keys: Keys
+
+    def reload(self) -> None:
+        """Reads the settings again. Raises ConfigError, and then those before hold."""
+        ...
+
+    async def renewed(self, name: str) -> None:
+        """Has a provider's key read again, and what waits for it go on."""
+        ...
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -7,5 +7,7 @@ TABLE = {
 MODELS = {
     "find": "tuiagent.providers.models:find",
     "origin": "tuiagent.providers.models:origin",
+    "every": "tuiagent.providers.models:every",
+    "nearby": "tuiagent.providers.nearby:nearby",
 }
 """What is known of models, whoever serves them."""

@@ -59,6 +59,12 @@ def find(name: str) -> Model | None:
     return None
 
 
+def every() -> list[Model]:
+    """All models that are known."""
+    lines = _body().splitlines()[1:]
+    return [msgspec.json.decode(line, type=Model) for line in lines]
+
+
 def issues(name: str) -> Iterator[str]:
     """The name, and the one without what is put behind it for one issue: a date, or `latest`."""
     yield name

@@ -1,6 +1,7 @@
 """Where keys come from and are kept, and what signs."""
 
 TABLE = {
+    "kept": "tuiagent.vaults.kept:Kept",
     "env": "tuiagent.vaults.env:Environment",
     "signer": "tuiagent.vaults.signer:Signer",
     "check": "tuiagent.vaults.signer:check",

@@ -21,6 +21,7 @@ COMMANDS = {
     "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
     "access": "tuiagent.clients.cli.access:run",
+    "keys": "tuiagent.clients.cli.keys:run",
     "serve": "tuiagent.clients.cli.serve:run",
     "__complete": "tuiagent.clients.cli.completion:words",
 }

@@ -32,6 +32,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   usage        tokens and money
   policy       what may be done, and what was granted
   access       who may use the server: issue, list and revoke keys
+  keys         keep, test and forget the keys of models
   verify       check the hash chains and the seals of the journal
   doctor       look for what is wrong
   backup       copy the journal while anybody writes, and verify it

@@ -45,6 +45,20 @@ def _sessions() -> argparse.ArgumentParser:
     return parser
 
 
+def _keys() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent keys",
+        description="The keys of models, in the system's keyring; none is ever printed.",
+    )
+    choices = ("list", "set", "delete", "test")
+    parser.add_argument("what", nargs="?", default="list", choices=choices)
+    whose = "a provider, such as openai; test: PROVIDER/MODEL"
+    parser.add_argument("name", nargs="?", default="", help=whose)
+    command = "set: have the key from this command, such as 'op read …', in place of the keyring"
+    parser.add_argument("--command", dest="told_by", default="", metavar="COMMAND", help=command)
+    return parser
+
+
 def _replay() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tuiagent replay",
@@ -326,5 +340,6 @@ SUBPARSERS = {
     "capabilities": _capabilities,
     "verify": _verify,
     "doctor": _doctor,
+    "keys": _keys,
     "serve": _serve,
 }

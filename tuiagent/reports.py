@@ -1,0 +1,137 @@
+"""What the engine of this machine tells when it is asked, beside the views of its journal."""
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from tuiagent import __version__, config, stores, vaults
+from tuiagent.config import Flags, Settings
+from tuiagent.engine.check import check, opened_of, question
+from tuiagent.engine.engine import Engine, Report, beside
+from tuiagent.engine.journal import Journal
+from tuiagent.engine.verify import Verdict, verify
+from tuiagent.kernel import directory, standing
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import Standing
+from tuiagent.means import LocalMeans
+from tuiagent.ports import Usual, Window
+from tuiagent.registry import load
+
+if TYPE_CHECKING:
+    from tuiagent.engine.search import Searcher
+
+
+class Asked(Protocol):
+    """The process that the engine is in."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+
+    def opening(self, folder: str) -> SessionOpened:
+        """How a session in this folder is opened here."""
+        ...
+
+
+def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
+    """What is made anew each time it is asked for."""
+    journal = engine.journal
+
+    def verified(stream: str) -> Verdict:
+        return verify(journal, stream, load(vaults.TABLE["check"]), copy)
+
+    def copied(target: str) -> Verdict:
+        journal.store.copy(target)
+        with contextlib.closing(load(stores.COPY)(target)) as made:
+            other = Journal(made, journal.codec, "", journal.world)
+            return verify(other, "", load(vaults.TABLE["check"]), "")
+
+    async def checked(key: str) -> object:
+        asked = question(key, "tool", "subject")
+        folder, mode = asked.get("folder") or ".", asked.get("mode", "")
+        settings = config.load(house.environ, Flags(folder, mode=mode))
+        opened = config.opening(settings, folder, house.environ)
+        kept = holding(journal).holding(opened.folder, journal.world.now())
+        rules = (*settings.rules, *kept)
+        if asked.get("session"):
+            state, opened = opened_of(journal, asked["session"])
+            opened = msgspec.structs.replace(opened, mode=mode or state.mode)
+            rules = state.rulebook.holding(journal.world.now())
+        return await check(means, opened, rules, asked["tool"], asked["subject"])
+
+    def needed(key: str) -> str:
+        asked = question(key, "session", "model")
+        return means.needs(asked["model"], opened_of(journal, asked["session"])[1])
+
+    async def tested(key: str) -> object:
+        asked = question(key, "model")
+        return await means.test(asked["model"], house.opening(asked.get("folder") or "."))
+
+    return {
+        "capabilities": lambda key: means.able(),
+        "needs": needed,
+        "check": checked,
+        "kept": lambda key: [
+            {"rule": rule, "folder": folder, "until": kept.until}
+            for (rule, folder), kept in holding(journal).rules.items()
+        ],
+        "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
+        "tools": lambda key: means.told(),
+        "directory": lambda key: load("tuiagent.views.directory:listing")(
+            journal.events(directory.STREAM)
+        ),
+        "health": lambda key: health(engine, house.settings.root),
+        "prices": means.prices,
+        "offers": lambda key: means.offers(),
+        "tested": tested,
+        "copy": lambda target: asyncio.to_thread(copied, target),
+        "verify": verified,
+    }
+
+
+def holding(journal: Journal) -> Standing:
+    """What holds in every session here."""
+    facts = (event.fact for event in journal.events(standing.STREAM))
+    return functools.reduce(standing.fold, facts, Standing())
+
+
+def findable(engine: Engine, path: str) -> None:
+    """Lets everything that was said be found, by an index in this file."""
+
+    @functools.cache
+    def searcher() -> "Searcher":
+        index = load(stores.INDEX)(path, f"{__version__} {load('tuiagent.views.search:SHAPE')}")
+        return load("tuiagent.engine.search:Searcher")(engine.journal, engine.hub, index)
+
+    async def found(key: str) -> object:
+        rows = await engine.read("sessions", "", Window(limit=sys.maxsize))
+        return await searcher().search(key, rows.data)
+
+    engine.reports["search"] = found
+    engine.forgetting.append(lambda stream: searcher().forget(stream))
+    engine.services.append(lambda: beside(searcher().work()))
+
+
+def exportable(engine: Engine) -> None:
+    """Lets sessions be written to files."""
+    for name, made in (("export", "exported"), ("replay", "replayable")):
+        engine.reports[name] = lambda key, made=made: asyncio.to_thread(
+            load(f"tuiagent.engine.transfer:{made}"), engine.journal, key
+        )
+
+
+def health(engine: Engine, root: str) -> dict[str, object]:
+    """What a doctor asks of an engine."""
+    return {
+        "root": root,
+        "sqlite": engine.journal.store.engine,
+        "bytes": engine.journal.store.size(),
+        "events": engine.journal.store.position(),
+        "driving": engine.worker.driving,
+        "present": engine.hub.present("session/*"),
+        "halted": dict(engine.worker.halted),
+    }

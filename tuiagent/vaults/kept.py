@@ -1,0 +1,108 @@
+"""Keys that a person keeps in the system's keyring, or has from a command; never in a file.
+
+A small table in the user's folder says which keys there are and where each comes from.
+"""
+
+import os
+import shlex
+import subprocess
+from typing import Any
+
+from tuiagent import config
+from tuiagent.kernel.errors import ConfigError, StoreError
+from tuiagent.vaults import private
+
+SERVICE = "tuiagent"
+"""Whose keys they are, to the keyring."""
+KEYRING, COMMAND = "keyring", "command"
+PATIENCE = 60.0
+"""Seconds for a command, or for a person who unlocks something."""
+NONE = """\
+this machine has no keyring that can be used ({}): keep the key in the environment, or name a \
+command that prints it: tuiagent keys set {} --command 'op read …'"""
+
+
+class Kept:
+    """The keys of one user."""
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+        self._path = os.path.join(home, config.KEPT)
+
+    def places(self) -> dict[str, str]:
+        """See config.kept_keys."""
+        return config.kept_keys(self._home)
+
+    def get(self, name: str) -> str | None:
+        """The key of a provider, or None. Slow: a person may be asked to unlock something."""
+        place = self.places().get(name)
+        if place is None:
+            return None
+        if place == KEYRING:
+            return _ring().get_password(SERVICE, name)
+        return _told(name, place)
+
+    def put(self, name: str, key: str) -> None:
+        """Keeps a key in the keyring. Raises StoreError where there is none."""
+        if not key.strip() or not key.isprintable():
+            raise ConfigError("that is no key: it is empty, or has characters that none has")
+        _ring(name).set_password(SERVICE, name, key.strip())
+        self._note(name, KEYRING)
+
+    def name_command(self, name: str, command: str) -> None:
+        """Has the key from a command from now on, which prints it."""
+        if not shlex.split(command):
+            raise ConfigError("say a command that prints the key")
+        self._note(name, command)
+
+    def delete(self, name: str) -> bool:
+        """Forgets a key, here and in the keyring; whether there was one."""
+        places = self.places()
+        place = places.pop(name, None)
+        if place == KEYRING and (ring := _ring(name)).get_password(SERVICE, name) is not None:
+            ring.delete_password(SERVICE, name)
+        if place is not None:
+            self._write(places)
+        return place is not None
+
+    def _note(self, name: str, place: str) -> None:
+        self._write(self.places() | {name: place})
+
+    def _write(self, places: dict[str, str]) -> None:
+        import tomlkit  # noqa: PLC0415 - only here is it written
+
+        os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
+        private.put(self._path, tomlkit.dumps(places).encode(), replace=True)
+
+
+def _ring(name: str = "NAME") -> Any:
+    """The system's keyring. Raises StoreError where it has none that is safe."""
+    import keyring  # noqa: PLC0415 - 70 ms that few starts need
+    from keyring.backends import chainer, fail  # noqa: PLC0415
+
+    ring = keyring.get_keyring()
+    module = type(ring).__module__
+    if isinstance(ring, fail.Keyring) or not module.startswith("keyring."):
+        raise StoreError(NONE.format(module, name))
+    if isinstance(ring, chainer.ChainerBackend) and not ring.backends:
+        raise StoreError(NONE.format("none", name))
+    return ring
+
+
+def _told(name: str, command: str) -> str:
+    """What the command prints. Raises StoreError, without what it printed."""
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        why = "it took too long" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+        raise StoreError(f"the command for the key {name} cannot be run: {why}") from error
+    key = done.stdout.decode(errors="replace").strip()
+    if done.returncode or not key:
+        raise StoreError(f"the command for the key {name} gave none (exit {done.returncode})")
+    return key
