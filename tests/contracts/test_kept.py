@@ -1,4 +1,4 @@
-"""Keys that a person keeps: never in a file, never shown, waited for without holding anything up."""
+"""Keys that a person keeps: never in a file, never shown, and waited for aside."""
 
 import threading
 from pathlib import Path
