@@ -38,4 +38,4 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
 
 
 def _style(widget: Widget, name: str, base: Style) -> Style:
-    return base + widget.get_component_rich_style(name, partial=True) if name else base
+    return widget.get_component_rich_style(name) if name else base
