@@ -141,6 +141,20 @@ MUTANTS = (
         HAND_OVER,
     ),
     Mutant(
+        "nobody is killed but whoever has the lock",
+        "tuiagent/stores/locks.py",
+        '(row[1], row[3]) == ("FLOCK", "WRITE") and row[5].endswith(f":{named.st_ino}")',
+        'row[1] == "FLOCK"',
+        "tests/contracts/test_store_processes.py -k kill",
+    ),
+    Mutant(
+        "a process does not kill itself",
+        "tuiagent/stores/locks.py",
+        "if pid not in (0, os.getpid()):",
+        "if pid:",
+        "tests/contracts/test_store_processes.py -k kill",
+    ),
+    Mutant(
         "a server killed in a hand-over is replaced",
         "tuiagent/wiring.py",
         "                if not left:\n                    raise",

@@ -236,7 +236,8 @@ class House:
         means.fetched = go_on
         context = Context(journal, hub, self._world, means)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
-        engine = Engine(context, Neighbours(journal, hub, dial, lambda: changes(root)), snapshots)
+        others = Neighbours(journal, hub, dial, lambda: changes(root), store.locks.kill)
+        engine = Engine(context, others, snapshots)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")
         sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)

@@ -53,6 +53,26 @@ while written < 500:
 print(conflicts, flush=True)
 """
 
+BYSTANDER = """
+import fcntl, sys
+
+looks, other = (open(name, "w") for name in sys.argv[1:])
+fcntl.flock(other, fcntl.LOCK_EX)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+ITSELF = """
+import sys
+from tuiagent.stores.locks import Locks
+
+held = Locks(sys.argv[1])
+held.hold("me")
+try:
+    Locks(sys.argv[1]).kill("me")
+except OSError:
+    print("refused")
+"""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
@@ -147,6 +167,30 @@ held = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
         assert store.claims() == {"session/a": Claim("them", 1, False)}
         store.close()
         os.kill(grandchild, signal.SIGKILL)
+
+
+def test_nobody_is_killed_but_whoever_has_the_lock(path: str) -> None:
+    root = Path(path).parent
+    (root / "owners").mkdir(parents=True)
+    looks, locks = str(root / "owners/them.lock"), Locks(str(root))
+    with python(BYSTANDER, looks, str(root / "other")) as bystander:
+        assert bystander.stdout
+        bystander.stdout.readline()
+        locks.kill("them")
+        locks.kill("nobody")
+        with python(OWNER, path, "them", "session/a") as process:
+            assert process.stdout
+            process.stdout.readline()
+            os.kill(process.pid, signal.SIGSTOP)
+            locks.kill("them")
+            assert process.wait(10) == -signal.SIGKILL
+        locks.kill("them")
+        assert bystander.poll() is None
+
+
+def test_a_process_does_not_kill_itself(tmp_path: Path) -> None:
+    with python(ITSELF, str(tmp_path)) as process:
+        assert process.communicate()[0] == "refused\n"
 
 
 # ---------------------------------------------------------------- lock files

@@ -315,12 +315,16 @@ def test_a_screen_goes_on_with_the_next_server(tmp_path: Path) -> None:
         assert cli.ran() == ["a"]
 
 
-def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listens", [True, False])
+def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path, listens: bool) -> None:
+    """One that hangs as it begins has no socket yet."""
     with home(tmp_path, LONG, DONE) as cli, screen(cli, *ALLOWED) as one:
         until((cli.work / "began").exists, "the command to begin")
         until(lambda: list(cli.root.glob("owners/*.sock")), "its socket")
         (worker,) = children(one.process.pid)
         os.kill(worker, signal.SIGSTOP)
+        if not listens:
+            next(cli.root.glob("owners/*.sock")).unlink()
         with screen(cli, "attach") as two:
             two.wait("Type to speak")
             two.type("/take now\n")

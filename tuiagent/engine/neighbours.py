@@ -1,6 +1,7 @@
 """Other processes on the same journal: their news, their signals, and a way to wake them."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
@@ -47,16 +48,26 @@ Dial = Callable[[str], Awaitable[Owner]]
 """Connects to the owner with this id; raises OSError."""
 Changes = Callable[[], AsyncIterator[object]]
 """Yields whenever the journal's folder changed."""
+Kill = Callable[[str], None]
+"""Ends the process of the owner with this id at once; raises OSError where that cannot be."""
+
+
+def untold(owner: str) -> None:
+    """The Kill of a journal whose owners are no processes."""
+    raise OSError(errno.ESRCH, "it is not known which process that is")
 
 
 class Neighbours:
     """Follows streams that other processes drive, for as long as somebody here watches them."""
 
-    def __init__(self, journal: Journal, hub: Hub, dial: Dial, changes: Changes) -> None:
+    def __init__(
+        self, journal: Journal, hub: Hub, dial: Dial, changes: Changes, kill: Kill = untold
+    ) -> None:
         self._journal = journal
         self._hub = hub
         self._dial = dial
         self._changes = changes
+        self._kill = kill
         self._watchers = 0
         self._folder: asyncio.Task[None] | None = None
         self._links: dict[str, asyncio.Task[None]] = {}
@@ -126,22 +137,24 @@ class Neighbours:
         if owner is None:
             return
         try:
+            if kill:
+                return await self._end(stream, owner)
             client = await self._dial(owner)
         except OSError as error:
             raise Refused(f"the process that drives it cannot be reached ({error})") from error
         try:
-            if kill:
-                await client.kill()
-            else:
-                await asyncio.wait_for(client.read("health"), ANSWERS)
-                await asyncio.wait_for(client.release(stream), DRAIN)
+            await asyncio.wait_for(client.read("health"), ANSWERS)
+            await asyncio.wait_for(client.release(stream), DRAIN)
         except TimeoutError as error:
             raise Refused(HUNG) from error
         except ConnectionError:
             pass  # it ended meanwhile: nobody drives it now
         finally:
             await client.close()
-        while kill and self._owner(stream) == owner:  # noqa: ASYNC110 - a dead process tells nobody
+
+    async def _end(self, stream: str, owner: str) -> None:
+        self._kill(owner)
+        while self._owner(stream) == owner:  # noqa: ASYNC110 - a dead process tells nobody
             await asyncio.sleep(0.01)
 
     def _forget_others(self, stream: str) -> None:

@@ -59,9 +59,5 @@ class OwnerSeat(Seat):
             except Refused:
                 continue  # it ended meanwhile
 
-    async def kill(self) -> None:
-        """See ports.Owner; a process is killed from outside."""
-        raise TuiagentError("a process does not end itself at once: it hands over")
-
     async def close(self) -> None:
         """See ports.Owner; the engine goes on."""

@@ -143,10 +143,6 @@ class OwnerCrossing(Crossing):
         """See ports.Owner."""
         await self._cross(self._owner.lend(loans))
 
-    async def kill(self) -> None:
-        """See ports.Owner."""
-        await self._cross(self._owner.kill())
-
     async def close(self) -> None:
         """See ports.Owner."""
         await self._cross(self._owner.close())

@@ -86,10 +86,6 @@ class Owner(Client, Protocol):
         """Gives it keys, for its memory only; what waited for them goes on."""
         ...
 
-    async def kill(self) -> None:
-        """Ends its process at once, as a person has asked for."""
-        ...
-
     async def close(self) -> None:
         """Ends the connection to it."""
         ...

@@ -75,10 +75,6 @@ class Lasting:
         self._loans |= {(loan.folder, loan.where): loan for loan in loans}
         await self._lasting(lambda client: client.lend(loans))
 
-    async def kill(self) -> None:
-        """See ports.Owner."""
-        await self._client.kill()
-
     async def close(self) -> None:
         """See ports.Owner."""
         await self._client.close()

@@ -1,8 +1,6 @@
 """ports.Client over a wire: the engine of another process, as if it were here."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from itertools import count
@@ -11,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from tuiagent.clients.web.frames import Answer, Ask, raised, receive, send, unpack
-from tuiagent.clients.web.socket import credentials, short
+from tuiagent.clients.web.socket import short
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.directory import OWNER
 from tuiagent.kernel.errors import TuiagentError
@@ -58,10 +56,6 @@ class UnixWire:
     async def close(self) -> None:
         """See Wire."""
         self._writer.close()
-
-    def kill(self) -> None:
-        """Ends the process at the other side. Raises OSError where nobody tells which that is."""
-        os.kill(credentials(self._writer.get_extra_info("socket"))[0], signal.SIGKILL)
 
 
 class Remote:
@@ -168,10 +162,6 @@ class Remote:
 class RemoteClient(Remote):
     """A process of the same user, over its private Unix socket: see ports.Owner."""
 
-    def __init__(self, wire: UnixWire, codec: Codec) -> None:
-        super().__init__(wire, codec)
-        self._unix = wire
-
     @classmethod
     async def connect(cls, path: str, codec: Codec) -> "RemoteClient":
         """Connects to the socket at this path. Raises OSError."""
@@ -190,7 +180,3 @@ class RemoteClient(Remote):
     async def lend(self, loans: Sequence[Loan]) -> None:
         """See ports.Owner."""
         await self._call(Ask(0, "lend", loans=list(loans)))
-
-    async def kill(self) -> None:
-        """See ports.Owner. Raises OSError where the system does not tell whose socket it is."""
-        self._unix.kill()
