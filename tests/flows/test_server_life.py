@@ -176,3 +176,31 @@ def test_a_script_without_an_end_is_not_read(tmp_path: Path) -> None:
         )
         assert done.returncode == 1
         assert "cannot be read" in done.stderr
+
+
+HANDS_BACK = """
+import os
+from tuiagent.clients.cli.window import Window
+
+told, tell = os.pipe()
+os.set_blocking(tell, False)
+try:
+    while True:
+        os.write(tell, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(tell, True)
+print("ready", flush=True)
+Window(tell, told).leave(0)
+"""
+
+
+def test_who_hands_over_has_left_the_terminal_before_that_is_said() -> None:
+    """The shell goes on then, and a terminal that is closed ends all that is still its own."""
+    command = [sys.executable, "-c", HANDS_BACK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            until(lambda: os.getsid(process.pid) == process.pid, "it to leave")
+        finally:
+            process.kill()

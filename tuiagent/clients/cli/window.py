@@ -28,9 +28,9 @@ class Window:
     def leave(self, code: int) -> None:
         """Gives the terminal back: whoever waits for the first process gets this exit code."""
         forget_terminal()
+        os.setsid()  # once the first is gone, the terminal may end all that is still its own
         with suppress(BrokenPipeError):
             os.write(self._first, bytes([code]))
-        os.setsid()
 
 
 def split() -> Window | None:
