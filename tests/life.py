@@ -116,6 +116,11 @@ class Life:
         mark = f"TUIAGENT_CALL={self.root}/".encode()
         return [pid for pid in processes() if mark in _environ(pid)]
 
+    def everybody(self) -> list[int]:
+        """The processes that work on this state root."""
+        mark = f"TUIAGENT_HOME={self.root}".encode()
+        return [pid for pid in processes() if mark in _environ(pid).split(b"\0")]
+
     # ------------------------------------------------------------ what must hold
 
     stream = ""

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,10 @@ def home(folder: Path, *turns: dict[str, Any]) -> Iterator[Home]:
     try:
         yield made
     finally:
-        record = server_record(str(made.root))
-        if record is not None:
-            os.kill(record.pid, signal.SIGKILL)
+        while pids := made.everybody():  # whoever still hands over would begin another server
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         for process in made.servers:
             process.communicate()
         for pid in made.left():
