@@ -42,9 +42,12 @@ def _run(argv: list[str]) -> int:
             sys.modules[spared] = None  # type: ignore[assignment] - as if it were not installed
             __import__(package)
             del sys.modules[spared]
+    from tuiagent import thin  # noqa: PLC0415
+    from tuiagent.clients.cli.console import OwnConsole  # noqa: PLC0415
     from tuiagent.wiring import command  # noqa: PLC0415
 
-    return command(argv)
+    code = command(argv)
+    return thin.cut_off(OwnConsole.cut, code)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ way, before anything was done. On the wire stand frames: a letter, four bytes of
 
 # The modules that wrap these two cost 9 ms, which is as much as the rest of the start.
 import _socket
+import errno
 import os
 import sys
 from _signal import SIGALRM, SIGHUP, SIGINT, SIGTERM, alarm, signal  # type: ignore[reportMissingImports]
@@ -32,6 +33,8 @@ PATIENCE = 2
 GONE = """\
 the server (process {}) has ended; what it did is kept, and goes on with the next one: \
 tuiagent serve"""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CUT = "tuiagent: standard output does not hold everything that was said: {}"
 
 
 def call(argv: list[str], stdio: str) -> list[bytes]:
@@ -96,17 +99,20 @@ def _kind(stream: "TextIO | None") -> str:
 
 def _follow(peer: socket, pid: bytes) -> int:
     """Passes on what comes until the command ends; its exit code."""
+    cut = ""
     try:
         while True:
             kind, payload = _receive(peer)
             if kind == EXIT:
-                return payload[0]
+                return cut_off(cut, payload[0])
             if kind == ASKED:
                 _send(peer, INPUT, _piped(payload == b"1"))
             elif kind == LISTENS:
                 _listen(peer)
+            elif kind == OUT:
+                cut = _write(1, payload) or cut
             else:
-                _write(1 if kind == OUT else 2, payload)
+                _write(2, payload)
     except OSError:
         _write(2, f"tuiagent: {GONE.format(pid.decode())}\n".encode())
         return 1
@@ -159,10 +165,18 @@ def _exactly(peer: socket, size: int) -> bytes:
     return data
 
 
-def _write(stream: int, data: bytes) -> None:
-    """Writes all of it; a reader that has gone is no failure."""
+def cut_off(why: str, code: int) -> int:
+    """The exit code of a command whose output was cut off for this reason, "" for none."""
+    if why:
+        _write(2, f"{CUT.format(why)}\n".encode())
+    return code or bool(why)
+
+
+def _write(stream: int, data: bytes) -> str:
+    """Writes all of it; why a full disk does not hold it. A reader that has gone is no failure."""
     try:
         while data:
             data = data[os.write(stream, data) :]
-    except OSError:
-        return
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno in FULL else ""
+    return ""

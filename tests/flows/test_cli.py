@@ -393,3 +393,18 @@ def test_the_log_is_json_lines_in_a_file_without_secrets(tmp_path: Path) -> None
     assert all({"at", "level", "name", "text"} <= set(row) for row in rows)
     assert "canary" not in file.read_text()
     assert not (cli.root / "logs/tuiagent.log.1").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="nothing here is always full")
+@pytest.mark.parametrize("args", [("docs", "agents"), ("sessions", "list"), PROMPT])
+def test_output_that_a_full_disk_does_not_hold_is_exit_1(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    cli = Cli(tmp_path, SAY)
+    with open("/dev/full", "wb") as full:
+        process = cli.start(*args, stdout=full, stdin=subprocess.DEVNULL)
+        _, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+    assert b"does not hold everything that was said: No space left on device" in err
+    if args == PROMPT:
+        assert cli.run("runs", "list", "--status", "done").stdout.count("\n") == 1

@@ -272,6 +272,19 @@ def test_what_the_server_runs_for_others_leaves_its_own_streams_alone(name: str)
             assert touched not in ("os.chdir", "signal.signal", "loop.add_signal_handler")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="nothing here is always full")
+def test_output_that_a_full_disk_does_not_hold_is_exit_1(tmp_path: Path) -> None:
+    with home(tmp_path, SAY) as cli:
+        cli.serve()
+        with open("/dev/full", "wb") as full:
+            null = subprocess.DEVNULL
+            process = cli.start(*PROMPT, program=THIN, stdout=full, stdin=null)
+            _, err = process.communicate(timeout=LIMIT)
+        assert process.returncode == 1
+        assert err.endswith(b"everything that was said: No space left on device\n")
+        cli.finished()
+
+
 # ---------------------------------------------------------------- terminals, signals, ends
 
 

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from tuiagent.thin import FULL
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -52,6 +54,8 @@ class OwnConsole:
     """This process's."""
 
     folder = ""
+    cut = ""
+    """Why a full disk does not hold all that was said, whoever said it; "" when it does."""
 
     def terminal(self, stream: int) -> bool:
         """See Console."""
@@ -74,8 +78,9 @@ class OwnConsole:
         try:
             out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
             out.flush()
-        except OSError:  # its terminal or its reader
-            return
+        except OSError as error:  # else its terminal or its reader has gone
+            if error.errno in FULL:
+                OwnConsole.cut = os.strerror(error.errno)
 
     def tell(self, text: str) -> None:
         """See Console."""
