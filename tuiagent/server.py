@@ -24,8 +24,8 @@ from tuiagent.thin import SOCKET
 RECORD, LOCK = "server.json", "server.lock"
 READY = "--ready"
 """The flag of `serve` that names a pipe on which it says that it listens."""
-SERVED = ("attach", "plain", "tui", "headless", "sessions", "jobs", "runs", "keys")
-"""Commands whose work is done by the server while there is one."""
+SERVED = ("attach", "plain", "tui", "headless", "sessions", "jobs", "runs", "keys", "access")
+"""Commands whose work is done by the server while there is one: it knows of it at once then."""
 OTHER = """\
 tuiagent: the server that runs (process {}) is version {}, this is {}: `tuiagent serve --restart` \
 ends it, once what it has begun has ended, and begins a new one"""
@@ -39,6 +39,26 @@ PATIENCE = 30.0
 """Seconds that a new server gets until it listens."""
 
 
+class Site(Struct, frozen=True):
+    """How a server is reached over the web, beside its own socket."""
+
+    listen: tuple[str, ...] = ()
+    """HOST:PORT each; none for no web."""
+    guarded: bool = True
+    """Whether a key is asked for."""
+    public_url: str = ""
+    origins: tuple[str, ...] = ()
+    """Whose pages may use it."""
+
+    def flags(self) -> list[str]:
+        """The flags of `serve` that say this."""
+        auth = [] if self.guarded else ["--auth", "none"]
+        public = ["--public-url", self.public_url] if self.public_url else []
+        listen = [word for address in self.listen for word in ("--listen", address)]
+        origins = [word for origin in self.origins for word in ("--cors-origin", origin)]
+        return [*listen, *auth, *public, *origins]
+
+
 class ServerRecord(Struct, frozen=True):
     """Where a server is; kept in a file of the state root that only its user reads."""
 
@@ -50,18 +70,8 @@ class ServerRecord(Struct, frozen=True):
     """Seconds since 1970."""
     addresses: tuple[str, ...] = ()
     """Where it listens for the web, such as http://127.0.0.1:4000."""
-
-
-class Site(Struct, frozen=True):
-    """How a server is reached over the web, beside its own socket."""
-
-    listen: tuple[str, ...] = ()
-    """HOST:PORT each; none for no web."""
-    guarded: bool = True
-    """Whether a key is asked for."""
-    public_url: str = ""
-    origins: tuple[str, ...] = ()
-    """Whose pages may use it."""
+    site: Site = Site()
+    """As it was told; an address in it may leave the port to the system."""
 
 
 def server_record(root: str) -> ServerRecord | None:

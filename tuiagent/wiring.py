@@ -167,7 +167,7 @@ class House:
         await call(engine.begin())
         web = contextlib.AsyncExitStack()
         urls = await call(self._answering(web, site)) if site.listen else []
-        record = ServerRecord(os.getpid(), socket, __version__, now, tuple(urls))
+        record = ServerRecord(os.getpid(), socket, __version__, now, tuple(urls), site)
         owner = self._thread.owner(self._means.lend)
         answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
         async with answering as calls:

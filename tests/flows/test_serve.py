@@ -49,6 +49,7 @@ def test_what_else_the_web_is_told() -> None:
     )
     chosen = site(parse(["serve", "--listen", "a:1", *flags.split()]), {"HEIM_CORS_ORIGINS": "x"})
     assert chosen == Site(("a:1",), False, "https://a.example", ("https://b", "https://c"))
+    assert site(parse(["serve", *chosen.flags()]), {}) == chosen
     chosen = site(parse(["serve"]), {"HEIM_CORS_ORIGINS": "http://x, http://y"})
     assert chosen.origins == ("http://x", "http://y")
 
@@ -89,6 +90,19 @@ def test_the_owners_key_opens_every_door(tmp_path: Path) -> None:
         assert new != key
         until(lambda: asked(f"{url}/api/v1/sessions", key)[0] == 401, "the old key to be over")
         assert asked(f"{url}/api/v1/sessions", new)[0] == 200
+
+
+def test_a_key_counts_and_is_over_as_soon_as_that_is_said(tmp_path: Path) -> None:
+    with home(tmp_path, SAY) as cli:
+        cli.serve()
+        url = f"{address(cli)}/api/v1/sessions"
+        issue = ("access", "issue", "ci", "--kind", "service", "--scope", "sessions:read")
+        for end in (["remove", "ci"], ["revoke", ""]):
+            key = cli.run(*issue).stdout.strip()
+            assert asked(url, key)[0] == 200
+            (row,) = json.loads(cli.run("access", "list", "--output", "json").stdout)["keys"][-1:]
+            assert cli.run("access", end[0], end[1] or row["key"]).returncode == 0
+            assert asked(url, key)[0] == 401
 
 
 def test_without_a_key_only_for_this_machine(tmp_path: Path) -> None:
@@ -142,11 +156,20 @@ def test_it_takes_the_place_of_one_that_was_begun_for_a_hand_over(tmp_path: Path
 
 def test_restarted_it_listens_where_it_did(tmp_path: Path) -> None:
     with home(tmp_path, SAY) as cli:
-        cli.serve()
+        cli.environ["TUIAGENT_CORS_ORIGINS"] = "https://page.example"
+        server = cli.start("serve", "--auth", "none", stdin=subprocess.DEVNULL)
+        cli.servers.append(server)
+        until(lambda: server_record(str(cli.root)), "the server")
         before, where = cli.server(), address(cli)
+        del cli.environ["TUIAGENT_CORS_ORIGINS"]
+        assert asked(f"{where}/api/v1/sessions")[0] == 200
         assert cli.run("serve", "--restart").returncode == 0
         assert cli.server() != before
         assert address(cli) == where
+        assert asked(f"{where}/api/v1/sessions")[0] == 200, "no key is asked for, as before"
+        record = server_record(str(cli.root))
+        assert record is not None
+        assert record.site.origins == ("https://page.example",)
 
 
 def test_a_server_of_another_version_is_not_used_unasked(tmp_path: Path) -> None:

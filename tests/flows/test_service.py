@@ -165,6 +165,20 @@ def test_it_is_written_shown_begun_and_taken_away(cli: Manager) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="launchd has another file")
+def test_it_is_reached_as_it_was_said(cli: Manager) -> None:
+    cli.environ["TUIAGENT_CORS_ORIGINS"] = "https://page.example"
+    flags = ["--listen", "127.0.0.1:4711", "--public-url", "https://a.example/%s"]
+    assert cli.run("serve", "--install", *flags).returncode == 0
+    start = keys(cli.unit.read_text())["ExecStart"].replace("%%", "%")
+    assert shlex.split(start)[4:] == [
+        *("serve", *flags),
+        *("--cors-origin", "https://page.example"),
+    ]
+    bad = cli.run("serve", "--install", "--public-url", "https://a\nExecStartPre=/bin/evil")
+    assert (bad.returncode, "cannot stand" in bad.stderr) == (2, True)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="launchd has another file")
 def test_a_file_that_was_changed_stays_unless_forced(cli: Manager) -> None:
     cli.run("serve", "--install")
     cli.told()

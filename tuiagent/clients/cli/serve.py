@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 
+from msgspec.structs import replace
+
 from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Serving
@@ -118,12 +120,13 @@ def _address(environ: Mapping[str, str]) -> str:
 
 
 def renewed(root: str) -> ServerRecord:
-    """Ends the server, and begins another one that listens where it did. Raises TuiagentError."""
+    """Ends the server, and begins another one that is reached as it was. Raises TuiagentError."""
     record = server_record(root)
     stop(root)
-    addresses = [url.partition("://")[2] for url in record.addresses] if record else []
-    flags = [flag for address in addresses for flag in ("--listen", address)]
-    return begin(root, os.environ, flags)
+    if record is None:
+        return begin(root, os.environ)
+    addresses = tuple(url.partition("://")[2] for url in record.addresses)
+    return begin(root, os.environ, replace(record.site, listen=addresses).flags())
 
 
 def stop(root: str) -> None:

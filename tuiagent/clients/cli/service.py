@@ -11,13 +11,13 @@ import os
 import plistlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
-from tuiagent.clients.cli.serve import stop
+from tuiagent.clients.cli.serve import site, stop
 from tuiagent.clients.cli.whole import write
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.server import server_record
@@ -44,12 +44,18 @@ class Service(NamedTuple):
     hint: str = ""
 
 
-def service(root: str, environ: Mapping[str, str], platform: str = sys.platform) -> Service:
-    """What is installed for the server of this root. Raises ConfigError."""
+def service(
+    root: str,
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    flags: Sequence[str] = (),
+) -> Service:
+    """What is installed for the server of this root, with these flags. Raises ConfigError."""
     passed = {"TUIAGENT_HOME": root} | {n: environ[n] for n in PASSED if environ.get(n)}
-    argv = [sys.executable, "-P", "-m", "tuiagent", "serve"]
-    if any(not word.isprintable() for word in (*argv, *passed.values())):
-        raise ConfigError(f"{root!r}: a folder with such a name cannot stand in a service's file")
+    argv = [sys.executable, "-P", "-m", "tuiagent", "serve", *flags]
+    odd = [word for word in (*argv, *passed.values()) if not word.isprintable()]
+    if odd:
+        raise ConfigError(f"{odd[0]!r} cannot stand in a service's file: choose another name")
     home = environ.get("HOME") or os.path.expanduser("~")
     if platform == "darwin":
         path = os.path.join(home, "Library", "LaunchAgents", f"{LABEL}.plist")
@@ -106,7 +112,7 @@ def plist(argv: list[str], environ: Mapping[str, str], root: str) -> str:
 
 async def run(args: argparse.Namespace, root: str) -> int:
     """`serve --install` and `serve --uninstall`. Raises ConfigError."""
-    made = service(root, os.environ)
+    made = service(root, os.environ, flags=site(args, os.environ).flags())
     try:
         if not args.force and os.path.exists(made.path) and not _ours(made.path):
             raise ConfigError(
