@@ -64,6 +64,13 @@ MUTANTS = (
         LIFE,
     ),
     Mutant(
+        "serve --stop ends nobody in another container",
+        "tuiagent/server.py",
+        "            if not pid:\n",
+        "            if False:\n",
+        f"{LIFE} -k container",
+    ),
+    Mutant(
         "a server outlives whoever began it",
         "tuiagent/clients/cli/serve.py",
         "with suppress(OSError):  # whoever",

@@ -1,6 +1,7 @@
 """The background server of a state root: how it is found, and how one is begun."""
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -127,7 +128,10 @@ def listener(root: str) -> int:
                 return 0
             size = struct.calcsize("3i")
             told = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-            return struct.unpack("3i", told)[0]
+            pid: int = struct.unpack("3i", told)[0]
+            if not pid:
+                raise OSError(errno.ESRCH, "it is in another container")
+            return pid
     finally:
         os.close(folder)
 

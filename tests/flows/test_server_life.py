@@ -47,6 +47,34 @@ def test_only_the_process_that_listens_is_ended(tmp_path: Path) -> None:
         assert server.wait(LIMIT) == 0
 
 
+@pytest.mark.skipif(
+    subprocess.run(
+        ["sh", "-c", "unshare -rpf --kill-child true"], check=False, capture_output=True
+    ).returncode
+    != 0,
+    reason="no container can be made here",
+)
+def test_nobody_is_ended_in_place_of_a_server_in_another_container(tmp_path: Path) -> None:
+    """Its number is somebody else's here."""
+    with home(tmp_path, SAY) as cli:
+        server = cli.serve()
+        record = cli.root / RECORD
+        true = record.read_bytes()
+        record.write_bytes(true.replace(str(server.pid).encode(), b"2"))
+        inside = f"sleep 60 & {sys.executable} -m tuiagent serve --stop; kill -0 2 && kill -9 2"
+        env = {"TUIAGENT_HOME": str(cli.root), "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            ["unshare", "-rpf", "--kill-child", "sh", "-c", inside],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+        record.write_bytes(true)
+        assert (done.returncode, "nothing was ended" in done.stderr) == (0, True)
+        assert server.poll() is None
+
+
 @pytest.mark.parametrize("pid", [0, -1])
 def test_a_record_never_names_more_than_one_process(tmp_path: Path, pid: int) -> None:
     with home(tmp_path, SAY) as cli:
