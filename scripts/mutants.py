@@ -163,7 +163,7 @@ MUTANTS = (
     ),
     Mutant(
         "what a full disk does not hold is no success",
-        "tuiagent/clients/cli/console.py",
+        "tuiagent/clients/console.py",
         "if error.errno in FULL:",
         "if False:",
         "tests/flows/test_cli.py -k full_disk",

@@ -43,7 +43,7 @@ def _run(argv: list[str]) -> int:
             __import__(package)
             del sys.modules[spared]
     from tuiagent import thin  # noqa: PLC0415
-    from tuiagent.clients.cli.console import OwnConsole  # noqa: PLC0415
+    from tuiagent.clients.console import OwnConsole  # noqa: PLC0415
     from tuiagent.wiring import command  # noqa: PLC0415
 
     code = command(argv)
