@@ -328,6 +328,9 @@ def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path, listens: bool) ->
             next(cli.root.glob("owners/*.sock")).unlink()
         with screen(cli, "attach") as two:
             two.wait("Type to speak")
+            if not listens:
+                two.type("/take\n")
+                two.wait("have it killed: /take now")
             two.type("/take now\n")
             two.wait("note: going on here")
             (cli.work / "go").touch()

@@ -22,6 +22,11 @@ HUNG = (
     "the process that drives it does not let go: it hangs, or is stopped. Wake it (fg, kill -CONT) "
     "or end it, then try again; or have it killed: /take now"
 )
+SILENT = (
+    "the process that drives it does not listen ({}): it has just begun, or hangs. Try again, or "
+    "have it killed: /take now"
+)
+UNKILLED = "the process that drives it cannot be killed from here"
 
 
 class Tie:
@@ -136,12 +141,12 @@ class Neighbours:
         owner = self._owner(stream)
         if owner is None:
             return
+        if kill:
+            return await self._end(stream, owner)
         try:
-            if kill:
-                return await self._end(stream, owner)
             client = await self._dial(owner)
         except OSError as error:
-            raise Refused(f"the process that drives it cannot be reached ({error})") from error
+            raise Refused(SILENT.format(error.strerror or error)) from error
         try:
             await asyncio.wait_for(client.read("health"), ANSWERS)
             await asyncio.wait_for(client.release(stream), DRAIN)
@@ -153,7 +158,11 @@ class Neighbours:
             await client.close()
 
     async def _end(self, stream: str, owner: str) -> None:
-        self._kill(owner)
+        """Has its process killed. Raises Refused where that cannot be."""
+        try:
+            self._kill(owner)
+        except OSError as error:
+            raise Refused(f"{UNKILLED} ({error.strerror}): end it yourself") from error
         while self._owner(stream) == owner:  # noqa: ASYNC110 - a dead process tells nobody
             await asyncio.sleep(0.01)
 
