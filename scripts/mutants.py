@@ -143,7 +143,7 @@ MUTANTS = (
     Mutant(
         "an owner that hangs is not waited for",
         "tuiagent/engine/neighbours.py",
-        '                await asyncio.wait_for(client.read("health"), ANSWERS)\n',
+        '            await asyncio.wait_for(client.read("health"), ANSWERS)\n',
         "",
         HAND_OVER,
     ),

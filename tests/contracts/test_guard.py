@@ -523,8 +523,8 @@ async def test_h16_each_byte_does_not_begin_the_time_anew() -> None:
     async with served(Echo(gate), gate, Hasty) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
-        assert status_of(await reader.readuntil(b"GET")) == 200
-        ended = asyncio.create_task(reader.read())
+        assert status_of(await reader.readuntil(b"GET\r\n0\r\n\r\n")) == 200
+        ended = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))  # a last byte resets it
         async with asyncio.timeout(LIMIT):
             writer.write(b"GET / HTTP/1.1\r\nX: ")
             while not ended.done():
