@@ -157,8 +157,8 @@ MUTANTS = (
     Mutant(
         "a key counts as soon as it is shown",
         "tuiagent/server.py",
-        '"runs", "access")',
-        '"runs")',
+        '"keys", "access")',
+        '"keys")',
         "tests/flows/test_serve.py -k key_counts",
     ),
     Mutant(
