@@ -164,8 +164,8 @@ MUTANTS = (
     Mutant(
         "what a full disk does not hold is no success",
         "tuiagent/clients/console.py",
-        "if error.errno in FULL:",
-        "if False:",
+        "full(error) or OwnConsole.cut",
+        "OwnConsole.cut",
         "tests/flows/test_cli.py -k full_disk",
     ),
     Mutant(

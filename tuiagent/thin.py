@@ -6,7 +6,6 @@ way, before anything was done. On the wire stand frames: a letter, four bytes of
 
 # The modules that wrap these two cost 9 ms, which is as much as the rest of the start.
 import _socket
-import errno
 import os
 import sys
 from _signal import SIGALRM, SIGHUP, SIGINT, SIGTERM, alarm, signal  # type: ignore[reportMissingImports]
@@ -33,7 +32,6 @@ PATIENCE = 2
 GONE = """\
 the server (process {}) has ended; what it did is kept, and goes on with the next one: \
 tuiagent serve"""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CUT = "tuiagent: standard output does not hold everything that was said: {}"
 
 
@@ -172,11 +170,18 @@ def cut_off(why: str, code: int) -> int:
     return code or bool(why)
 
 
+def full(error: OSError) -> str:
+    """Why a full disk does not hold what was written; "" where that is not what is wrong."""
+    from errno import EDQUOT, EFBIG, ENOSPC  # noqa: PLC0415 - few disks are full
+
+    return os.strerror(error.errno) if error.errno in (EDQUOT, EFBIG, ENOSPC) else ""
+
+
 def _write(stream: int, data: bytes) -> str:
     """Writes all of it; why a full disk does not hold it. A reader that has gone is no failure."""
     try:
         while data:
             data = data[os.write(stream, data) :]
     except OSError as error:
-        return os.strerror(error.errno) if error.errno in FULL else ""
+        return full(error)
     return ""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from tuiagent.thin import FULL
+from tuiagent.thin import full
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -79,8 +79,7 @@ class OwnConsole:
             out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
             out.flush()
         except OSError as error:  # else its terminal or its reader has gone
-            if error.errno in FULL:
-                OwnConsole.cut = os.strerror(error.errno)
+            OwnConsole.cut = full(error) or OwnConsole.cut
 
     def tell(self, text: str) -> None:
         """See Console."""
