@@ -260,9 +260,11 @@ def test_a_run_that_is_left_to_the_server_is_named_at_once(pair: tuple[Home, Hom
     assert cli.run("runs", "wait", run).returncode == 0
 
 
-@pytest.mark.parametrize("name", "answer begin find follow headless printers".split())
+@pytest.mark.parametrize(
+    "name", "begin find cli/answer cli/follow cli/headless cli/printers".split()
+)
 def test_what_the_server_runs_for_others_leaves_its_own_streams_alone(name: str) -> None:
-    path = Path(tuiagent.__file__).parent / f"clients/cli/{name}.py"
+    path = Path(tuiagent.__file__).parent / f"clients/{name}.py"
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("print", "say", "input"), node.lineno
