@@ -1442,7 +1442,7 @@ MUTANTS = (
     ),
     Mutant(
         "a message is no yes",
-        "tuiagent/clients/cli/approve.py",
+        "tuiagent/clients/approve.py",
         'SHORT = re.compile(r"y|n|',
         'SHORT = re.compile(r"y.*|n|',
         f"{PLAIN} -k yes",

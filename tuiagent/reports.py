@@ -55,8 +55,8 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         folder, mode = asked.get("folder") or ".", asked.get("mode", "")
         settings = config.load(house.environ, Flags(folder, mode=mode))
         opened = config.opening(settings, folder, house.environ)
-        kept = holding(journal).holding(opened.folder, journal.world.now())
-        rules = (*settings.rules, *kept)
+        always = holding(journal).holding(opened.folder, journal.world.now())
+        rules = (*settings.rules, *always)
         if asked.get("session"):
             state, opened = opened_of(journal, asked["session"])
             opened = msgspec.structs.replace(opened, mode=mode or state.mode)
@@ -75,10 +75,8 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "capabilities": lambda key: means.able(),
         "needs": needed,
         "check": checked,
-        "kept": lambda key: [
-            {"rule": rule, "folder": folder, "until": kept.until}
-            for (rule, folder), kept in holding(journal).rules.items()
-        ],
+        "kept": lambda key: kept(journal),
+        "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
@@ -97,6 +95,14 @@ def holding(journal: Journal) -> Standing:
     """What holds in every session here."""
     facts = (event.fact for event in journal.events(standing.STREAM))
     return functools.reduce(standing.fold, facts, Standing())
+
+
+def kept(journal: Journal) -> list[dict[str, object]]:
+    """The rules that hold for good, each in its folder."""
+    return [
+        {"rule": rule, "folder": folder, "until": one.until}
+        for (rule, folder), one in holding(journal).rules.items()
+    ]
 
 
 def findable(engine: Engine, path: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows.test_cli import FOREVER, SAY, SHELL, Cli
 from tests.life import until
-from tuiagent.clients.cli.approve import answer, edited, grant
+from tuiagent.clients.approve import answer, edited, grant
 from tuiagent.clients.cli.voice import utf8
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event

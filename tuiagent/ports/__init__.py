@@ -13,6 +13,7 @@ from tuiagent.ports.tool import (
     Kit,
     Note,
     OutcomeUnknown,
+    Proposing,
     Tool,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "Note",
     "OutcomeUnknown",
     "Owner",
+    "Proposing",
     "Provider",
     "Runtime",
     "Snapshot",

@@ -1,13 +1,13 @@
 """The socket below for what an agent can do."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.jobs import Job
-from tuiagent.kernel.message import Observation, Question
+from tuiagent.kernel.message import Diff, Observation, Question
 from tuiagent.ports.runtime import Runtime
 
 
@@ -111,4 +111,13 @@ class Tool(Protocol):
         self, args: dict[str, Any], kit: Kit, note: Note
     ) -> Observation | Deferred | Background | Again | OutcomeUnknown:
         """Says what became of a call whose engine died while it ran, or how a job ended."""
+        ...
+
+
+@runtime_checkable
+class Proposing(Tool, Protocol):
+    """A tool that knows what a call would change in files before it does."""
+
+    async def proposed(self, args: dict[str, Any], kit: Kit) -> tuple[Diff, ...]:
+        """What the call would change; has no effect. Raises ToolError."""
         ...

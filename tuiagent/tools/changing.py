@@ -104,6 +104,19 @@ class Changing:
                 await _apply(kit, change)
         return await self.observation(args, kit, note)
 
+    async def proposed(self, args: dict[str, Any], kit: Kit) -> tuple[Diff, ...]:
+        """See ports.Proposing."""
+        plan = await self.plan(args, kit)
+        return tuple(
+            Diff(
+                _shown(c.path, kit),
+                unified(_shown(c.path, kit), c.before or b"", c.after or b""),
+                mark(c.before),
+                mark(c.after),
+            )
+            for c in plan
+        )
+
     async def observation(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """What was changed: a line for the model, a difference for people."""
         lines: list[str] = []
@@ -111,7 +124,7 @@ class Changing:
         for change in _files(note):
             before = await kit.blobs.get(change.before) if change.before else b""
             after = await kit.blobs.get(change.after) if change.after else b""
-            shown = change.path.removeprefix(kit.runtime.folder.rstrip("/") + "/")
+            shown = _shown(change.path, kit)
             diff = unified(shown, before or b"", after or b"")
             rows = diff.splitlines()
             added = sum(row[:1] == "+" and row[:3] != "+++" for row in rows)
@@ -120,6 +133,11 @@ class Changing:
             lines.append(f"{verb} {shown} (+{added} -{removed} lines)")
             blocks.append(Diff(shown, diff, change.before, change.after))
         return Observation("ok", "\n".join(lines), tuple(blocks))
+
+
+def _shown(path: str, kit: Kit) -> str:
+    """The path as people read it in the session's folder."""
+    return path.removeprefix(kit.runtime.folder.rstrip("/") + "/")
 
 
 async def current(runtime: Runtime, path: str) -> bytes | None:

@@ -35,6 +35,10 @@ class Item(Struct):
     blocks: tuple[Display, ...] = ()
     usage: Any = None
     seconds: float = 0.0
+    cost: float | None = None
+    """Of a reply in US dollars; None where its price is not known."""
+    answered: str = ""
+    """Who allowed or refused the call."""
 
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
@@ -175,7 +179,12 @@ class TranscriptView:
         reply = fact.reply
         thoughts = "".join(b.text for b in reply.blocks if isinstance(b, Reasoning))
         changed = self._set(
-            fact.attempt, status="done", text=reply.text, reasoning=thoughts, usage=reply.usage
+            fact.attempt,
+            status="done",
+            text=reply.text,
+            reasoning=thoughts,
+            usage=reply.usage,
+            cost=fact.cost,
         )
         for call in reply.calls:
             item = Item(call.id, "call", status="proposed", name=call.name, args=call.args)
@@ -191,7 +200,8 @@ class TranscriptView:
         return self._set(fact.call, status=status, verdict=fact.verdict, digest=fact.digest)
 
     def _ApprovalAnswered(self, event: Event, fact: calls.ApprovalAnswered) -> list[str]:
-        return self._set(fact.call, status="allowed" if fact.allow else "denied")
+        status = "allowed" if fact.allow else "denied"
+        return self._set(fact.call, status=status, answered=event.actor)
 
     def _CallAmended(self, event: Event, fact: calls.CallAmended) -> list[str]:
         return self._set(fact.call, args=fact.args)
