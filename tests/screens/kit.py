@@ -18,11 +18,14 @@ from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
+from tuiagent.engine.engine import Engine
+from tuiagent.engine.proposed import proposed
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Client, Owner
 from tuiagent.providers.scripted import Turn
+from tuiagent.reports import kept
 
 LIMIT = 10.0
 """Seconds after which a test that waits for the screen gives up."""
@@ -70,11 +73,13 @@ class TestHost:
 class Screen:
     """An app that is driven."""
 
-    def __init__(self, app: TuiApp, pilot: Pilot[int], client: Client, work: Path) -> None:
+    def __init__(self, app: TuiApp, pilot: Pilot[int], engine: Engine, means: Fakes) -> None:
         self.app = app
         self.pilot = pilot
-        self.client = client
-        self.work = work
+        self.client = app.desk.client
+        self.engine = engine
+        self.means = means
+        self.work = means.folder / "work"
 
     @property
     def shown(self) -> str:
@@ -137,7 +142,12 @@ async def screen(
     """The app over a client of this kind; the model is scripted, the tools are real."""
     host = TestHost(folder, mode)
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(engine(Fakes(folder, turns)))
+        means = Fakes(folder, turns)
+        made = await stack.enter_async_context(engine(means))
+        made.reports |= {
+            "kept": lambda key: kept(made.journal),
+            "proposed": lambda key: proposed(made.journal, means, key),
+        }
         client: Client = made.seat()
         if kind == "remote":
             path = str(folder / "socket")
@@ -147,7 +157,7 @@ async def screen(
             client = remote
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size) as pilot:
-            yield Screen(app, pilot, client, host.work)
+            yield Screen(app, pilot, made, means)
 
 
 def check_shown(name: str, text: str) -> None:

@@ -3,8 +3,6 @@
 import hashlib
 from typing import Any
 
-from msgspec import Struct
-
 from tuiagent.engine.check import opened_of, question
 from tuiagent.engine.drive import Means
 from tuiagent.engine.journal import Journal
@@ -12,17 +10,7 @@ from tuiagent.kernel.call import digest
 from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.message import Diff
-from tuiagent.ports import Kit, Proposing, Store
-
-
-class Proposed(Struct, frozen=True):
-    """The view `proposed` of a call, asked by `{"session": …, "call": …}`."""
-
-    digest: str
-    """What an approval of just this binds to; another one than was asked for, once a file moved."""
-    diffs: tuple[Diff, ...] = ()
-    trouble: str = ""
-    """Why it would change nothing."""
+from tuiagent.ports import Kit, Proposed, Proposing, Store
 
 
 class _Aside:
@@ -72,4 +60,3 @@ async def proposed(journal: Journal, means: Means, key: str) -> Proposed:
         return Proposed(marks.pop() if len(marks) == 1 else "", diffs)
     except ToolError as error:
         return Proposed("", trouble=str(error))
-

@@ -1,6 +1,6 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
-from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Snapshot, Usual, Window
+from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -36,6 +36,7 @@ __all__ = [
     "Note",
     "OutcomeUnknown",
     "Owner",
+    "Proposed",
     "Proposing",
     "Provider",
     "Runtime",

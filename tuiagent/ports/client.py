@@ -8,6 +8,7 @@ from msgspec import Struct
 from tuiagent.kernel.event import Intent, Seen
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.message import Diff
 
 
 class Snapshot(Struct, frozen=True):
@@ -35,6 +36,16 @@ class Usual(Struct, frozen=True):
     opened: SessionOpened
     limits: Limits
     """Of each prompt."""
+
+
+class Proposed(Struct, frozen=True):
+    """The view `proposed`, by `{"session": …, "call": …}`: what a call that waits would change."""
+
+    digest: str
+    """What an approval of just this binds to: of the call as it was asked, unless a file moved."""
+    diffs: tuple[Diff, ...] = ()
+    trouble: str = ""
+    """Why it would change nothing."""
 
 
 class Loan(Struct, frozen=True):

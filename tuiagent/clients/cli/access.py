@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from tuiagent.clients.approve import UNITS
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.approve import UNITS
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Host
 from tuiagent.kernel import keys

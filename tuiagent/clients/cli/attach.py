@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from tuiagent.clients.approve import SHORT, WORDS, answer
 from tuiagent.clients.begin import attached, begin
 from tuiagent.clients.cli import NEEDS_PERSON
-from tuiagent.clients.approve import SHORT, WORDS, answer
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from tuiagent.clients.approve import answer
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
-from tuiagent.clients.approve import answer
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, brief, printer, say
 from tuiagent.clients.find import ALL, named

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from tuiagent.clients.begin import begin
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui import themes
-from tuiagent.clients.tui.approvals import Approvals
+from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
@@ -53,6 +53,10 @@ class TuiApp(App[int]):
         Binding("f4", "pane('approvals')", "Approvals", id="pane.approvals"),
         Binding("f5", "pane('conversation')", "Talk", id="pane.conversation"),
         Binding("f6", "zoom", "Zoom", id="zoom"),
+        Binding("ctrl+g", "grants", "Grants", show=False, id="grants"),
+        Binding("f7", "context", "Context", show=False, id="context"),
+        Binding("ctrl+y", "judge(True)", "Yes", show=False, priority=True, id="approve"),
+        Binding("ctrl+n", "judge(False)", "No", show=False, priority=True, id="refuse"),
         Binding("ctrl+left", "resize(-2)", "Narrower", show=False, id="narrower"),
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
@@ -78,6 +82,7 @@ class TuiApp(App[int]):
             yield Files(id="files")
             with Vertical(id="conversation"):
                 yield Transcript()
+                yield ApprovalBar()
                 yield Prompt()
             with Vertical(id="side"):
                 yield Trace(id="trace")
@@ -175,6 +180,38 @@ class TuiApp(App[int]):
             if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
                 self.layout.widen(pane, by)
                 self.layout.apply(self.screen)
+
+    def action_grants(self) -> None:
+        """Lists what was granted."""
+        from tuiagent.clients.tui.grants import GrantsScreen  # noqa: PLC0415 - not for the start
+
+        self.push_screen(GrantsScreen())
+
+    def action_context(self) -> None:
+        """Shows what fills the context window."""
+        from tuiagent.clients.tui.context import ContextScreen  # noqa: PLC0415 - see above
+
+        self.push_screen(ContextScreen())
+
+    def on_trace_jump(self, message: Trace.Jump) -> None:
+        """Shows a call where it was made."""
+        self.action_pane("conversation")
+        go_to = getattr(self.query_one(Transcript), "go_to", None)
+        if go_to is not None:
+            go_to(message.item)
+
+    def action_judge(self, allow: bool) -> None:
+        """Answers what the session at hand asks."""
+        self.query_one(ApprovalBar).answer(allow)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leaves the keys that answer to others while nothing asks."""
+        return action != "judge" or any(bar.display for bar in self.query(ApprovalBar))
+
+    def watch_app_focus(self, focus: bool) -> None:
+        """A click or a key that brings the window up answers nothing."""
+        for pane in (*self.query(Approvals), *self.query(ApprovalBar)):
+            pane.moment.forget()
 
     async def action_interrupt(self) -> None:
         """Stops the run; what was said is kept."""

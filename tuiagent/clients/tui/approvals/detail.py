@@ -1,0 +1,221 @@
+"""What is shown of one thing that waits: exactly what would be done, why it asks, and the keys."""
+
+import re
+import time
+from typing import Any
+
+import msgspec
+
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.status import short
+from tuiagent.clients.tui.wrap import shortened, worded, wrapped
+from tuiagent.kernel.message import Diff
+from tuiagent.ports import Proposed
+from tuiagent.views.inbox import Waiting
+
+Line = list[Piece]
+
+KEYS = {
+    "approval": {
+        "y": "once",
+        "n": "no",
+        "s": "session",
+        "a": "always",
+        "e": "edit",
+        "r": "refuse, why",
+        "o": "open",
+        "Enter": "all of it",
+    },
+    "question": {"t": "type an answer", "o": "open", "Enter": "all of it"},
+    "outcome": {
+        "v": "verified, it is done",
+        "d": "do it again",
+        "b": "rolled back",
+        "o": "open",
+        "Enter": "all of it",
+    },
+    "key": {"y": "it is set: go on", "o": "open"},
+}
+"""What each kind of waiting thing is answered with, and what that means."""
+SIGNS = {"approval": "?", "question": "…", "outcome": "!", "key": "¤"}
+RISKS = {"high": "bad", "unknown": "warn", "medium": "warn", "low": "good"}
+HOW = (
+    "tuiagent keys set PROVIDER keeps one; or set it in the environment of the process that "
+    "drives the session. Then go on here."
+)
+REASON = 2
+"""Lines that why it asks has, at least, where what would be done is longer than there is room."""
+
+
+def head(one: Waiting, session: str, selected: bool) -> Line:
+    """The line that stands for it."""
+    risk = one.verdict.risk if one.verdict else ""
+    begun = time.strftime("%H:%M", time.localtime(one.at))
+    line: Line = [("▸" if selected else " ", "mark"), (f"{SIGNS[one.kind]} ", "warn")]
+    line += [
+        (f"{tool(one) or one.kind} ", "strong"),
+        (f"{risk} " if risk else "", RISKS.get(risk, "")),
+    ]
+    return [*line, (f"{begun} {session}" if selected else subject(one), "dim")]
+
+
+def tool(one: Waiting) -> str:
+    """The tool that it is about, also where only its claims name one."""
+    return one.tool or (one.claims.tool if one.claims else "")
+
+
+def subject(one: Waiting) -> str:
+    """What it is about, in few words."""
+    if one.question is not None:
+        return one.question.text
+    return one.claims.subject if one.claims else one.text or _flat(one.args)
+
+
+def lines(
+    one: Waiting, found: Proposed | None, note: str, size: tuple[int, int], whole: bool
+) -> list[Line]:
+    """The lines below its first: at most as many as there is room, unless all are wanted.
+
+    `size` is columns and lines. What would be done loses only its middle, never its end.
+    """
+    width, room = size
+    about = _about(one, found, width)
+    keys = [_warned(line) for line in worded(note, width - 1)] if note else _keys(one, width)
+    exact = _exact(one, found, width - 1)
+    if not whole:
+        exact = shortened(exact, room - len(keys) - min(REASON, len(about)), _between)
+        about = _cut(about, room - len(keys) - len(exact))
+    return [*([(" ", ""), *line] for line in exact), *about, *keys]
+
+
+def _cut(about: list[Line], room: int) -> list[Line]:
+    """As many of the lines as there is room for."""
+    if len(about) <= max(1, room):
+        return about
+    kept = about[: max(1, room)]
+    return [*kept[:-1], [*kept[-1], (" …", "dim")]]
+
+
+def _warned(text: str) -> Line:
+    return [(f" {text}", "warn")]
+
+
+def pending(one: Waiting, found: Proposed | None) -> bool:
+    """Whether it is still looked up what the call would change."""
+    return proposes(one) and found is None
+
+
+def proposes(one: Waiting) -> bool:
+    """Whether the call changes files, so that its difference is shown."""
+    return one.kind == "approval" and one.claims is not None and one.claims.effect == "write"
+
+
+def _between(count: int) -> Line:
+    return [(f"⋮ {count} more lines: Enter", "warn")]
+
+
+def _exact(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
+    """What would be done, or is asked."""
+    if one.question is not None:
+        return _question(one, width)
+    if one.kind == "key":
+        return _plain(f"{one.text}. {HOW}", width)
+    if one.kind == "outcome":
+        return [*arguments(one.args, width), *_plain(one.text, width)]
+    if found is not None and found.diffs and not found.trouble:
+        return [line for diff in found.diffs for line in _difference(diff, width)]
+    return arguments(one.args, width)
+
+
+def _question(one: Waiting, width: int) -> list[Line]:
+    assert one.question is not None
+    found = _plain(one.question.text, width)
+    for number, choice in enumerate(one.question.choices[:9], 1):
+        first, *rest = wrapped(choice, width - 3)
+        found += [[(f"{number} ", "mark"), (first, "")], *([("  ", ""), (r, "")] for r in rest)]
+    return found
+
+
+def arguments(args: dict[str, Any] | None, width: int) -> list[Line]:
+    """Every argument; a command as it is, the others with their names."""
+    found: list[Line] = []
+    for name, value in (args or {}).items():
+        text = value if isinstance(value, str) else _flat(value)
+        if name == "command":
+            found += [[(line, "strong")] for line in wrapped(text, width)]
+            continue
+        head, *rest = wrapped(f"{name}: {text}", width)
+        found += [[(head, "")], *([(line, "")] for line in rest)]
+    return found
+
+
+def _difference(diff: Diff, width: int) -> list[Line]:
+    if not diff.unified:
+        verb = "is made" if not diff.before else "goes" if not diff.after else "is replaced"
+        why = "it is empty, too large to show, or not text"
+        return [[(line, "warn")] for line in wrapped(f"{diff.path} {verb}; {why}", width)]
+    found: list[Line] = [[(line, "strong")] for line in wrapped(diff.path, width)]
+    for row in diff.unified.split("\n")[2:]:
+        style = {"+": "good", "-": "bad", "@": "dim"}.get(row[:1], "")
+        found += [[(line, style)] for line in wrapped(row, width)] if row else []
+    return found
+
+
+def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
+    """Why it asks, where, and what would end the asking."""
+    verdict, texts = one.verdict, list[tuple[str, str]]()
+    if found is not None and found.trouble:
+        texts.append((f"it would change nothing: {found.trouble}", "warn"))
+    elif found is not None and found.digest != one.digest:
+        texts.append(("a file has changed since it was asked: a yes is asked for again", "warn"))
+    elif found is None and proposes(one):
+        texts.append(("looking up what it would change …", "dim"))
+    if verdict is not None:
+        texts.append((f"because ({verdict.gate}): {verdict.reason}", ""))
+    if one.claims is not None:
+        texts.append((f"in {short(one.claims.folder)}", "dim"))
+    if verdict is not None and verdict.offer:
+        texts.append((f"s, a: {verdict.offer}", "dim"))
+        if verdict.neighbour:
+            texts.append((f"and not: {verdict.neighbour}", "dim"))
+    if verdict is not None and verdict.nearest:
+        texts.append((f"nearest: {verdict.nearest}", "dim"))
+    made: list[Line] = []
+    for text, style in texts:
+        rows = shortened(worded(text, width - 1), 4, lambda count: f"⋮ {count} more lines")
+        made += [[(" ", ""), (row, style)] for row in rows]
+    return made
+
+
+def _keys(one: Waiting, width: int) -> list[Line]:
+    """The keys by name, as many in a line as fit."""
+    found: list[Line] = [[]]
+    used = 0
+    for key, label in KEYS[one.kind].items():
+        size = len(key) + len(label) + 3
+        if used and used + size > width:
+            found.append([])
+            used = 0
+        found[-1] += [(f" {key}", "mark"), (f" {label} ", "")]
+        used += size
+    return found
+
+
+def key_at(line: Line, x: int) -> str:
+    """The key that is named at this column, "" for none."""
+    at, key = 0, ""
+    for text, style in line:
+        at += len(text)
+        if style == "mark" and re.fullmatch(r" ?(\w|Enter) ?", text):
+            key = text.strip()
+        if x < at:
+            return key
+    return ""
+
+
+def _plain(text: str, width: int) -> list[Line]:
+    return [[(line, "")] for line in worded(text, width)]
+
+
+def _flat(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,301 @@
+"""The pane of what waits: one line for each, the one at hand unfolded."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.binding import Binding, BindingType
+
+from tuiagent.clients.tui.approvals import answers, detail, forms
+from tuiagent.clients.tui.approvals.moment import Moment
+from tuiagent.clients.tui.folds import Folds
+from tuiagent.clients.tui.form import Form
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.pane import Pane
+from tuiagent.kernel.call import AnswerApproval, AnswerQuestion, ResolveOutcome
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.stall import ResumeRun
+from tuiagent.ports import Proposed, Window
+from tuiagent.views.inbox import Waiting
+
+Place = tuple[str, str]
+OUTCOMES = {"v": "verified", "d": "redo", "b": "rollback"}
+JUST_NOW = "this came up just now: look at it, then answer"
+
+
+class Approvals(Pane):
+    """What waits, oldest first; a key answers exactly what stands unfolded, as it was shown."""
+
+    BORDER_TITLE = "Approvals"
+    EMPTY = "Nothing waits for you."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False, id="approvals.up"),
+        Binding("down,j", "move(1)", show=False, id="approvals.down"),
+        Binding("home", "move(-100000)", show=False, id="approvals.first"),
+        Binding("end", "move(100000)", show=False, id="approvals.last"),
+        Binding("enter", "act('Enter')", show=False, id="approvals.all"),
+        *(
+            Binding(key, f"act('{key}')", show=False, id=f"approvals.{key}")
+            for key in "ysaenrotvdb123456789"
+        ),
+    ]
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.moment = Moment()
+        self._rows: list[Waiting] = []
+        """What waits as it is drawn: an answer is for one of these and no other."""
+        self._at = 0
+        self._whole = False
+        self._note = ""
+        self._folds = Folds()
+        self._lines: list[detail.Line] = []
+        self._found: dict[tuple[Place, str], Proposed] = {}
+        self._asked_for: set[tuple[Place, str]] = set()
+        self._mine: set[Place] = set()
+        """What was answered from here."""
+        self._form: tuple[Place, Form] | None = None
+
+    def on_mount(self) -> None:
+        """Listens."""
+        self.app.desk.listen("waiting", self._news)
+        self.app.desk.listen("sessions", self._news)
+        self._news([])
+
+    # ------------------------------------------------------------ what is shown
+
+    @property
+    def at_hand(self) -> Waiting | None:
+        """What stands unfolded."""
+        return self._rows[self._at] if self._rows else None
+
+    def count(self) -> int:
+        """See Pane."""
+        return self._folds.lines
+
+    def line(self, number: int) -> list[Piece]:
+        """See Pane."""
+        entry, below = self._folds.at(number)
+        if entry == self._at:
+            self.moment.drawn(self._mark())
+        if below:
+            return self._lines[below - 1] if below <= len(self._lines) else []
+        one = self._rows[entry]
+        return detail.head(one, self._session(one), entry == self._at)
+
+    def renew(self, changed: list[str] | None = None) -> None:
+        """See Pane."""
+        one = self.at_hand
+        self._folds.clear()
+        self._folds.count = len(self._rows)
+        self._lines = []
+        if one is not None:
+            self._look_up(one)
+            region = self.scrollable_content_region
+            room = max(1, region.height - 1)
+            size = (max(4, region.width), room)
+            self._lines = detail.lines(one, self._proposed(one), self._note, size, self._whole)
+            self._folds.unfold(self._at, len(self._lines))
+        super().renew(changed)
+        self._show_all_of_it()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wraps anew."""
+        self.renew()
+
+    def on_show(self, event: events.Show) -> None:
+        """What was not on the screen was not seen."""
+        self.moment.forget()
+        self.renew()
+
+    def hesitate(self) -> None:
+        """A click or a key that only brings the window up answers nothing."""
+        self.moment.forget()
+        self.refresh()
+
+    def on_focus(self, event: events.Focus) -> None:
+        """A click that only comes here answers nothing."""
+        self.hesitate()
+
+    def _mark(self) -> object:
+        """What stands under the hand, down to each thing that an answer would be for."""
+        one = self.at_hand
+        if one is None:
+            return None
+        found = self._proposed(one)
+        return (one.stream, one.call, one.kind, one.digest, one.text, found is None)
+
+    def _session(self, one: Waiting) -> str:
+        row = next((row for row in self.app.desk.sessions if row.stream == one.stream), None)
+        return (row.name or row.title if row else "") or one.stream.partition("/")[2]
+
+    def _show_all_of_it(self) -> None:
+        first = self._folds.top(self._at)
+        height, view = len(self._lines) + 1, self.scrollable_content_region.height
+        y = self.scroll_offset.y
+        if first < y or (height > view and not self._whole):
+            self.scroll_to(y=first, animate=False)
+        elif first + height > y + view:
+            self.scroll_to(y=min(first, first + height - view), animate=False)
+
+    # ------------------------------------------------------------ what happens
+
+    def _news(self, changed: list[str]) -> None:
+        before = self.at_hand
+        self._rows = list(self.app.desk.waiting)
+        places = [_place(one) for one in self._rows]
+        self._mine &= set(places) | ({_place(before)} if before else set())
+        if before is not None and _place(before) in places:
+            self._at = places.index(_place(before))
+        elif before is not None:
+            self._at = max(0, min(self._at, len(self._rows) - 1))
+            self._whole, self._note = False, ""
+            self._gone(before)
+        if self._form is not None and self._form[0] not in places:
+            self._form[1].dismiss()
+        self.renew()
+
+    def _gone(self, one: Waiting) -> None:
+        """Somebody else was quicker, or its run is over: says who."""
+        if _place(one) in self._mine:
+            self._mine.discard(_place(one))
+            return
+        self.app.desk.spawn(self._tell_who(one))
+
+    async def _tell_who(self, one: Waiting) -> None:
+        found = await self.app.desk.client.read("transcript", one.stream, Window(200))
+        item = next((item for item in found.data if item["id"] == one.call), None)
+        who = item.get("answered", "") if item else ""
+        status = item.get("status", "") if item else "over"
+        text = f"answered by {who}" if who else f"waits no more: it is {status}"
+        self.app.notify(f"{detail.tool(one) or one.kind}: {text}", markup=False)
+
+    def _look_up(self, one: Waiting) -> None:
+        """Asks what the call would change, once."""
+        key = (_place(one), one.digest)
+        if detail.proposes(one) and key not in self._asked_for:
+            self._asked_for.add(key)
+            self.app.desk.spawn(self._propose(one, key))
+
+    async def _propose(self, one: Waiting, key: tuple[Place, str]) -> None:
+        asked = msgspec.json.encode({"session": one.stream, "call": one.call}).decode()
+        try:
+            found = (await self.app.desk.client.read("proposed", asked)).data
+            self._found[key] = msgspec.convert(found, Proposed)
+        except TuiagentError:
+            self._found[key] = Proposed(one.digest)  # its arguments say all that is known
+        self.renew()
+
+    def _proposed(self, one: Waiting) -> Proposed | None:
+        return self._found.get((_place(one), one.digest))
+
+    # ------------------------------------------------------------ what is done
+
+    def action_move(self, by: int) -> None:
+        """Goes to another one; where this one is longer than the pane, through it first."""
+        view = self.scrollable_content_region.height
+        first, height = self._folds.top(self._at), len(self._lines) + 1
+        y = self.scroll_offset.y
+        if self._whole and abs(by) == 1 and first <= y + by <= first + height - view:
+            self.scroll_to(y=y + by, animate=False)
+            return
+        at = max(0, min(self._at + by, len(self._rows) - 1))
+        if at != self._at:
+            self._at, self._whole, self._note = at, False, ""
+            self.renew()
+
+    def action_act(self, key: str) -> None:
+        """Does what a key means for the one at hand, once that was seen for a moment."""
+        one = self.at_hand
+        if one is None:
+            return
+        acts = self._acts(one)
+        if key not in acts:
+            return
+        harmless = key in ("Enter", "o")
+        ripe = self.moment.ripe(self._mark()) and not detail.pending(one, self._proposed(one))
+        self._note = "" if harmless or ripe else JUST_NOW
+        if harmless or ripe:
+            acts[key]()
+        self.renew()
+
+    def _acts(self, one: Waiting) -> dict[str, Callable[[], None]]:
+        acts: dict[str, Callable[[], None]] = {"Enter": self._unfold, "o": lambda: self._open(one)}
+        if one.kind == "approval":
+            acts |= {
+                "y": lambda: self.send(one, answers.allowed(one)),
+                "n": lambda: self.send(one, answers.refused(one)),
+                "s": lambda: self._ask(one, forms.for_session(one, self.send)),
+                "a": lambda: self._ask(one, forms.for_good(one, self.keep)),
+                "e": lambda: self._ask(one, forms.edited(one, self.send)),
+                "r": lambda: self._ask(one, forms.refused(one, self.send)),
+            }
+        elif one.question is not None:
+            acts["t"] = lambda: self._ask(one, forms.typed(one, self.send))
+            for number, choice in enumerate(one.question.choices[:9], 1):
+                acts[str(number)] = lambda choice=choice: self._answer(one, choice)
+        elif one.kind == "outcome":
+            for letter, how in OUTCOMES.items():
+                acts[letter] = lambda how=how: self._resolve(one, how)
+        else:
+            acts["y"] = lambda: self.send(one, ResumeRun(one.stream))
+        return acts
+
+    def on_click(self, event: events.Click) -> None:
+        """Answers by a key's name, or goes to a line."""
+        entry, below = self._folds.at(event.y - self.gutter.top + self.scroll_offset.y)
+        if entry >= len(self._rows):
+            return
+        if entry != self._at:
+            self.action_move(entry - self._at)
+        elif below and below <= len(self._lines):
+            key = detail.key_at(self._lines[below - 1], event.x - self.gutter.left)
+            if key:
+                self.action_act(key)
+
+    def _unfold(self) -> None:
+        self._whole = not self._whole
+
+    def _open(self, one: Waiting) -> None:
+        self.app.desk.spawn(self.app.desk.open(one.stream))
+        self.app.action_pane("conversation")
+
+    def _ask(self, one: Waiting, form: Form) -> None:
+        self._form = (_place(one), form)
+        self.app.push_screen(form, lambda answer: self._left())
+
+    def _left(self) -> None:
+        self._form = None
+
+    def send(self, one: Waiting, *intents: Intent) -> None:
+        """Answers; what was answered from here is no news when it vanishes."""
+        self._mine.add(_place(one))
+        self.app.desk.spawn(self._submit(one, intents))
+
+    async def _submit(self, one: Waiting, intents: tuple[Intent, ...]) -> None:
+        for intent in intents:
+            if not await self.app.desk.send(intent):
+                self._mine.discard(_place(one))
+                return
+
+    def keep(self, one: Waiting, answer: AnswerApproval) -> None:
+        """Allows it, and keeps the rule for the folder that its session was opened in."""
+        self._mine.add(_place(one))
+        self.app.desk.spawn(self._keep(one, answer))
+
+    async def _keep(self, one: Waiting, answer: AnswerApproval) -> None:
+        status = (await self.app.desk.client.read("status", one.stream)).data
+        folder = status[-1]["folder"] if status else ""
+        await self._submit(one, (answer, answers.kept(answer, folder)))
+
+    def _answer(self, one: Waiting, text: str) -> None:
+        self.send(one, AnswerQuestion(one.stream, one.call, text))
+
+    def _resolve(self, one: Waiting, how: str) -> None:
+        self.send(one, ResolveOutcome(one.stream, one.call, how))
+
+
+def _place(one: Waiting) -> Place:
+    return (one.stream, one.call)
