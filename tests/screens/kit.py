@@ -156,7 +156,7 @@ async def screen(
             stack.push_async_callback(remote.close)
             client = remote
         app = TuiApp(client, arguments(**args), host)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             yield Screen(app, pilot, made, means)
 
 

@@ -40,7 +40,7 @@ def shortened(lines: list[T], room: int, mark: Callable[[int], T]) -> list[T]:
 def worded(text: str, width: int) -> list[str]:
     """Words of ours as lines of at most this many cells, broken between words where that goes."""
     found: list[str] = []
-    for line in wrapped(text, LONGEST):
+    for line in wrapped(text, LONGEST) if text else ():
         now = ""
         for word in line.split(" "):
             longer = f"{now} {word}" if now else word

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
@@ -24,15 +25,13 @@ KEYS = {
         "e": "edit",
         "r": "refuse, why",
         "o": "open",
-        "Enter": "all of it",
     },
-    "question": {"t": "type an answer", "o": "open", "Enter": "all of it"},
+    "question": {"t": "type an answer", "o": "open"},
     "outcome": {
         "v": "verified, it is done",
         "d": "do it again",
         "b": "rolled back",
         "o": "open",
-        "Enter": "all of it",
     },
     "key": {"y": "it is set: go on", "o": "open"},
 }
@@ -71,21 +70,35 @@ def subject(one: Waiting) -> str:
     return one.claims.subject if one.claims else one.text or _flat(one.args)
 
 
-def lines(
+class Detail(Struct, frozen=True):
+    """What is shown below a thing's first line."""
+
+    lines: list[Line]
+    hidden: int = 0
+    """Lines of what would be done that are not among them."""
+
+
+def detail(
     one: Waiting, found: Proposed | None, note: str, size: tuple[int, int], whole: bool
-) -> list[Line]:
-    """The lines below its first: at most as many as there is room, unless all are wanted.
+) -> Detail:
+    """As many lines as there is room for, unless all are wanted.
 
     `size` is columns and lines. What would be done loses only its middle, never its end.
     """
     width, room = size
     about = _about(one, found, width)
-    keys = [_warned(line) for line in worded(note, width - 1)] if note else _keys(one, width)
     exact = _exact(one, found, width - 1)
+    keys = [_warned(line) for line in worded(note, width - 1)] or _keys(one, width, whole)
+    hidden = 0
     if not whole:
-        exact = shortened(exact, room - len(keys) - min(REASON, len(about)), _between)
+        kept = room - len(keys) - min(REASON, len(about))
+        if len(exact) > kept:
+            keys = keys if note else _keys(one, width, True)
+            kept = max(3, room - len(keys) - min(REASON, len(about)))
+            hidden = len(exact) - kept + 1
+            exact = shortened(exact, kept, _between)
         about = _cut(about, room - len(keys) - len(exact))
-    return [*([(" ", ""), *line] for line in exact), *about, *keys]
+    return Detail([*([(" ", ""), *line] for line in exact), *about, *keys], hidden)
 
 
 def _cut(about: list[Line], room: int) -> list[Line]:
@@ -187,11 +200,11 @@ def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
     return made
 
 
-def _keys(one: Waiting, width: int) -> list[Line]:
-    """The keys by name, as many in a line as fit."""
+def _keys(one: Waiting, width: int, more: bool) -> list[Line]:
+    """The keys by name, as many in a line as fit; `more` names the one that shows all of it."""
     found: list[Line] = [[]]
     used = 0
-    for key, label in KEYS[one.kind].items():
+    for key, label in (KEYS[one.kind] | ({"Enter": "all of it"} if more else {})).items():
         size = len(key) + len(label) + 3
         if used and used + size > width:
             found.append([])

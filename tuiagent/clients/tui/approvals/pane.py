@@ -22,7 +22,10 @@ from tuiagent.views.inbox import Waiting
 
 Place = tuple[str, str]
 OUTCOMES = {"v": "verified", "d": "redo", "b": "rollback"}
+LOOKING, ALLOWING = ("Enter", "o"), ("y", "s", "a")
+"""Keys that answer nothing, and keys that allow what is shown."""
 JUST_NOW = "this came up just now: look at it, then answer"
+UNSEEN = "{} lines are not shown: Enter shows all of it"
 
 
 class Approvals(Pane):
@@ -52,6 +55,8 @@ class Approvals(Pane):
         self._note = ""
         self._folds = Folds()
         self._lines: list[detail.Line] = []
+        self._hidden = 0
+        """Lines of what would be done that are not shown."""
         self._found: dict[tuple[Place, str], Proposed] = {}
         self._asked_for: set[tuple[Place, str]] = set()
         self._mine: set[Place] = set()
@@ -96,7 +101,8 @@ class Approvals(Pane):
             region = self.scrollable_content_region
             room = max(1, region.height - 1)
             size = (max(4, region.width), room)
-            self._lines = detail.lines(one, self._proposed(one), self._note, size, self._whole)
+            found = detail.detail(one, self._proposed(one), self._note, size, self._whole)
+            self._lines, self._hidden = found.lines, found.hidden
             self._folds.unfold(self._at, len(self._lines))
         super().renew(changed)
         self._show_all_of_it()
@@ -125,7 +131,7 @@ class Approvals(Pane):
         if one is None:
             return None
         found = self._proposed(one)
-        return (one.stream, one.call, one.kind, one.digest, one.text, found is None)
+        return (one.stream, one.call, one.kind, one.digest, one.text, found is None, self._whole)
 
     def _session(self, one: Waiting) -> str:
         row = next((row for row in self.app.desk.sessions if row.stream == one.stream), None)
@@ -212,14 +218,19 @@ class Approvals(Pane):
         if one is None:
             return
         acts = self._acts(one)
-        if key not in acts:
-            return
-        harmless = key in ("Enter", "o")
-        ripe = self.moment.ripe(self._mark()) and not detail.pending(one, self._proposed(one))
-        self._note = "" if harmless or ripe else JUST_NOW
-        if harmless or ripe:
-            acts[key]()
-        self.renew()
+        if key in acts:
+            self._note = self._unready(one, key)
+            if not self._note:
+                acts[key]()
+            self.renew()
+
+    def _unready(self, one: Waiting, key: str) -> str:
+        """Why a key does not count yet, "" where it does."""
+        if key in LOOKING:
+            return ""
+        if not self.moment.ripe(self._mark()) or detail.pending(one, self._proposed(one)):
+            return JUST_NOW
+        return UNSEEN.format(self._hidden) if key in ALLOWING and self._hidden else ""
 
     def _acts(self, one: Waiting) -> dict[str, Callable[[], None]]:
         acts: dict[str, Callable[[], None]] = {"Enter": self._unfold, "o": lambda: self._open(one)}
