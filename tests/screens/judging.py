@@ -37,9 +37,10 @@ def clocked(it: Screen) -> Clock:
 async def asked(it: Screen, clock: Clock, tool: str = "") -> Waiting:
     """The one thing that waits, once it was on the screen for a moment."""
     pane = it.app.query_one(Approvals)
-    it.app.action_pane("approvals")
-    await it.until(lambda: it.app.focused is pane)
-    await it.pilot.pause()
+    if it.app.focused is not pane:
+        it.app.action_pane("approvals")
+        await it.until(lambda: it.app.focused is pane)
+        await it.pilot.pause()
 
     def there() -> bool:
         one = pane.at_hand

@@ -100,6 +100,10 @@ class TuiApp(App[int]):
         self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
 
+    def on_resize(self) -> None:
+        """Lays the panes out anew, where that makes them tabs, or panes again."""
+        self.call_after_refresh(self.layout.apply, self.screen_stack[0])
+
     async def _begin(self) -> None:
         args, host = self.args, self.desk.host
         if not (args.newest or args.resume or args.fork or args.prompt):

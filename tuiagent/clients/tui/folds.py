@@ -42,6 +42,12 @@ class Folds:
         before = self._order[: bisect_right(self._order, entry - 1)]
         return entry + sum(self._heights[other] for other in before)
 
+    def reveal(self, entry: int, view: int, y: int) -> int:
+        """The scroll offset nearest to `y` at which so many lines show the entry, or all of it."""
+        first = self.top(entry)
+        low, high = sorted((first, first + 1 + self._heights.get(entry, 0) - view))
+        return max(0, low, min(y, high))
+
     def at(self, line: int) -> tuple[int, int]:
         """The entry that a line belongs to, and which of its lines it is, from 0."""
         gone = 0

@@ -59,8 +59,10 @@ class Layout:
     def apply(self, screen: Screen[Any]) -> None:
         """Lays the panes out so."""
         screen.set_class(self.zoomed, "-zoomed")
+        alone = self.zoomed or screen.has_class("-narrow")
         for column, panes in SIDES.items():
-            screen.query_one(f"#{column}").styles.width = self.widths[column]
+            width = None if alone else self.widths[column]
+            screen.query_one(f"#{column}").styles.width = width
             gone = all(pane in self.hidden for pane in panes)
             screen.query_one(f"#{column}").set_class(gone, "-hidden")
             for pane in panes:

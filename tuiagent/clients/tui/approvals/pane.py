@@ -105,7 +105,8 @@ class Approvals(Pane):
             self._lines, self._hidden = found.lines, found.hidden
             self._folds.unfold(self._at, len(self._lines))
         super().renew(changed)
-        self._show_all_of_it()
+        self._reveal()
+        self.call_after_refresh(self._reveal)
 
     def on_resize(self, event: events.Resize) -> None:
         """Wraps anew."""
@@ -137,14 +138,11 @@ class Approvals(Pane):
         row = next((row for row in self.app.desk.sessions if row.stream == one.stream), None)
         return (row.name or row.title if row else "") or one.stream.partition("/")[2]
 
-    def _show_all_of_it(self) -> None:
-        first = self._folds.top(self._at)
-        height, view = len(self._lines) + 1, self.scrollable_content_region.height
+    def _reveal(self) -> None:
         y = self.scroll_offset.y
-        if first < y or (height > view and not self._whole):
-            self.scroll_to(y=first, animate=False)
-        elif first + height > y + view:
-            self.scroll_to(y=min(first, first + height - view), animate=False)
+        wanted = self._folds.reveal(self._at, self.scrollable_content_region.height, y)
+        if wanted != y:
+            self.scroll_to(y=wanted, animate=False)
 
     # ------------------------------------------------------------ what happens
 
@@ -201,11 +199,10 @@ class Approvals(Pane):
 
     def action_move(self, by: int) -> None:
         """Goes to another one; where this one is longer than the pane, through it first."""
-        view = self.scrollable_content_region.height
+        y, view = self.scroll_offset.y + by, self.scrollable_content_region.height
         first, height = self._folds.top(self._at), len(self._lines) + 1
-        y = self.scroll_offset.y
-        if self._whole and abs(by) == 1 and first <= y + by <= first + height - view:
-            self.scroll_to(y=y + by, animate=False)
+        if abs(by) == 1 and first <= y <= first + height - view:
+            self.scroll_to(y=y, animate=False)
             return
         at = max(0, min(self._at + by, len(self._rows) - 1))
         if at != self._at:

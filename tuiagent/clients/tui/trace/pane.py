@@ -74,6 +74,11 @@ class Trace(Pane):
         """Lines above the calls, which stay: the filter's."""
         return 0 if self._words is None else 1
 
+    @property
+    def _view(self) -> int:
+        """Lines of calls that are seen at once."""
+        return self.scrollable_content_region.height - self._top
+
     def _item(self, entry: int) -> Item | None:
         known = self._conversation is not None and 0 <= entry < len(self.index.shown)
         return self._conversation.item(self.index.shown[entry]) if known else None  # type: ignore[union-attr]
@@ -144,7 +149,7 @@ class Trace(Pane):
         self._words, self._typing = None, False
         self._refold()
         self.renew()
-        self._go(len(self.index.shown) - 1)
+        self._grown(len(self.index.shown) - 1)
 
     def _items(self, changed: list[str]) -> None:
         conversation = self._conversation
@@ -165,30 +170,34 @@ class Trace(Pane):
         self._folds.count = len(self.index.shown)
         self.renew()
         if grown and follows:
-            self._go(len(self.index.shown) - 1)
+            self._grown(len(self.index.shown) - 1)
 
     # ------------------------------------------------------------ what is done
 
     def _go(self, entry: int) -> None:
         """Stands at a call, and shows it."""
         self._at = max(0, min(entry, len(self.index.shown) - 1))
-        first, view = self._folds.top(self._at), self.scrollable_content_region.height - self._top
-        item = self._item(self._at)
-        height = 1 + len(self._unfolded.get(item.id, [])) if item else 1
-        y = self.scroll_offset.y
-        if first < y:
-            self.scroll_to(y=first, animate=False)
-        elif first + min(height, view) > y + view:
-            self.scroll_to(y=first + min(height, view) - view, animate=False, immediate=True)
         self.refresh()
+        self._reveal()
+
+    def _grown(self, entry: int) -> None:
+        """Stands at a call once there is room for what is new."""
+        self._go(entry)
+        self.call_after_refresh(self._reveal)
+
+    def _reveal(self) -> None:
+        y = self.scroll_offset.y
+        wanted = self._folds.reveal(self._at, self._view, y)
+        if wanted != y:
+            self.scroll_to(y=wanted, animate=False)
 
     def action_move(self, by: int) -> None:
         """Goes to another call; through an unfolded one line by line."""
-        item, y = self._item(self._at), self.scroll_offset.y
-        first, view = self._folds.top(self._at), self.scrollable_content_region.height - self._top
+        y, first = self.scroll_offset.y + by, self._folds.top(self._at)
+        item = self._item(self._at)
         height = 1 + len(self._unfolded.get(item.id, [])) if item else 1
-        if abs(by) == 1 and height > view and first <= y + by <= first + height - view:
-            self.scroll_to(y=y + by, animate=False)
+        if abs(by) == 1 and first <= y <= first + height - self._view:
+            self.scroll_to(y=y, animate=False)
         else:
             self._go(self._at + by)
 
@@ -207,7 +216,7 @@ class Trace(Pane):
             self._unfolded[item.id] = self._lines(item)
         self._folds.unfold(self._at, len(self._unfolded.get(item.id, [])))
         self.renew()
-        self._go(self._at)
+        self._grown(self._at)
 
     def action_jump(self) -> None:
         """Shows the call in the conversation."""
@@ -273,4 +282,4 @@ class Trace(Pane):
         self.index.show([*let, *fresh])
         self._refold()
         self.renew()
-        self._go(len(self.index.shown) - 1)
+        self._grown(len(self.index.shown) - 1)
