@@ -55,7 +55,60 @@ ROWS = f"{GUARDS} -k test_rows"
 CALLERS = "tuiagent/callers.py"
 THIN = "tuiagent/thin.py"
 WARM = "tests/flows/test_warm.py"
+APPROVALS = "tuiagent/clients/tui/approvals"
+APPROVED = "tests/screens/test_approvals.py"
 MUTANTS = (
+    Mutant(
+        "an answer on the screen is for what was shown",
+        f"{APPROVALS}/pane.py",
+        "        self.app.desk.spawn(self._submit(one, intents))",
+        "        now = {w.call: w.digest for w in self.app.desk.waiting}[one.call]\n"
+        "        intents = tuple(msgspec.structs.replace(i, digest=now) for i in intents)\n"
+        "        self.app.desk.spawn(self._submit(one, intents))",
+        f"{APPROVED} -k for_what_was_shown",
+    ),
+    Mutant(
+        "a moment before a key counts",
+        f"{APPROVALS}/moment.py",
+        " and self.clock() - self._since >= MOMENT",
+        "",
+        f"{APPROVED} -k came_up_just_now",
+    ),
+    Mutant(
+        "always only for the folder",
+        f"{APPROVALS}/answers.py",
+        "KeepRule(standing.STREAM, answer.grant, folder, answer.until)",
+        'KeepRule(standing.STREAM, answer.grant, "/", answer.until)',
+        f"{APPROVED} -k keeps_the_rule",
+    ),
+    Mutant(
+        "a change is seen before a yes",
+        f"{APPROVALS}/pane.py",
+        " or detail.pending(one, self._proposed(one))",
+        "",
+        f"{APPROVED} -k seen_before_a_yes",
+    ),
+    Mutant(
+        "all of it is seen before a yes",
+        f"{APPROVALS}/pane.py",
+        "if key in ALLOWING and self._hidden else",
+        "if not key else",
+        f"{APPROVED} -k not_shown_whole",
+    ),
+    Mutant(
+        "what brings the window up answers nothing",
+        "tuiagent/clients/tui/app.py",
+        "            pane.moment.forget()",
+        "            pass",
+        f"{APPROVED} -k brings_the_window_up",
+    ),
+    Mutant(
+        "what waits is cleaned",
+        "tuiagent/clients/tui/wrap.py",
+        "clean(text).expandtabs(4)",
+        "text.expandtabs(4)",
+        f"{APPROVED} -k nothing_hides",
+    ),
     Mutant(
         "serve --stop ends only what listens",
         "tuiagent/clients/cli/serve.py",

@@ -399,6 +399,18 @@ async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> Non
         assert it.app.focused is it.app.query_one(Approvals)
 
 
+async def test_the_bar_does_not_answer_what_brings_the_window_up(tmp_path: Path) -> None:
+    async with screen(tmp_path, TOUCH) as it:
+        clock = await begun(it)
+        await it.until("^Y yes")
+        clock.now += 1
+        it.app.app_focus = False
+        it.app.app_focus = True
+        await it.press("ctrl+y")
+        await it.pilot.pause()
+        assert it.app.desk.waiting
+
+
 # ---------------------------------------------------------------- what it looks like
 
 DIFF = Diff(
