@@ -103,10 +103,10 @@ MUTANTS = (
         f"{APPROVED} -k brings_the_window_up",
     ),
     Mutant(
-        "what waits is cleaned",
-        "tuiagent/clients/tui/wrap.py",
-        "clean(text).expandtabs(4)",
-        "text.expandtabs(4)",
+        "what waits is shown to the letter",
+        f"{APPROVALS}/detail.py",
+        "exact(value if isinstance(value, str) else _flat(value))",
+        "value if isinstance(value, str) else _flat(value)",
         f"{APPROVED} -k nothing_hides",
     ),
     Mutant(

@@ -477,12 +477,16 @@ async def test_nothing_hides_the_end_of_a_command(tmp_path: Path, size: str, nam
         await it.until(lambda: it.app.query_one(Approvals).at_hand)
         await it.pilot.pause()
         lines = it.shown.split("\n")
-        assert "rm-rf~" in it.shown.replace("│", "").replace(" ", "").replace("\n", "")
+        assert "rm-rf~" in _joined(it)
         assert all(ord(char) >= 32 and char not in "\u202e\u202c" for char in "".join(lines))
         assert "y once" in it.shown
-        await it.press("enter")
-        await it.pilot.pause()
-        assert "y once" not in it.shown or name not in ("long", "lines")
+        if name == "escapes":
+            assert "\\x1b[2J\\x1b]0;owned\\x07" in _joined(it)
+
+
+def _joined(it: Screen) -> str:
+    """What is shown, without what was broken."""
+    return it.shown.replace("│", "").replace(" ", "").replace("\n", "")
 
 
 async def test_hostile_arguments_are_edited_as_json(tmp_path: Path) -> None:

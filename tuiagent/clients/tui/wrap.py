@@ -1,15 +1,21 @@
 """Text that is shown whole: wrapped to lines of a width, or its head and its tail."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 from rich.cells import cell_len, chop_cells
 
-from tuiagent.clients.clean import clean
+from tuiagent.clients.clean import CONTROLS, clean
 
 T = TypeVar("T")
 LONGEST = 64 * 1024
 """Letters that are wrapped; of more, the head and the tail."""
+
+
+def exact(text: str) -> str:
+    """The text with every control character as an escape, so that nothing of it goes unseen."""
+    return re.sub(CONTROLS, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
-from tuiagent.clients.tui.wrap import shortened, worded, wrapped
+from tuiagent.clients.tui.wrap import exact, shortened, worded, wrapped
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Proposed
 from tuiagent.views.inbox import Waiting
@@ -91,12 +91,9 @@ def detail(
     keys = [_warned(line) for line in worded(note, width - 1)] or _keys(one, width, whole)
     hidden = 0
     if not whole:
-        kept = room - len(keys) - min(REASON, len(about))
-        if len(exact) > kept:
-            keys = keys if note else _keys(one, width, True)
-            kept = max(3, room - len(keys) - min(REASON, len(about)))
-            hidden = len(exact) - kept + 1
-            exact = shortened(exact, kept, _between)
+        kept = max(3, room - len(keys) - min(REASON, len(about)))
+        hidden = len(exact) - kept + 1 if len(exact) > kept else 0
+        exact = shortened(exact, kept, _between)
         about = _cut(about, room - len(keys) - len(exact))
     return Detail([*([(" ", ""), *line] for line in exact), *about, *keys], hidden)
 
@@ -124,7 +121,7 @@ def proposes(one: Waiting) -> bool:
 
 
 def _between(count: int) -> Line:
-    return [(f"⋮ {count} more lines: Enter", "warn")]
+    return [(f"⋮ {count} more lines: ", "warn"), ("Enter", "mark")]
 
 
 def _exact(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
@@ -153,11 +150,11 @@ def arguments(args: dict[str, Any] | None, width: int) -> list[Line]:
     """Every argument; a command as it is, the others with their names."""
     found: list[Line] = []
     for name, value in (args or {}).items():
-        text = value if isinstance(value, str) else _flat(value)
+        text = exact(value if isinstance(value, str) else _flat(value))
         if name == "command":
             found += [[(line, "strong")] for line in wrapped(text, width)]
             continue
-        head, *rest = wrapped(f"{name}: {text}", width)
+        head, *rest = wrapped(f"{exact(name)}: {text}", width)
         found += [[(head, "")], *([(line, "")] for line in rest)]
     return found
 
@@ -200,11 +197,11 @@ def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
     return made
 
 
-def _keys(one: Waiting, width: int, more: bool) -> list[Line]:
-    """The keys by name, as many in a line as fit; `more` names the one that shows all of it."""
+def _keys(one: Waiting, width: int, whole: bool) -> list[Line]:
+    """The keys by name, as many in a line as fit; `whole` names the one that shows less."""
     found: list[Line] = [[]]
     used = 0
-    for key, label in (KEYS[one.kind] | ({"Enter": "all of it"} if more else {})).items():
+    for key, label in (KEYS[one.kind] | ({"Enter": "less"} if whole else {})).items():
         size = len(key) + len(label) + 3
         if used and used + size > width:
             found.append([])

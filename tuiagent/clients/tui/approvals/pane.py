@@ -149,6 +149,7 @@ class Approvals(Pane):
     def _news(self, changed: list[str]) -> None:
         before = self.at_hand
         self._rows = list(self.app.desk.waiting)
+        self.set_class(bool(self._rows), "-waiting")
         places = [_place(one) for one in self._rows]
         self._mine &= set(places) | ({_place(before)} if before else set())
         if before is not None and _place(before) in places:

@@ -33,7 +33,7 @@ def head(item: Item, at_hand: bool) -> tuple[Line, Line]:
     """The line that stands for a call: what stands at its left, and at its right."""
     sign, style = SIGNS.get(item.status, ("·", "dim"))
     left: Line = [("▸" if at_hand else " ", "mark"), (f"{sign} ", style), (item.name, "strong")]
-    took = _took(item.seconds) if item.seconds else ""
+    took = _took(item.seconds) if item.seconds and item.status != "denied" else ""
     return [*left, (f" {subject(item)[:400]}", "")], [(f" {took}", "dim")] if took else []
 
 
@@ -96,7 +96,9 @@ def _exit(item: Item) -> str:
 
 def _when(item: Item) -> str:
     begun = time.strftime("%H:%M:%S", time.localtime(item.at))
-    return f"at {begun}, took {_took(item.seconds)}" if item.seconds else f"at {begun}"
+    if not item.seconds:
+        return f"at {begun}"
+    return f"at {begun}, {'waited' if item.status == 'denied' else 'took'} {_took(item.seconds)}"
 
 
 def _took(seconds: float) -> str:
