@@ -14,7 +14,7 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable
 
 KEEP = frozenset(
     (
@@ -89,6 +89,8 @@ class Settings(Struct, frozen=True):
     """The providers that a key is kept for."""
     flags: "Flags | None" = None
     """What the command line said."""
+    tui: "ScreenTable | None" = None
+    """How the screen is to be, as the user's file says."""
 
 
 class Flags(Struct, frozen=True):
@@ -142,6 +144,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         os.path.realpath(flags.folder),
         kept,
         flags,
+        user.tui if user else None,
     )
 
 
@@ -297,13 +300,16 @@ def _without_effect(user: "ConfigFile | None") -> tuple[str, ...]:
     """The keys that other programs' files have and that nothing here reads yet."""
     if user is None:
         return ()
-    from tuiagent.config_file import LATER, LATER_OF_PROVIDERS, ConfigFile  # noqa: PLC0415
+    from tuiagent import config_file as known  # noqa: PLC0415 - only where there is a file
 
-    usual = ConfigFile()
-    found = [name for name in LATER if getattr(user, name) != getattr(usual, name)]
+    usual = known.ConfigFile()
+    found = [name for name in known.LATER if getattr(user, name) != getattr(usual, name)]
+    for key in known.LATER_OF_SCREENS:
+        if getattr(user.tui, key) != getattr(usual.tui, key):
+            found.append(f"tui.{key}")
     for name, table in user.providers.items():
         given = {"kind": table.kind not in ("", "openai", "openai_compatible")}
-        given |= {key: bool(getattr(table, key)) for key in LATER_OF_PROVIDERS}
+        given |= {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
         given["timeout_secs"] = table.timeout_secs != 120.0
         found += [f"providers.{name}.{key}" for key, is_given in given.items() if is_given]
     return tuple(found)

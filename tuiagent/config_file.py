@@ -57,10 +57,17 @@ class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the screen looks."""
+    """How the screen looks and what its keys do."""
 
     theme: Annotated[str, _means("the name of a theme")] = ""
     theme_color: Annotated[str, _means("an accent colour by name")] = ""
+    vim: Annotated[bool, _means("vim's keys in the prompt")] = False
+    keys: Annotated[
+        dict[str, str], _means("other keys for a binding, such as prompt.queue = 'alt+w'")
+    ] = {}
+    reduced_motion: Annotated[bool, _means("nothing moves by itself")] = False
+    screen_reader: Annotated[bool, _means("plain, linear and announced")] = False
+    notify: Annotated[bool, _means("tell when a run ends or needs you and nobody looks")] = True
 
 
 class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,8 +107,9 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
-LATER = ("default_skills", "work_dir", "mcp_servers", "tui", "memory")
+LATER = ("default_skills", "work_dir", "mcp_servers", "memory")
 LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
+LATER_OF_SCREENS = ("theme", "theme_color", "reduced_motion", "screen_reader", "notify")
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
 
 

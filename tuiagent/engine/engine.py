@@ -29,6 +29,7 @@ from tuiagent.ports import Snapshot, Window
 from tuiagent.views.context import ContextView
 from tuiagent.views.files import FilesView
 from tuiagent.views.grants import GrantsView
+from tuiagent.views.history import HistoryView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.jobs import JobsView
 from tuiagent.views.prompt import PromptView
@@ -78,6 +79,7 @@ class Standing(Struct):
 def _standing() -> dict[str, Standing]:
     return {
         "grants": Standing(GrantsView()),
+        "history": Standing(HistoryView()),
         "inbox": Standing(InboxView()),
         "jobs": Standing(JobsView()),
         "runs": Standing(RunsView()),

@@ -137,7 +137,8 @@ def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
 
 
 def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
-    if all(waiting.prompt != intent.prompt for waiting in state.queue):
+    unseen = _unseen(state) if state.run else []
+    if all(waiting.prompt != intent.prompt for waiting in (*unseen, *state.queue)):
         raise Refused(f"prompt {intent.prompt} does not wait any more")
     return [PromptWithdrawn(intent.prompt)]
 

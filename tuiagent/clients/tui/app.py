@@ -92,6 +92,8 @@ class TuiApp(App[int]):
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
+        if self.desk.host.settings.tui is not None:
+            self.set_keymap(self.desk.host.settings.tui.keys)
         self.query_one(Prompt).focus()
         self.notices.begin()
         if self._wrong:
@@ -114,10 +116,12 @@ class TuiApp(App[int]):
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""
-        if self.desk.conversation is None:
-            self.desk.spawn(self.desk.begin(message.text))
-        else:
-            self.desk.spawn(self.desk.say(message.text, message.steer))
+        self.desk.spawn(self._say(message))
+
+    async def _say(self, message: Prompt.Submitted) -> None:
+        """Says it; what could not be said stands in the prompt again."""
+        if not await self.desk.begin(message.text, message.steer):
+            self.query_one(Prompt).give_back(message.text)
 
     def dress(self, name: str) -> None:
         """Puts on a theme; one that cannot be read leaves the one before, and says why."""

@@ -206,15 +206,15 @@ class Desk:
             return False
         return True
 
-    async def begin(self, text: str) -> None:
-        """Says something in the session at hand, or in a new one."""
+    async def begin(self, text: str, steer: bool = False) -> bool:
+        """Says something in the session at hand, or in a new one. Whether it is said."""
         if self.conversation is None:
             stream = f"session/{self.host.new_id()}"
             opening = OpenSession(stream, self.host.opening(self.host.console.folder or "."))
             if not await self.send(opening):
-                return
+                return False
             await self.open(stream)
-        await self.say(text)
+        return await self.say(text, steer)
 
     async def say(self, text: str, steer: bool = False) -> bool:
         """Says something in the session at hand; while a run goes on it steers, or waits."""

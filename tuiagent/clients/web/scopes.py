@@ -59,6 +59,7 @@ VIEWS = {
     "jobs": READ,
     "grants": READ,
     "proposed": READ,
+    "history": READ,
     "search": READ,
     "files": FILES,
     "usage": USAGE,

@@ -1,0 +1,141 @@
+"""The commands that begin with a slash; the palette offers the same."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.event import Intent
+from tuiagent.kernel.lifecycle import NameSession
+from tuiagent.kernel.message import Diff
+from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.run import InterruptRun
+from tuiagent.kernel.session import ChangeMode, ChangeModel, ShortenConversation
+from tuiagent.kernel.undo import UndoCall
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
+
+Do = Callable[["TuiApp", str], Awaitable[None]]
+"""What a command does with what stands behind its name. Raises TuiagentError."""
+
+
+class Command(Struct, frozen=True):
+    """One command."""
+
+    help: str
+    do: Do
+    takes: str = ""
+    """What may stand behind its name."""
+    values: Callable[["TuiApp"], Sequence[str]] | None = None
+    """What that can be, where there is a choice."""
+
+
+def _action(name: str) -> Do:
+    """An action of the app, which has a screen for it."""
+
+    async def do(app: "TuiApp", rest: str) -> None:
+        method = getattr(app, f"action_{name}", None)
+        if method is None:
+            raise TuiagentError("there is no screen for that yet")
+        done = method(rest) if rest else method()
+        if inspect.isawaitable(done):
+            await done
+
+    return do
+
+
+def _intent(make: Callable[[str, str], Intent], screen: str = "") -> Do:
+    """An intent for the session at hand; without a word it is the screen's, where there is one."""
+
+    async def do(app: "TuiApp", rest: str) -> None:
+        if screen and not rest:
+            await _action(screen)(app, "")
+            return
+        if app.desk.conversation is None:
+            raise TuiagentError("there is no session yet: say something first")
+        await app.desk.send(make(app.desk.conversation.stream, rest))
+
+    return do
+
+
+def _compact(stream: str, rest: str) -> Intent:
+    return ShortenConversation(stream)
+
+
+def _interrupt(stream: str, rest: str) -> Intent:
+    return InterruptRun(stream)
+
+
+async def _new(app: "TuiApp", rest: str) -> None:
+    await app.desk.leave()
+
+
+async def _undo(app: "TuiApp", rest: str) -> None:
+    """Undoes the call that is named, or the last one that changed a file."""
+    conversation = app.desk.conversation
+    items = conversation.items if conversation else []
+    changed = (i.id for i in reversed(items) if any(isinstance(b, Diff) for b in i.blocks))
+    call = rest or next(changed, "")
+    if not call:
+        raise TuiagentError("no call has changed a file here yet")
+    await _intent(UndoCall)(app, call)
+
+
+async def _copy(app: "TuiApp", rest: str) -> None:
+    conversation = app.desk.conversation
+    items = conversation.items if conversation else []
+    text = next((i.text for i in reversed(items) if i.kind == "reply" and i.text), "")
+    if not text:
+        raise TuiagentError("there is no answer yet to be copied")
+    app.copy_to_clipboard(text)
+
+
+async def _theme(app: "TuiApp", rest: str) -> None:
+    if not rest:
+        await _action("theme")(app, "")
+    elif rest in app.available_themes:
+        app.theme = rest
+    else:
+        raise TuiagentError(f"there is no theme {rest}; /theme shows what there is")
+
+
+COMMANDS: dict[str, Command] = {
+    "compact": Command("make the conversation shorter", _intent(_compact)),
+    "copy": Command("copy the last answer", _copy),
+    "detach": Command("leave; the work goes on in the background", _action("detach")),
+    "export": Command("write the session to a file", _action("export"), "FILE"),
+    "fork": Command("go on from here in a copy of the session", _action("fork")),
+    "help": Command("what keys and commands there are", _action("help")),
+    "interrupt": Command("stop the run; what was said stays", _intent(_interrupt)),
+    "mode": Command(
+        "what may be done without asking", _intent(ChangeMode, "mode"), "MODE", lambda app: MODES
+    ),
+    "model": Command("let another model answer", _intent(ChangeModel, "models"), "PROVIDER/MODEL"),
+    "new": Command("begin a new session", _new),
+    "quit": Command("leave", _action("quit")),
+    "rename": Command("give the session a name", _intent(NameSession, "rename"), "NAME"),
+    "resume": Command("go on with another session", _action("resume"), "SESSION"),
+    "sessions": Command("all sessions", _action("sessions")),
+    "settings": Command("every setting with its meaning", _action("settings")),
+    "take": Command("drive a session that another process drives", _action("take")),
+    "theme": Command("how it looks", _theme, "THEME", lambda app: sorted(app.available_themes)),
+    "undo": Command("take back what a call did to files", _undo, "CALL"),
+    "usage": Command("tokens and money", _action("usage")),
+}
+"""By name, without the slash."""
+
+
+def find(name: str) -> Command:
+    """The command of exactly this name. Raises TuiagentError, which names what is near."""
+    command = COMMANDS.get(name)
+    if command is None:
+        near = get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean /{near[0]}?" if near else "/help lists them."
+        raise TuiagentError(
+            f"there is no command /{name}; {hint} To say it to the model, begin with a space."
+        )
+    return command

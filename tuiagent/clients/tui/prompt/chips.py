@@ -1,0 +1,101 @@
+"""Chips: long pastes and images, each one unit in the editor that stands for what is sent."""
+
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from tuiagent.clients.clean import clean
+
+LINES, LETTERS = 8, 1000
+"""What a paste may have before it is folded."""
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+GAP = "\u00a0"
+"""Between a chip's words: nobody types it, so what looks like a chip is one."""
+CHIP = re.compile(rf"\[(?:pasted|image){GAP}[^\]\n]+\]")
+
+
+class Chip(Struct, frozen=True):
+    """What stands behind a label in the editor."""
+
+    label: str
+    text: str
+    """What is sent in its place."""
+    image: bool = False
+
+
+Chips = dict[str, Chip]
+"""By label."""
+
+
+def pasted(text: str, number: int) -> Chip | None:
+    """The chip for a paste; None when it is short enough to stand as it is."""
+    count = text.count("\n") + 1
+    if count <= LINES and len(text) <= LETTERS:
+        return None
+    size = f"{count}{GAP}lines" if count > 1 else f"{len(text)}{GAP}letters"
+    return Chip(f"[pasted{GAP}{size}{GAP}#{number}]", text)
+
+
+def image(text: str, folder: str, number: int) -> Chip | None:
+    """The chip for a pasted path of an image file; None when it is none."""
+    path = _path(text, folder)
+    if path is None:
+        return None
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        return None
+    name = re.sub(r"[\]\[\s]", GAP, clean(os.path.basename(path)))
+    label = f"[image{GAP}{name}{GAP}{_bytes(size)}{GAP}#{number}]"
+    return Chip(label, mention(_shortest(path, folder)), image=True)
+
+
+def mention(path: str) -> str:
+    """How a prompt names a file."""
+    return f'@"{path}"' if re.search(r"\s", path) else f"@{path}"
+
+
+def expanded(text: str, chips: Mapping[str, Chip]) -> str:
+    """The text as it is sent."""
+    return CHIP.sub(lambda found: chips[found[0]].text if found[0] in chips else found[0], text)
+
+
+def spans(line: str, chips: Mapping[str, Chip]) -> list[tuple[int, int]]:
+    """Where chips stand in a line: from and to."""
+    return [found.span() for found in CHIP.finditer(line) if found[0] in chips]
+
+
+def number_after(chips: Mapping[str, Chip]) -> int:
+    """The number of the next chip."""
+    return 1 + max((int(label.rpartition("#")[2][:-1]) for label in chips), default=0)
+
+
+def _path(text: str, folder: str) -> str | None:
+    """The image file that a pasted line names: plain, quoted, escaped or as a file URL."""
+    line = text.strip()
+    if "\n" in line or len(line) > 4096:
+        return None
+    if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
+        line = line[1:-1]
+    elif line.startswith("file://"):
+        line = unquote(urlsplit(line).path)
+    else:
+        line = re.sub(r"\\(.)", r"\1", line)
+    if not line.lower().endswith(IMAGES):
+        return None
+    return os.path.join(folder, os.path.expanduser(line))
+
+
+def _shortest(path: str, folder: str) -> str:
+    inside = path.startswith(os.path.join(folder, ""))
+    return os.path.relpath(path, folder) if inside else path
+
+
+def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size}{GAP}B"
+    kilo = size / 1000
+    return f"{kilo:.0f}{GAP}kB" if kilo < 1000 else f"{kilo / 1000:.1f}{GAP}MB"

@@ -1,0 +1,37 @@
+"""What is asked for at the cursor: a file, a command or a skill, and from where to where."""
+
+import re
+
+from msgspec import Struct
+
+FILE = re.compile(r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"]*))$")
+SKILL = re.compile(r"(?:^|(?<=\s))#(?P<name>[a-z][\w-]*|)$")
+COMMAND = re.compile(r"^/(?P<name>[a-z]*)$")
+VALUE = re.compile(r"^/(?P<name>[a-z]+) +(?P<value>\S*)$")
+
+SLASH = re.compile(r"^/(?P<name>[a-z]+)(?P<rest>\s.*|)$", re.DOTALL)
+"""A prompt that is a command."""
+
+
+class Wanted(Struct, frozen=True):
+    """Something that could be completed."""
+
+    kind: str
+    """file, skill, command, or value: what a command takes."""
+    query: str
+    start: int
+    """The column where what is to be replaced begins."""
+    command: str = ""
+
+
+def wanted(before: str, first: bool) -> Wanted | None:
+    """What the end of this part of a line asks for; `first` when it begins the prompt."""
+    if first and (found := COMMAND.search(before)):
+        return Wanted("command", found["name"], 0)
+    if first and (found := VALUE.search(before)):
+        return Wanted("value", found["value"], found.start("value"), found["name"])
+    if found := FILE.search(before):
+        return Wanted("file", found["quoted"] or found["plain"] or "", found.start())
+    if found := SKILL.search(before):
+        return Wanted("skill", found["name"], found.start())
+    return None

@@ -1,0 +1,235 @@
+"""The editor of the prompt: many lines, chips and wide characters as units, light highlighting."""
+
+import re
+from typing import Any
+
+from rich.cells import split_graphemes
+from rich.text import Text
+from textual import events
+from textual.binding import Binding
+from textual.document._document import Document, EditResult, Location, Selection
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.prompt import chips
+from tuiagent.clients.tui.prompt.vim import Vim
+
+MARKS = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|(?<!\S)(?P<file>@(?:\"[^\"\n]+\"|\S+))"
+    r"|(?<!\S)(?P<skill>#[a-z][\w-]*)"
+)
+FENCE = re.compile(r"^\s*(?:```|~~~)")
+FIRST = re.compile(r"^(?P<command>/[a-z]+)(?=\s|$)|^(?P<shell>!!?)")
+"""What only the first line may begin with."""
+ELSEWHERE = {"cursor_up", "cursor_down", "select_line"}
+"""What the prompt itself says, as its lists and the history come first."""
+OWN_KEYS = {"select_all": "alt+a"}
+"""Where Textual's usual key is another one's here."""
+
+
+def _named(binding: Binding) -> Binding:
+    """A binding of Textual's editor under a name by which people can move it to other keys."""
+    keys = OWN_KEYS.get(binding.action, binding.key)
+    words = binding.action.replace("(True)", ".select")
+    return Binding(keys, binding.action, binding.description, show=False, id=f"edit.{words}")
+
+
+USUAL = [binding for binding in TextArea.BINDINGS if isinstance(binding, Binding)]
+
+
+class Editor(TextArea, inherit_bindings=False):
+    """A text area in which chips and whole characters are units that no cursor stands within."""
+
+    BINDINGS = [_named(binding) for binding in USUAL if binding.action not in ELSEWHERE]
+    COMPONENT_CLASSES = {
+        "editor--chip",
+        "editor--code",
+        "editor--command",
+        "editor--file",
+        "editor--shell",
+        "editor--skill",
+    }
+    DEFAULT_CSS = """
+    Editor {
+        height: auto;
+        min-height: 1;
+        max-height: 33vh;
+        border: none;
+        padding: 0;
+        background: transparent;
+        scrollbar-size-vertical: 1;
+        &:focus { border: none; }
+        & .editor--chip { background: $primary-muted; color: $text-primary; }
+        & .editor--code { color: $text-accent; }
+        & .editor--command { color: $text-primary; text-style: bold; }
+        & .editor--file { color: $text-success; }
+        & .editor--shell { color: $text-warning; text-style: bold; }
+        & .editor--skill { color: $text-secondary; }
+    }
+    """
+
+    class Folded(Message):
+        """A chip was asked to be shown."""
+
+        def __init__(self, chip: chips.Chip) -> None:
+            super().__init__()
+            self.chip = chip
+
+    def __init__(self, vim: bool = False, **more: Any) -> None:
+        super().__init__(compact=True, highlight_cursor_line=False, **more)
+        self.cursor_blink = False
+        self.match_cursor_bracket = False
+        self.folder = ""
+        """Where relative paths begin."""
+        self.chips: chips.Chips = {}
+        self.vim = Vim(self) if vim else None
+        self._fenced: frozenset[int] = frozenset()
+
+    @property
+    def sent(self) -> str:
+        """The text with what stands behind its chips."""
+        return chips.expanded(self.text, self.chips)
+
+    def put(self, text: str) -> None:
+        """Puts this in place of everything, which can be undone; the cursor stands at its end."""
+        self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
+        self.history.checkpoint()
+        self.move_cursor(self.document.end)
+
+    def begin(self, text: str, folded: chips.Chips) -> None:
+        """Begins with this text, and nothing to be undone."""
+        self.chips = dict(folded)
+        self.load_text(text)
+        self.move_cursor(self.document.end)
+
+    def index_of(self, location: Location) -> int:
+        """Where a place is, counted in letters from the beginning."""
+        assert isinstance(self.document, Document)
+        return self.document.get_index_from_location(location)
+
+    def location_of(self, index: int) -> Location:
+        """The row and column of a place that is counted so."""
+        assert isinstance(self.document, Document)
+        return self.document.get_location_from_index(index)
+
+    # ------------------------------------------------------------ units
+
+    def _units(self, row: int) -> list[tuple[int, int]]:
+        """The parts of a line that no cursor may stand within."""
+        line = self.document[row] if row < self.document.line_count else ""
+        if line.isascii():
+            return []
+        whole = [(a, b) for a, b, _ in split_graphemes(line)[0] if b - a > 1]
+        return [*whole, *chips.spans(line, self.chips)]
+
+    def _edge(self, location: Location, forward: bool) -> Location:
+        row, column = location
+        for start, end in self._units(row):
+            if start < column < end:
+                return (row, end if forward else start)
+        return location
+
+    def _validate_selection(self, selection: Selection) -> Selection:
+        """Where the cursor would stand within a unit, it goes on to the unit's edge."""
+        start, end = super()._validate_selection(selection)
+        stop = self._edge(end, forward=end > self.selection.end)
+        return Selection(stop if start == end else self._edge(start, forward=start > end), stop)
+
+    def _replace_via_keyboard(
+        self, insert: str, start: Location, end: Location
+    ) -> EditResult | None:
+        first, last = sorted((start, end))
+        return super()._replace_via_keyboard(
+            insert, self._edge(first, forward=False), self._edge(last, forward=True)
+        )
+
+    def _delete_via_keyboard(self, start: Location, end: Location) -> EditResult | None:
+        first, last = sorted((start, end))
+        return super()._delete_via_keyboard(
+            self._edge(first, forward=False), self._edge(last, forward=True)
+        )
+
+    def chip_here(self) -> chips.Chip | None:
+        """The chip at the cursor, if it stands beside one."""
+        row, column = self.cursor_location
+        line = self.document[row]
+        for start, end in chips.spans(line, self.chips):
+            if start <= column <= end:
+                return self.chips[line[start:end]]
+        return None
+
+    # ------------------------------------------------------------ keys, mouse, pastes
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Takes letters; what Enter and Tab do is said by bindings."""
+        if self.vim and self.vim.key(event.key, event.character):
+            event.stop()
+            event.prevent_default()
+        elif event.key in ("enter", "tab"):
+            event.prevent_default()
+        else:
+            await super()._on_key(event)
+            event.prevent_default()
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Takes a paste; a long one and the path of an image become chips."""
+        event.stop()
+        event.prevent_default()
+        self.take_paste(event.text)
+
+    def take_paste(self, text: str) -> None:
+        """Puts a paste at the cursor, or the chip that stands for it."""
+        text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+        number = chips.number_after(self.chips)
+        chip = chips.image(text, self.folder, number) or chips.pasted(text, number)
+        if chip is not None:
+            self.chips[chip.label] = chip
+        self.history.checkpoint()
+        found = self._replace_via_keyboard(chip.label if chip else text, *self.selection)
+        if found:
+            self.move_cursor(found.end_location)
+
+    def action_paste(self) -> None:
+        """Puts in what was copied in the app."""
+        self.take_paste(self.app.clipboard)
+
+    async def _on_click(self, event: events.Click) -> None:
+        chip = self.chip_here() if event.chain == 2 else None
+        if chip:
+            self.post_message(self.Folded(chip))
+
+    # ------------------------------------------------------------ looks
+
+    def _build_highlight_map(self) -> None:
+        """Called after each edit: finds the lines in fences, when there is a fence at all."""
+        super()._build_highlight_map()
+        fenced: set[int] = set()
+        if "```" in self.document.text or "~~~" in self.document.text:
+            inside = False
+            for row, line in enumerate(self.document.lines):
+                edge = FENCE.match(line) is not None
+                if inside or edge:
+                    fenced.add(row)
+                inside = inside != edge
+        self._fenced = frozenset(fenced)
+
+    def get_line(self, line_index: int) -> Text:
+        """A line with its marks coloured."""
+        line = super().get_line(line_index)
+        plain = line.plain
+        if line_index in self._fenced:
+            line.stylize(self.get_component_rich_style("editor--code"))
+            return line
+        if not plain:
+            return line
+        found = list(MARKS.finditer(plain))
+        if line_index == 0 and (first := FIRST.match(plain)):
+            found.append(first)
+        for mark in found:
+            style = self.get_component_rich_style(f"editor--{mark.lastgroup}")
+            line.stylize(style, *mark.span(mark.lastgroup or 0))
+        for start, end in chips.spans(plain, self.chips):
+            line.stylize(self.get_component_rich_style("editor--chip"), start, end)
+        return line

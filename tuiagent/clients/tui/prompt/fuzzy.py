@@ -1,0 +1,96 @@
+"""Fuzzy matching of paths and names: letters in order, smart about case, folders and words."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from msgspec import Struct
+
+CONSECUTIVE, BOUNDARY, EXACT, IN_NAME, GAP, LENGTH = 12, 16, 60, 30, 2, 0.2
+"""Points: a letter beside the last one, at a word's start, the whole name, all in the name, and
+what is taken away for each letter skipped and each letter of the text."""
+
+
+class Hit(Struct, frozen=True):
+    """A text that holds the query's letters in order."""
+
+    score: float
+    text: str
+    positions: tuple[int, ...]
+    """Where the letters are."""
+
+
+def sensitive(query: str) -> bool:
+    """Whether capitals matter: only to who writes one."""
+    return query != query.lower()
+
+
+@lru_cache(32)
+def _pattern(query: str) -> re.Pattern[str]:
+    """Lines that hold these letters in order; it never looks at a letter twice."""
+    steps = "".join(f"[^\\n{re.escape(char)}]*{re.escape(char)}" for char in query)
+    flags = re.MULTILINE | (0 if sensitive(query) else re.IGNORECASE)
+    return re.compile(f"^{steps}.*$", flags)
+
+
+def lines(query: str, block: str) -> list[str]:
+    """The lines of a block of text that match."""
+    return _pattern(query).findall(block) if query else block.split("\n")
+
+
+def match(query: str, text: str) -> Hit | None:
+    """How well this text matches; None when it does not hold the letters in order."""
+    plain = text if sensitive(query) else _lower(text)
+    wanted = query if sensitive(query) else _lower(query)
+    name = plain.rfind("/", 0, len(plain) - 1) + 1
+    inside = _places(wanted, plain, name) if "/" not in wanted else None
+    found = inside if inside is not None else _places(wanted, plain, 0)
+    if found is None:
+        return None
+    score = -LENGTH * len(text) + (IN_NAME if inside else 0)
+    before = None
+    for place in found:
+        score += BOUNDARY if _begins(text, place) else 0
+        if before is not None:
+            score += CONSECUTIVE if place == before + 1 else -GAP * min(8, place - before)
+        before = place
+    stem = plain[name:].rstrip("/")
+    score += EXACT if wanted in (stem, stem.rpartition(".")[0]) and wanted else 0
+    return Hit(score, text, tuple(found))
+
+
+def rank(query: str, texts: Iterable[str], limit: int) -> list[Hit]:
+    """The best matches first; of equals the shorter one, then by the alphabet."""
+    hits = [hit for text in texts if (hit := match(query, text))]
+    return sorted(hits, key=lambda hit: (-hit.score, len(hit.text), hit.text))[:limit]
+
+
+def _lower(text: str) -> str:
+    """Small letters, each in its place."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+
+
+def _places(wanted: str, text: str, start: int) -> list[int] | None:
+    """Where the letters are, in the tightest run that ends where they are first all there."""
+    place = start - 1
+    for char in wanted:
+        place = text.find(char, place + 1)
+        if place < 0:
+            return None
+    found: list[int] = []
+    place += 1
+    for char in reversed(wanted):
+        place = text.rfind(char, start, place)
+        found.append(place)
+    return found[::-1]
+
+
+def _begins(text: str, place: int) -> bool:
+    """Whether a word begins here."""
+    if place == 0:
+        return True
+    before, here = text[place - 1], text[place]
+    return not before.isalnum() or (here.isupper() and not before.isupper())

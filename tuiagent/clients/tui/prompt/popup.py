@@ -1,0 +1,147 @@
+"""The list that opens beside the cursor: what could stand there, best first."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.geometry import Offset, clamp
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuiagent.clients.clean import clean
+
+SHOWN = 8
+"""Lines of the list."""
+WIDEST = 72
+
+
+class Choice(Struct, frozen=True):
+    """One thing that could stand at the cursor."""
+
+    label: str
+    insert: str
+    """What is put in place of what was typed."""
+    detail: str = ""
+    positions: tuple[int, ...] = ()
+    """Letters of the label that match what was typed."""
+
+
+class Popup(Widget, can_focus=False):
+    """Choices over everything else; the editor keeps the focus and hands on its keys."""
+
+    COMPONENT_CLASSES = {"popup--chosen", "popup--detail", "popup--match"}
+    DEFAULT_CSS = """
+    Popup {
+        display: none;
+        overlay: screen;
+        constrain: inside inflect;
+        background: $panel;
+        color: $foreground;
+        padding: 0 1;
+        margin: 1 0;
+        & .popup--chosen { background: $primary-muted; color: $text; text-style: bold; }
+        & .popup--detail { color: $text-muted; }
+        & .popup--match { color: $text-accent; }
+    }
+    """
+
+    class Chosen(Message):
+        """A choice was clicked on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choices: Sequence[Choice] = ()
+        self.note = ""
+        """Said below the choices."""
+        self.index = 0
+        self._top = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is shown."""
+        return bool(self.display)
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The choice that the mark is on."""
+        return self.choices[self.index] if self.open and self.choices else None
+
+    def show(self, choices: Sequence[Choice], note: str, at: Offset) -> None:
+        """Shows these choices beside a place on the screen; none and no note closes it."""
+        self.choices, self.note = choices, clean(note)
+        self.index = self._top = 0
+        if not choices and not note:
+            self.close()
+            return
+        lines = [self._line(choice).cell_len for choice in choices] + [len(self.note)]
+        self.styles.width = min(max(lines), WIDEST) + 2
+        self.styles.height = min(len(choices), SHOWN) + bool(note)
+        self.absolute_offset = at
+        self.display = True
+        self.refresh(layout=True)
+
+    def close(self) -> None:
+        """Shows nothing."""
+        self.display = False
+        self.choices, self.note = (), ""
+
+    def move(self, by: int) -> None:
+        """Moves the mark, from the last line on to the first."""
+        if self.choices:
+            last = len(self.choices) - 1
+            far = self.index + by
+            wrapped = 0 if far > last else last if far < 0 else far
+            self.index = wrapped if abs(by) == 1 else clamp(far, 0, last)
+            self._top = clamp(self._top, self.index - SHOWN + 1, self.index)
+            self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Takes the choice under the mouse."""
+        event.stop()
+        row = self._top + event.y
+        if row < len(self.choices) and event.y < SHOWN:
+            self.index = row
+            self.post_message(self.Chosen())
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Goes down the list."""
+        event.stop()
+        self.move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Goes up the list."""
+        event.stop()
+        self.move(-1)
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        width = self.size.width
+        row = self._top + y
+        if y >= SHOWN or row >= len(self.choices):
+            style = self.get_component_rich_style("popup--detail")
+            text = self.note if y == min(SHOWN, len(self.choices)) else ""
+            return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+        style = self.rich_style
+        if row == self.index:
+            style += self.get_component_rich_style("popup--chosen", partial=True)
+        line = self._line(self.choices[row])
+        line.truncate(width, overflow="ellipsis")
+        return Strip(line.render(self.app.console)).adjust_cell_length(width).apply_style(style)
+
+    def _line(self, choice: Choice) -> Text:
+        label = clean(choice.label)
+        line = Text(label, end="", no_wrap=True)
+        if label == choice.label:
+            style = self._part("popup--match")
+            for place in choice.positions:
+                line.stylize(style, place, place + 1)
+        if choice.detail:
+            line.append("  " + " ".join(clean(choice.detail).split()), self._part("popup--detail"))
+        return line
+
+    def _part(self, name: str) -> Style:
+        return self.get_component_rich_style(name, partial=True)

@@ -1,0 +1,146 @@
+"""What waits to be said: the prompts that were submitted while a run goes on."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import clamp
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuiagent.clients.clean import clean
+from tuiagent.views.status import Queued
+
+SHOWN = 5
+"""Lines at most."""
+
+
+class Queue(Widget, can_focus=True):
+    """One line for each prompt that waits, next one first; to be changed, moved and removed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="queue.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="queue.down"),
+        Binding("shift+up,K", "shift(-1)", "Earlier", id="queue.earlier"),
+        Binding("shift+down,J", "shift(1)", "Later", id="queue.later"),
+        Binding("enter,e", "edit", "Edit", id="queue.edit"),
+        Binding("delete,backspace,x", "remove", "Remove", id="queue.remove"),
+        Binding("escape,alt+down", "leave", "Back", id="queue.leave"),
+    ]
+    COMPONENT_CLASSES = {"queue--chosen", "queue--when"}
+    DEFAULT_CSS = """
+    Queue {
+        display: none;
+        height: auto;
+        color: $text-muted;
+        & .queue--chosen { background: $primary-muted; color: $text; }
+        & .queue--when { color: $text-accent; }
+    }
+    """
+
+    class Edit(Message):
+        """A prompt is to come back into the editor."""
+
+        def __init__(self, queued: Queued) -> None:
+            super().__init__()
+            self.queued = queued
+
+    class Remove(Edit):
+        """A prompt is not to be said."""
+
+    class Shift(Message):
+        """Two prompts beside each other are to change places."""
+
+        def __init__(self, first: int) -> None:
+            super().__init__()
+            self.first = first
+            """The place of the one before, among those that wait their turn."""
+
+    class Leave(Message):
+        """The editor is to have the keys again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queued: list[Queued] = []
+        self.index = 0
+        self._top = 0
+
+    def show(self, queued: list[Queued]) -> None:
+        """Shows these; nothing when there are none."""
+        if queued == self.queued:
+            return
+        before = self.queued
+        self.queued = list(queued)
+        self.index = clamp(self.index, 0, max(0, len(queued) - 1))
+        if not queued and self.has_focus:
+            self.post_message(self.Leave())
+        self.display = bool(queued)
+        self.styles.height = min(len(queued), SHOWN)
+        self.refresh(layout=len(before) != len(queued))
+
+    def action_move(self, by: int) -> None:
+        """Goes to another one; past the last one to the editor."""
+        if self.index + by >= len(self.queued):
+            self.post_message(self.Leave())
+        self.index = clamp(self.index + by, 0, len(self.queued) - 1)
+        self.refresh()
+
+    def action_shift(self, by: int) -> None:
+        """Has it said earlier or later; what steers the run is said with its next step anyway."""
+        other = self.index + by
+        if 0 <= other < len(self.queued):
+            pair = (self.queued[self.index], self.queued[other])
+            if not any(one.steer for one in pair):
+                waiting = [one.prompt for one in self.queued if not one.steer]
+                self.post_message(self.Shift(min(waiting.index(one.prompt) for one in pair)))
+                self.index = other
+
+    def action_edit(self) -> None:
+        """Takes it back into the editor."""
+        if self.queued:
+            self.post_message(self.Edit(self.queued[self.index]))
+
+    def action_remove(self) -> None:
+        """Takes it away."""
+        if self.queued:
+            self.post_message(self.Remove(self.queued[self.index]))
+
+    def action_leave(self) -> None:
+        """Goes back to the editor."""
+        self.post_message(self.Leave())
+
+    def on_click(self, event: events.Click) -> None:
+        """Goes to the line; a second click takes it into the editor."""
+        self.index = clamp(self._top + event.y, 0, len(self.queued) - 1)
+        self.refresh()
+        if event.chain == 2:
+            self.action_edit()
+
+    def on_focus(self) -> None:
+        """Shows where the mark is."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Shows no mark."""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        width = self.size.width
+        self._top = clamp(self._top, self.index - SHOWN + 1, self.index)
+        row = self._top + y
+        if row >= len(self.queued):
+            return Strip.blank(width, self.rich_style)
+        queued = self.queued[row]
+        style = self.rich_style
+        if self.has_focus and row == self.index:
+            style += self.get_component_rich_style("queue--chosen", partial=True)
+        when = style + self.get_component_rich_style("queue--when", partial=True)
+        text = " ".join(clean(queued.text).split())
+        pieces = [
+            Segment("next step " if queued.steer else "after it  ", when),
+            Segment(text, style),
+        ]
+        return Strip(pieces).adjust_cell_length(width, style)
