@@ -32,7 +32,7 @@ Chips = dict[str, Chip]
 
 def pasted(text: str, number: int) -> Chip | None:
     """The chip for a paste; None when it is short enough to stand as it is."""
-    count = text.count("\n") + 1
+    count = text.count("\n") + (not text.endswith("\n"))
     if count <= LINES and len(text) <= LETTERS:
         return None
     size = f"{count}{GAP}lines" if count > 1 else f"{len(text)}{GAP}letters"

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.prompt import chips
+from tuiagent.clients.tui.prompt import chips, keys
 from tuiagent.clients.tui.prompt.vim import Vim
 
 MARKS = re.compile(
@@ -79,6 +79,7 @@ class Editor(TextArea, inherit_bindings=False):
 
     def __init__(self, vim: bool = False, **more: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, **more)
+        keys.teach()
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self.folder = ""
@@ -162,13 +163,18 @@ class Editor(TextArea, inherit_bindings=False):
 
     # ------------------------------------------------------------ keys, mouse, pastes
 
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Whether the key is text; see TextArea."""
+        return not key.startswith("alt+") and super().check_consume_key(key, character)
+
     async def _on_key(self, event: events.Key) -> None:
         """Takes letters; what Enter and Tab do is said by bindings."""
+        event.key = keys.meant(event.key)
         if self.vim and self.vim.key(event.key, event.character):
             event.stop()
             event.prevent_default()
-        elif event.key in ("enter", "tab"):
-            event.prevent_default()
+        elif event.key in ("enter", "tab") or event.key.startswith("alt+"):
+            event.prevent_default()  # older terminals send Alt+o as a letter o
         else:
             await super()._on_key(event)
             event.prevent_default()

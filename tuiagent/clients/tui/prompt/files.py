@@ -86,7 +86,8 @@ class FileIndex:
         for start in range(0, min(len(matches), SCORED), 200):
             if stop.is_set():
                 return []
-            hits = _best([*hits, *fuzzy.rank(query, matches[start : start + 200], limit)], limit)
+            more = [*hits, *fuzzy.rank(query, matches[start : start + 200], limit)]
+            hits = fuzzy.best(more, limit) if query else more[:limit]
             time.sleep(0)
         return hits
 
@@ -189,10 +190,6 @@ class FileIndex:
 def _joined(paths: list[str]) -> Iterator[str]:
     for start in range(0, len(paths), BLOCK):
         yield "\n".join(paths[start : start + BLOCK])
-
-
-def _best(hits: list[Hit], limit: int) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, len(hit.text), hit.text))[:limit]
 
 
 def _in_git(folder: str) -> bool:

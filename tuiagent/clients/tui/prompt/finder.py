@@ -50,8 +50,6 @@ class Finder:
             hits = fuzzy.rank(wanted.query, values, LIMIT)
             return [Choice(hit.text, hit.text, "", hit.positions) for hit in hits]
         hits = fuzzy.rank(wanted.query, COMMANDS, LIMIT)
-        if not wanted.query:
-            hits.sort(key=lambda hit: hit.text)
         found: list[Choice] = []
         for hit in hits:
             command = COMMANDS[hit.text]

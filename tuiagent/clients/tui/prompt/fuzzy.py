@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from msgspec import Struct
 
@@ -60,8 +61,18 @@ def match(query: str, text: str) -> Hit | None:
 
 
 def rank(query: str, texts: Iterable[str], limit: int) -> list[Hit]:
-    """The best matches first; of equals the shorter one, then by the alphabet."""
+    """The best matches first; of equals the shorter one, then by the alphabet.
+
+    Where nothing is asked for, they stay in their order.
+    """
+    if not query:
+        return [Hit(0.0, text, ()) for text in islice(texts, limit)]
     hits = [hit for text in texts if (hit := match(query, text))]
+    return best(hits, limit)
+
+
+def best(hits: Iterable[Hit], limit: int) -> list[Hit]:
+    """The best of them, in the order in which they are offered."""
     return sorted(hits, key=lambda hit: (-hit.score, len(hit.text), hit.text))[:limit]
 
 

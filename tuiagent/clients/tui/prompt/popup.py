@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.geometry import Offset, clamp
+from textual.geometry import Offset, Region, clamp
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -16,7 +17,8 @@ from tuiagent.clients.clean import clean
 
 SHOWN = 8
 """Lines of the list."""
-WIDEST = 72
+WIDEST, TAB = 72, 24
+"""Columns of the list, and of it for the choices where they have details."""
 
 
 class Choice(Struct, frozen=True):
@@ -38,11 +40,10 @@ class Popup(Widget, can_focus=False):
     Popup {
         display: none;
         overlay: screen;
-        constrain: inside inflect;
+        constrain: inside;
         background: $panel;
         color: $foreground;
         padding: 0 1;
-        margin: 1 0;
         & .popup--chosen { background: $primary-muted; color: $text; text-style: bold; }
         & .popup--detail { color: $text-muted; }
         & .popup--match { color: $text-accent; }
@@ -59,6 +60,8 @@ class Popup(Widget, can_focus=False):
         """Said below the choices."""
         self.index = 0
         self._top = 0
+        self._tab = 0
+        """The column in which details begin."""
 
     @property
     def open(self) -> bool:
@@ -70,17 +73,23 @@ class Popup(Widget, can_focus=False):
         """The choice that the mark is on."""
         return self.choices[self.index] if self.open and self.choices else None
 
-    def show(self, choices: Sequence[Choice], note: str, at: Offset) -> None:
-        """Shows these choices beside a place on the screen; none and no note closes it."""
+    def show(self, choices: Sequence[Choice], note: str, column: int, frame: Region) -> None:
+        """Shows these choices above this frame, or below it, from a column of the screen on.
+
+        None and no note closes it.
+        """
         self.choices, self.note = choices, clean(note)
         self.index = self._top = 0
         if not choices and not note:
             self.close()
             return
-        lines = [self._line(choice).cell_len for choice in choices] + [len(self.note)]
+        self._tab = max((cell_len(choice.label) for choice in choices if choice.detail), default=0)
+        lines = [self._line(choice).cell_len for choice in choices] + [cell_len(self.note)]
+        height = min(len(choices), SHOWN) + bool(note)
         self.styles.width = min(max(lines), WIDEST) + 2
-        self.styles.height = min(len(choices), SHOWN) + bool(note)
-        self.absolute_offset = at
+        self.styles.height = height
+        above = frame.y >= height
+        self.absolute_offset = Offset(column - 1, frame.y - height if above else frame.bottom)
         self.display = True
         self.refresh(layout=True)
 
@@ -140,7 +149,8 @@ class Popup(Widget, can_focus=False):
             for place in choice.positions:
                 line.stylize(style, place, place + 1)
         if choice.detail:
-            line.append("  " + " ".join(clean(choice.detail).split()), self._part("popup--detail"))
+            line.append(" " * max(2, min(self._tab, TAB) + 2 - line.cell_len))
+            line.append(" ".join(clean(choice.detail).split()), self._part("popup--detail"))
         return line
 
     def _part(self, name: str) -> Style:

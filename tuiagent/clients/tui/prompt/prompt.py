@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.actions import SkipAction
 from textual.app import ComposeResult
@@ -218,8 +219,12 @@ class Prompt(Vertical):
                 self._offer(choices, note if wanted.kind == "file" else "")
 
     def _offer(self, choices: Sequence[Choice], note: str) -> None:
-        at = self.editor.cursor_screen_offset
-        self.popup.show(choices, note, at)
+        column = self.editor.content_region.x
+        if self._wanted is not None and self._searching is None:
+            row, end = self.editor.cursor_location
+            typed = self.editor.document[row][self._wanted.start : end]
+            column = max(column, self.editor.cursor_screen_offset.x - cell_len(typed))
+        self.popup.show(choices, note, column, self.region)
 
     def _hint(self) -> None:
         vim = self.editor.vim
@@ -279,8 +284,10 @@ class Prompt(Vertical):
     def action_accept(self) -> None:
         """Puts the choice where it belongs."""
         chosen = self.popup.chosen
+        if not self.popup.open:
+            raise SkipAction  # the key is for going on to the next pane
         if chosen is None:
-            raise SkipAction
+            return
         if self._searching is not None:
             self._searching = None
             self.popup.close()
