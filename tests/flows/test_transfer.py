@@ -270,7 +270,7 @@ async def test_nothing_of_authority_comes_along(tmp_path: Path) -> None:
         assert (state.opened, state.mode, state.model) == (HERE, "ask", "scripted/here")
         assert state.rulebook.holding(2.0) == ()
         assert (state.jobs.by_id, state.jobs.started) == ({}, 2)
-        assert (state.run, state.queue, state.undos, state.epoch) == (None, [], {}, 0)
+        assert (state.run, state.queue, state.wishes, state.epoch) == (None, [], {}, 0)
         assert (state.label.name, state.agent) == ("here", "agent")
         shown = (await client.read("transcript", STREAM)).data
         assert not [item for item in shown if item["status"] in UNFINISHED]

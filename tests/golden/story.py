@@ -17,6 +17,7 @@ from tuiagent.engine.seal import Sealer
 from tuiagent.engine.transfer import exported
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import (
+    command,
     directory,
     grants,
     jobs,
@@ -188,11 +189,22 @@ async def _much(a: Teller) -> None:
     await a.judged("undo1", writes(f"{FOLDER}/a.txt"))
     await a.does(calls.StartCall, "undo1", {})
     await a.does(calls.FinishCall, "undo1", Observation("ok", "undone: a.txt"))
+    await _own_commands(a)
     await a.says(ChangeModel, "openai/gpt-5")
     await a.says(grants.ConfigureRules, (Rule("ask", "shell", "rm *", "project"),))
     await a.says(lifecycle.NameSession, "golden")
     await a.says(lifecycle.ArchiveSession)
     await a.says(lifecycle.ArchiveSession, False)
+
+
+async def _own_commands(a: Teller) -> None:
+    """Two commands that a person ran, of which one is not told to the model."""
+    for number, quiet in ((1, False), (2, True)):
+        name = f"command{number}"
+        await a.says(command.RunCommand, "git status", quiet)
+        await a.judged(name, Claims("shell", "execute", "git status", folder=FOLDER))
+        await a.does(calls.StartCall, name, {})
+        await a.does(calls.FinishCall, name, Observation("ok", "clean"))
 
 
 async def _calls(a: Teller) -> None:

@@ -9,6 +9,7 @@ from tests.kernel.world import STREAM, World
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import jobs, loop, session
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.command import CommandRequested
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Unknown
 from tuiagent.kernel.message import Message, Observation
@@ -37,6 +38,7 @@ def test_each_call_is_observed_exactly_once_when_its_run_is_over(life: tuple[int
     written = [
         c.id for f in world.facts if isinstance(f, runs.ReplyReceived) for c in f.reply.calls
     ]
+    written += [f.command for f in world.facts if isinstance(f, CommandRequested)]
     assert len(finished) == len(set(finished))
     assert sorted(finished) == sorted(written)
 

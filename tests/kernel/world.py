@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, jobs, loop, session
+from tuiagent.kernel import command, grants, jobs, loop, session
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
@@ -90,7 +90,7 @@ class World:
     def report(self) -> bool:
         """A call that runs here reports; False when none does."""
         run = self.state.run
-        for state in run.open_calls() if run else []:
+        for state in [*(run.open_calls() if run else []), *self.state.wishes.values()]:
             if state.phase == "started" and state.fence == self.fence:
                 self.finish(state.call.id)
                 return True
@@ -131,6 +131,7 @@ class World:
             lambda: session.WithdrawPrompt(STREAM, f"p{self.random.randint(1, 9)}"),
             lambda: calls.ResolveOutcome(STREAM, call, choose(["verified", "redo", "rollback"])),
             lambda: grants.RevokeRule(STREAM, "shell(go *)"),
+            lambda: command.RunCommand(STREAM, choose(["go x", " "]), self.random.random() < 0.3),
             lambda: jobs.StopJob(STREAM, f"job{self.random.randint(1, 5)}"),
         ]
         self.tried(choose(options)(), person=True)

@@ -20,6 +20,7 @@ from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.proposed import proposed
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
@@ -39,12 +40,12 @@ class TestHost:
 
     __test__ = False
 
-    def __init__(self, folder: Path, mode: str = "ask") -> None:
+    def __init__(self, folder: Path, mode: str = "ask", tui: ScreenTable | None = None) -> None:
         self.work = folder / "work"
         self.work.mkdir(exist_ok=True)
         root = folder / "state"
         root.mkdir(exist_ok=True)
-        self.settings = Settings(str(root), str(folder), model="scripted/x", mode=mode)
+        self.settings = Settings(str(root), str(folder), model="scripted/x", mode=mode, tui=tui)
         self.console = OwnConsole()
         self.console.folder = str(self.work)
         self.handed: list[object] = []
@@ -85,6 +86,11 @@ class Screen:
     def shown(self) -> str:
         """What stands on the screen, line by line."""
         return shown(self.app)
+
+    @property
+    def told(self) -> str:
+        """What was said in notices."""
+        return "\n".join(notice.message for notice in self.app._notifications)
 
     async def type(self, text: str) -> None:
         """Types it."""
@@ -137,10 +143,11 @@ async def screen(
     size: tuple[int, int] = SIZES["wide"],
     kind: str = "local",
     mode: str = "ask",
+    tui: ScreenTable | None = None,
     **args: Any,
 ) -> AsyncGenerator[Screen]:
     """The app over a client of this kind; the model is scripted, the tools are real."""
-    host = TestHost(folder, mode)
+    host = TestHost(folder, mode, tui)
     async with AsyncExitStack() as stack:
         means = Fakes(folder, turns)
         made = await stack.enter_async_context(engine(means))

@@ -1,13 +1,14 @@
 """Whether an actor may do what it asks: the one gate that every submit, read and watch passes."""
 
 from tuiagent.kernel.call import AnswerApproval
+from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.directory import AGENT, Directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.grants import ChangeMode, ConfigureRules
 from tuiagent.kernel.standing import KeepRule, TrustFile
 
-PEOPLES = (AnswerApproval, ChangeMode, ConfigureRules, KeepRule, TrustFile)
+PEOPLES = (AnswerApproval, RunCommand, ChangeMode, ConfigureRules, KeepRule, TrustFile)
 """What lets calls through: people say it, and programs that they made for it, never agents."""
 
 

@@ -8,6 +8,7 @@ from tuiagent.kernel.call import CallState
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.run import Run
 from tuiagent.kernel.session import Session, decide, fold
+from tuiagent.kernel.undo import TOOL as UNDO
 
 PARALLEL = 16
 """Calls that run at the same time."""
@@ -118,7 +119,7 @@ def next_steps(state: Session, fence: int, now: float) -> list[Step]:
     """
     if state.unknown:
         return []
-    beside = [*_undos(state, fence), *_jobs(state)]
+    beside = [*_wishes(state, fence), *_jobs(state)]
     return [*beside, *_of_run(state, state.run, fence, now)] if state.run else beside
 
 
@@ -148,11 +149,16 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
     return [CallModel(run.next_attempt)]
 
 
-def _undos(state: Session, fence: int) -> list[Step]:
-    """What a person wants undone goes on beside the run."""
-    waiting = [FindUndo(name) for name, u in state.undos.items() if u.phase == "requested"]
-    others = [u for u in state.undos.values() if u.phase != "requested"]
-    return [*waiting, *_calls(others, fence, state.revision)]
+def _wishes(state: Session, fence: int) -> list[Step]:
+    """What a person wants undone or run goes on beside the run, and each command beside others."""
+    waiting = [FindUndo(name) for name, u in state.wishes.items() if u.phase == "requested"]
+    others = [wish for wish in state.wishes.values() if wish.phase != "requested"]
+    undos = [wish for wish in others if wish.call.name == UNDO]
+    steps = _calls(undos, fence, state.revision)
+    for wish in others:
+        if wish.call.name != UNDO:
+            steps += _calls([wish], fence, state.revision)
+    return [*waiting, *steps]
 
 
 def _jobs(state: Session) -> list[Step]:
@@ -193,7 +199,7 @@ def _stopping(run: Run, fence: int) -> list[Step]:
 
 def busy(state: Session) -> bool:
     """Whether something goes on in the session, or waits for somebody."""
-    return bool(state.run or state.undos or state.jobs.running())
+    return bool(state.run or state.wishes or state.jobs.running())
 
 
 def wake(state: Session) -> float | None:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import grants, jobs, lifecycle, stall, transfer, undo
+from tuiagent.kernel import command, grants, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
@@ -29,7 +29,6 @@ from tuiagent.kernel.prompts import (
     WithdrawPrompt,
 )
 from tuiagent.kernel.run import Run
-from tuiagent.kernel.undo import Undos
 
 # ---------------------------------------------------------------- state
 
@@ -58,9 +57,12 @@ class Session(Struct):
     queue: list[PromptSubmitted] = []
     """Prompts that wait for the run before them."""
     prompts: set[str] = set()
-    undos: Undos = {}
+    wishes: dict[str, CallState] = {}
+    """Calls that people ask for, beside any run: undos and commands of their own."""
     undone: int = 0
     """How many undos were asked for."""
+    commands: int = 0
+    """How many commands people ran."""
     jobs: Jobs = msgspec.field(default_factory=Jobs)
     unresolved: set[str] = set()
     """Calls and jobs whose outcome is unknown and that no person has settled."""
@@ -85,18 +87,18 @@ class Session(Struct):
         return self.run
 
     def call(self, call: str) -> CallState:
-        """The call of the newest reply, or the undo, with this id. Raises Refused."""
+        """The call of the newest reply, or a person's, with this id. Raises Refused."""
         state = self.find(call)
         if state is None:
             raise Refused(f"call {call} is not open")
         return state
 
     def find(self, call: str) -> CallState | None:
-        """The call of the newest reply, or the undo, with this id."""
+        """The call of the newest reply, or of a person's, with this id."""
         return (
             self.run.calls.get(call)
             if self.run and call in self.run.calls
-            else self.undos.get(call)
+            else self.wishes.get(call)
         )
 
 
@@ -141,6 +143,12 @@ def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
     if all(waiting.prompt != intent.prompt for waiting in (*unseen, *state.queue)):
         raise Refused(f"prompt {intent.prompt} does not wait any more")
     return [PromptWithdrawn(intent.prompt)]
+
+
+def _command(state: Session, intent: command.RunCommand, at: At) -> list[Fact]:
+    if not state.opened:
+        raise Refused("there is no such session")
+    return command.decide_request(state.commands, intent, at, state.agent)
 
 
 def _rebase(state: Session, intent: RebasePrompt, at: At) -> list[Fact]:
@@ -198,7 +206,7 @@ def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     found = state.call(intent.call)
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
-    mode = "ask" if intent.call in state.undos else state.mode  # a person is here and asked for it
+    mode = "ask" if intent.call in state.wishes else state.mode  # a person is here and asked for it
     return calls.decide_judge(found, intent, rules, mode, state.revision)
 
 
@@ -208,7 +216,7 @@ def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
 
 
 def _not_stopping(state: Session, call: str) -> None:
-    if call not in state.undos and state.running().stopping:
+    if call not in state.wishes and state.running().stopping:
         raise Refused("the run is being stopped")
 
 
@@ -259,7 +267,8 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
     transfer.ImportSession: lambda s, i, at: transfer.decide(s, i, at, fold, FOLD),
     undo.UndoCall: lambda s, i, at: undo.decide_request(s.undone, i, at, s.agent),
-    undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.undos, i, at),
+    command.RunCommand: _command,
+    undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.wishes, i, at),
 }
 
 
@@ -323,8 +332,13 @@ def _fold_model(state: Session, fact: ModelChanged) -> None:
 
 
 def _fold_undo(state: Session, fact: Fact) -> None:
-    undo.fold(state.undos, fact)
+    undo.fold(state.wishes, fact)
     state.undone += isinstance(fact, undo.UndoRequested)
+
+
+def _fold_command(state: Session, fact: command.CommandRequested) -> None:
+    command.fold(state.wishes, fact)
+    state.commands += 1
 
 
 def _fold_rules(state: Session, fact: Fact) -> None:
@@ -351,7 +365,7 @@ def _fold_call(state: Session, fact: Any) -> None:
     if found:
         calls.fold(found, fact)
         if not found.open:
-            state.undos.pop(fact.call, None)
+            state.wishes.pop(fact.call, None)
         if isinstance(fact, calls.CallStarted) and found.rule:
             # what else a rule had let through is judged anew once it is used up
             state.revision += state.rulebook.use(found.rule)
@@ -384,6 +398,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
     **dict.fromkeys(undo.FOLDED, _fold_undo),
+    command.CommandRequested: _fold_command,
     **dict.fromkeys(jobs.FOLDED, _fold_job),
 }
 

@@ -189,6 +189,7 @@ def decide(
 def cleared(state: "Session", fresh: "Session") -> "Session":
     """The state made fresh; only what was used up stays so: ids, and the policy's revision."""
     fresh.prompts, fresh.undone = state.prompts, state.undone
+    fresh.commands = state.commands
     fresh.jobs.started = state.jobs.started
     fresh.revision = state.revision + 1
     for name in state.__struct_fields__:
@@ -261,7 +262,7 @@ def _closing(then: "Session") -> list[Fact]:
     ended = Observation("cancelled", ENDED)
     waiting = [prompt.prompt for prompt in then.queue]
     facts: list[Fact] = [JobEnded(job.id, ended) for job in then.jobs.running()]
-    facts += [CallFinished(name, ended) for name in then.undos]
+    facts += [CallFinished(name, ended) for name in then.wishes]
     if run is None:
         return [*facts, *map(PromptWithdrawn, waiting)]
     if run.attempt is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import jobs, lifecycle, prompts, session, stall, transfer, undo
+from tuiagent.kernel import command, jobs, lifecycle, prompts, session, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Reasoning
@@ -240,6 +240,11 @@ class TranscriptView:
     def _UndoRequested(self, event: Event, fact: undo.UndoRequested) -> list[str]:
         args = {"call": fact.call, "path": fact.path, "hunk": fact.hunk}
         item = Item(fact.undo, "call", status="proposed", name=undo.TOOL, args=args)
+        return self._add(item, event)
+
+    def _CommandRequested(self, event: Event, fact: command.CommandRequested) -> list[str]:
+        args = {"command": fact.text}
+        item = Item(fact.command, "call", status="proposed", name=command.TOOL, args=args)
         return self._add(item, event)
 
     def _OutcomeResolved(self, event: Event, fact: calls.OutcomeResolved) -> list[str]:

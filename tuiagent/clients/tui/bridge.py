@@ -208,13 +208,17 @@ class Desk:
 
     async def begin(self, text: str, steer: bool = False) -> bool:
         """Says something in the session at hand, or in a new one. Whether it is said."""
+        return await self.ready() and await self.say(text, steer)
+
+    async def ready(self) -> bool:
+        """Sees to it that there is a session. Whether there is."""
         if self.conversation is None:
             stream = f"session/{self.host.new_id()}"
             opening = OpenSession(stream, self.host.opening(self.host.console.folder or "."))
             if not await self.send(opening):
                 return False
             await self.open(stream)
-        return await self.say(text, steer)
+        return self.conversation is not None
 
     async def say(self, text: str, steer: bool = False) -> bool:
         """Says something in the session at hand; while a run goes on it steers, or waits."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tuiagent.clients.tui import themes
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.lifecycle import NameSession
@@ -94,13 +95,15 @@ async def _copy(app: "TuiApp", rest: str) -> None:
     app.copy_to_clipboard(text)
 
 
+def _themes(app: "TuiApp") -> Sequence[str]:
+    return sorted(themes.files(app.desk.host.settings.home))
+
+
 async def _theme(app: "TuiApp", rest: str) -> None:
     if not rest:
         await _action("theme")(app, "")
-    elif rest in app.available_themes:
-        app.theme = rest
     else:
-        raise TuiagentError(f"there is no theme {rest}; /theme shows what there is")
+        app.dress(rest)
 
 
 COMMANDS: dict[str, Command] = {
@@ -122,7 +125,7 @@ COMMANDS: dict[str, Command] = {
     "sessions": Command("all sessions", _action("sessions")),
     "settings": Command("every setting with its meaning", _action("settings")),
     "take": Command("drive a session that another process drives", _action("take")),
-    "theme": Command("how it looks", _theme, "THEME", lambda app: sorted(app.available_themes)),
+    "theme": Command("how it looks", _theme, "THEME", _themes),
     "undo": Command("take back what a call did to files", _undo, "CALL"),
     "usage": Command("tokens and money", _action("usage")),
 }

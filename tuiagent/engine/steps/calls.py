@@ -68,7 +68,7 @@ class Work:
         world.point("call-done")
         note = encode_note(job) if job else None
         finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
-        asks = self.id not in self.drive.state.undos and self.drive.asks
+        asks = self.id not in self.drive.state.wishes and self.drive.asks
         begin = [StartAttempt(self.drive.stream)] if asks else []
         await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
@@ -159,7 +159,7 @@ async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
     if state is None:
         return
     open_calls = drive.state.run.open_calls() if drive.state.run else []
-    first = step.call in drive.state.undos or open_calls[0] is state
+    first = step.call in drive.state.wishes or open_calls[0] is state
     prepared = await _prepare(drive, state, first)
     written = await drive.write(*prepared.intents, blobs=prepared.blobs)
     await prepared.go_on(written.done == len(prepared.intents))
@@ -319,7 +319,7 @@ def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     """The call's tool, or why it cannot be called."""
     call = state.call
     names = [spec.name for spec in drive.prompt.tools]
-    offered = call.name in names or call.id in drive.state.undos
+    offered = call.name in names or call.id in drive.state.wishes
     tool = drive.context.means.tool(call.name) if offered else None
     if tool is None:
         from difflib import get_close_matches  # noqa: PLC0415 - models rarely err

@@ -15,7 +15,7 @@ ELSEWHERE = (
 
 async def find_undo(drive: Drive, step: FindUndo) -> None:
     """Looks up which files the call changed, and from what to what."""
-    wanted = drive.state.undos[step.call].args or {}
+    wanted = drive.state.wishes[step.call].args or {}
     ended: list[tuple[str, CallFinished]] = []
     for event in drive.context.journal.history(drive.stream):
         if isinstance(event.fact, CallFinished) and event.fact.call == wanted["call"]:

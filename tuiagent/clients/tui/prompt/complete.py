@@ -12,6 +12,9 @@ VALUE = re.compile(r"^/(?P<name>[a-z]+) +(?P<value>\S*)$")
 SLASH = re.compile(r"^/(?P<name>[a-z]+)(?P<rest>\s.*|)$", re.DOTALL)
 """A prompt that is a command."""
 
+SHELL = re.compile(r"^!(?P<quiet>!?)(?P<command>.*\S.*)$", re.DOTALL)
+"""A prompt that is a command for the shell, of which the model is told or not."""
+
 
 class Wanted(Struct, frozen=True):
     """Something that could be completed."""

@@ -24,16 +24,19 @@ class Draft(Struct, frozen=True):
 
     text: str = ""
     chips: tuple[Chip, ...] = ()
-    process: int = 0
-    """Whose editor it stands in: while that one lives, it is not taken by another."""
 
 
 class Drafts:
-    """The drafts below a state root, each under a key: a session, or a folder."""
+    """The drafts below a state root, each under a key: a session, or a folder.
+
+    Each process has files of its own, so that two at one folder do not take each other's words.
+    """
 
     def __init__(self, root: str) -> None:
         self._folder = os.path.join(root, "drafts")
         self._waiting: dict[str, Draft] = {}
+        self._known: dict[str, Draft] = {}
+        """What this process kept, whether or not it is written."""
         self._task: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self.trouble = ""
@@ -41,19 +44,28 @@ class Drafts:
 
     def keep(self, key: str, draft: Draft) -> None:
         """Writes it soon, beside the loop; the first one at once, then one each PACE."""
-        self._waiting[key] = draft
+        self._waiting[key] = self._known[key] = draft
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write())
 
     def read(self, key: str) -> Draft:
-        """The draft under this key, an empty one when there is none to be taken."""
-        with suppress(OSError, ValueError, EOFError):
-            file = os.open(self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        """The draft under this key: our own, or one that a process left that is gone."""
+        if key in self._known:
+            return self._known[key]
+        path = self._path(key)
+        try:
+            if not os.path.exists(path):
+                self._inherit(path)
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with open(file, "rb") as opened:
-                draft = json.decode(opened.read(LARGEST), type=Draft)
-            if not _lives(draft.process):
-                return draft
-        return Draft()
+                return json.decode(opened.read(LARGEST), type=Draft)
+        except (OSError, ValueError):
+            return Draft()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is not on the disk yet."""
+        return bool(self._waiting) or self._lock.locked()
 
     async def close(self) -> None:
         """Writes what is not written yet."""
@@ -92,7 +104,7 @@ class Drafts:
                 os.unlink(path)
             return
         os.makedirs(self._folder, 0o700, exist_ok=True)
-        scratch = f"{path}.{os.getpid()}"
+        scratch = f"{path}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(scratch, flags, 0o600), "wb") as file:
             file.write(json.encode(draft))
@@ -101,13 +113,24 @@ class Drafts:
         os.replace(scratch, path)
 
     def _path(self, key: str) -> str:
-        return os.path.join(self._folder, hashlib.sha256(key.encode()).hexdigest()[:24])
+        name = hashlib.sha256(key.encode()).hexdigest()[:24]
+        return os.path.join(self._folder, f"{name}.{os.getpid()}")
+
+    def _inherit(self, path: str) -> None:
+        """Makes the newest draft of a process that is gone ours; of many that try, one has it."""
+        start = os.path.basename(path).partition(".")[0] + "."
+        left: list[tuple[float, str]] = []
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                process = entry.name.removeprefix(start)
+                if process != entry.name and process.isdigit() and not _lives(int(process)):
+                    left.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+        for _, theirs in sorted(left)[-1:]:
+            os.rename(theirs, path)
 
 
 def _lives(process: int) -> bool:
-    """Whether another process with this number lives."""
-    if process in (0, os.getpid()):
-        return False
+    """Whether a process with this number lives."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

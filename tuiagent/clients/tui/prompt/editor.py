@@ -88,6 +88,14 @@ class Editor(TextArea, inherit_bindings=False):
         self.vim = Vim(self) if vim else None
         self._fenced: frozenset[int] = frozenset()
 
+    def on_mount(self) -> None:
+        """Follows its place on the screen, which input methods open their windows at."""
+        self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._place())
+
+    def _place(self) -> None:
+        if self.has_focus:
+            self.app.cursor_position = self.cursor_screen_offset
+
     @property
     def sent(self) -> str:
         """The text with what stands behind its chips."""

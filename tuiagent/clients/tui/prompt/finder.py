@@ -49,14 +49,16 @@ class Finder:
             values = command.values(app) if command and command.values else ()
             hits = fuzzy.rank(wanted.query, values, LIMIT)
             return [Choice(hit.text, hit.text, "", hit.positions) for hit in hits]
-        hits = fuzzy.rank(wanted.query, COMMANDS, LIMIT)
         found: list[Choice] = []
-        for hit in hits:
-            command = COMMANDS[hit.text]
+        for name in sorted(COMMANDS, key=lambda name: (name.find(wanted.query), name)):
+            place = name.find(wanted.query)
+            if place < 0:
+                continue  # nothing is offered for a typo, so that Enter takes nothing for it
+            command = COMMANDS[name]
             detail = f"{command.takes}  {command.help}".strip()
             space = " " if command.takes else ""
-            places = tuple(place + 1 for place in hit.positions)
-            found.append(Choice(f"/{hit.text}", f"/{hit.text}{space}", detail, places))
+            places = tuple(range(place + 1, place + 1 + len(wanted.query)))
+            found.append(Choice(f"/{name}", f"/{name}{space}", detail, places))
         return found
 
     async def look(self, wanted: Wanted) -> AsyncIterator[Found]:

@@ -1,12 +1,12 @@
 """Keys that older terminals send in a way that Textual takes for others."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Any, cast
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 
 
-class Key(str, Enum):
+class Key(StrEnum):
     """Names of keys, as bindings have them."""
 
     ALT_ENTER = "alt+enter"

@@ -23,6 +23,7 @@ from tuiagent.clients.tui.prompt.history import History
 from tuiagent.clients.tui.prompt.popup import Choice, Popup
 from tuiagent.clients.tui.prompt.queue import Queue
 from tuiagent.clients.tui.prompt.waiting import moved, taken
+from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.presence import HERE, TYPING
 
@@ -133,11 +134,11 @@ class Prompt(Vertical):
         before, self._key = self._key, key
         if before == key:
             return
-        if before.startswith("folder") and self.editor.text.strip():
+        draft = self.drafts.read(key)
+        if before.startswith("folder") and self.editor.text.strip() and not draft.text:
             self.drafts.keep(before, Draft())  # the session was begun while this was typed
             self._keep()
         else:
-            draft = self.drafts.read(key)
             self.editor.begin(draft.text, {chip.label: chip for chip in draft.chips})
         self.past.leave()
         self._waits()
@@ -159,7 +160,7 @@ class Prompt(Vertical):
         if self._searching is None:
             text, here = self.editor.text, self.editor.chips
             used = tuple(chip for label, chip in here.items() if label in text)
-            self.drafts.keep(self._key, Draft(text, used, os.getpid()))
+            self.drafts.keep(self._key, Draft(text, used))
 
     # ------------------------------------------------------------ what is typed
 
@@ -251,6 +252,8 @@ class Prompt(Vertical):
         if found := complete.SLASH.match(text):
             if not await self._run(found["name"], found["rest"].strip()):
                 return
+        elif found := complete.SHELL.match(text):
+            self.desk.spawn(self._shell(found["command"], bool(found["quiet"])))
         else:
             self.post_message(self.Submitted(self.editor.sent, steer))
         self.past.add(text)
@@ -264,6 +267,15 @@ class Prompt(Vertical):
             self.app.trouble(str(error))
             return name in commands.COMMANDS
         return True
+
+    async def _shell(self, command: str, quiet: bool) -> None:
+        """Runs a command as the person."""
+        text = chips.expanded(command, self.editor.chips)
+        conversation = self.desk.conversation if await self.desk.ready() else None
+        if conversation is None or not await self.desk.send(
+            RunCommand(conversation.stream, text, quiet)
+        ):
+            self.give_back(f"{'!!' if quiet else '!'}{command}")
 
     def _means_choice(self) -> bool:
         """Whether Enter takes the choice: something was typed for it, and not all of it."""

@@ -64,8 +64,14 @@ class Queue(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.queued: list[Queued] = []
-        self.index = 0
+        self._mark = 0
+        """Where the mark is wanted; there may be fewer for a moment."""
         self._top = 0
+
+    @property
+    def index(self) -> int:
+        """The line that the mark is on."""
+        return clamp(self._mark, 0, max(0, len(self.queued) - 1))
 
     def show(self, queued: list[Queued]) -> None:
         """Shows these; nothing when there are none."""
@@ -73,7 +79,6 @@ class Queue(Widget, can_focus=True):
             return
         before = self.queued
         self.queued = list(queued)
-        self.index = clamp(self.index, 0, max(0, len(queued) - 1))
         if not queued and self.has_focus:
             self.post_message(self.Leave())
         self.display = bool(queued)
@@ -84,7 +89,7 @@ class Queue(Widget, can_focus=True):
         """Goes to another one; past the last one to the editor."""
         if self.index + by >= len(self.queued):
             self.post_message(self.Leave())
-        self.index = clamp(self.index + by, 0, len(self.queued) - 1)
+        self._mark = clamp(self.index + by, 0, len(self.queued) - 1)
         self.refresh()
 
     def action_shift(self, by: int) -> None:
@@ -95,7 +100,7 @@ class Queue(Widget, can_focus=True):
             if not any(one.steer for one in pair):
                 waiting = [one.prompt for one in self.queued if not one.steer]
                 self.post_message(self.Shift(min(waiting.index(one.prompt) for one in pair)))
-                self.index = other
+                self._mark = other
 
     def action_edit(self) -> None:
         """Takes it back into the editor."""
@@ -113,7 +118,7 @@ class Queue(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Goes to the line; a second click takes it into the editor."""
-        self.index = clamp(self._top + event.y, 0, len(self.queued) - 1)
+        self._mark = clamp(self._top + event.y, 0, len(self.queued) - 1)
         self.refresh()
         if event.chain == 2:
             self.action_edit()
