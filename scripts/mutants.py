@@ -108,6 +108,80 @@ MUTANTS = (
         "exact(value if isinstance(value, str) else _flat(value))",
         "value if isinstance(value, str) else _flat(value)",
         f"{APPROVED} -k nothing_hides",
+PROMPT = "tuiagent/clients/tui/prompt"
+PROMPTS = "tests/screens/test_prompt.py"
+PARTS = "tests/screens/test_prompt_parts.py"
+COMMAND = "tests/flows/test_command.py"
+MUTANTS = (
+    Mutant(
+        "a paste leaves its escapes behind",
+        f"{PROMPT}/editor.py",
+        'text = clean(text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))',
+        'text = text.replace("\\r\\n", "\\n").replace("\\r", "\\n")',
+        PROMPTS,
+    ),
+    Mutant(
+        "a draft is its owner's to read",
+        f"{PROMPT}/drafts.py",
+        "os.open(scratch, flags, 0o600)",
+        "os.open(scratch, flags, 0o644)",
+        PROMPTS,
+    ),
+    Mutant(
+        "a living process keeps its draft",
+        f"{PROMPT}/drafts.py",
+        "and not _lives(int(process))",
+        "and int(process)",
+        PROMPTS,
+    ),
+    Mutant(
+        "listing files runs nothing",
+        f"{PROMPT}/files.py",
+        "git -c core.fsmonitor= -c",
+        "git -c",
+        PARTS,
+    ),
+    Mutant(
+        "a command that is not there is not run",
+        "tuiagent/clients/tui/commands.py",
+        "    command = COMMANDS.get(name)\n",
+        "    command = COMMANDS.get((get_close_matches(name, COMMANDS, 1) or [name])[0])\n",
+        PROMPTS,
+    ),
+    Mutant(
+        "keys keep their order",
+        f"{PROMPT}/editor.py",
+        "        elif await self.app._check_bindings(key):",
+        "        elif False:",
+        PROMPTS,
+    ),
+    Mutant(
+        "two prompts at once begin one session",
+        "tuiagent/clients/tui/bridge.py",
+        "        async with self._beginning:",
+        "        async with asyncio.Lock():",
+        PROMPTS,
+    ),
+    Mutant(
+        "an editor that fails changes nothing",
+        f"{PROMPT}/outside.py",
+        "        if code:",
+        "        if code > 999:",
+        PARTS,
+    ),
+    Mutant(
+        "a command of one's own is a person's",
+        "tuiagent/kernel/command.py",
+        "    if at.fence or at.actor == agent:",
+        "    if at.fence:",
+        "tests/kernel/test_command.py",
+    ),
+    Mutant(
+        "no line of a command's output is a person's",
+        "tuiagent/views/prompt.py",
+        'f"\\n| {line}" for line',
+        'f"\\n{line}" for line',
+        COMMAND,
     ),
     Mutant(
         "serve --stop ends only what listens",

@@ -109,7 +109,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 
 LATER = ("default_skills", "work_dir", "mcp_servers", "memory")
 LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
-LATER_OF_SCREENS = ("theme", "theme_color", "reduced_motion", "screen_reader", "notify")
+LATER_OF_SCREENS = ("theme_color", "screen_reader")
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
 
 

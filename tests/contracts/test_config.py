@@ -75,10 +75,22 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
         "default_skills",
         "work_dir",
         "mcp_servers",
-        "tui",
+        "tui.theme_color",
         "providers.openai.models",
         "providers.ollama.max_tokens",
     }
+
+
+def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:
+    user(home, '[tui]\nvim = true\nnotify = false\n[tui.keys]\n"prompt.send" = "ctrl+s"\n')
+    found = load(home)
+    assert found.tui is not None
+    assert (found.tui.vim, found.tui.notify) == (True, False)
+    assert found.tui.keys == {"prompt.send": "ctrl+s"}
+    assert found.without_effect == ()
+    user(home, '[tui]\nvmi = true\n')
+    with pytest.raises(ConfigError, match="did you mean 'vim'"):
+        load(home)
 
 
 def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, Screen, check_shown, screen
@@ -80,6 +81,14 @@ async def test_a_backslash_at_the_end_makes_a_new_line(tmp_path: Path) -> None:
         await it.press("backslash", "enter")
         await it.type("two")
         assert editor(it).text == "one\ntwo"
+
+
+async def test_keys_that_come_all_at_once_keep_their_order(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS) as it:
+        for key in (*"one", "enter", *"two", "alt+enter", *"x", "left", *"y", "enter", *"more"):
+            it.app.post_message(Key(key, key if len(key) == 1 else None))
+        await until_said(it, "one", "two\nyx")
+        await it.until(lambda: editor(it).text == "more")
 
 
 async def test_an_empty_prompt_is_not_sent(tmp_path: Path) -> None:
@@ -650,6 +659,13 @@ async def test_a_command_that_cannot_be_run_stands_in_the_prompt_again(tmp_path:
 
 
 # ---------------------------------------------------------------- keys
+
+
+async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) -> None:
+    wished = ScreenTable(theme="forest", reduced_motion=True)
+    async with screen(tmp_path, tui=wished) as it:
+        assert it.app.theme == "forest"
+        assert it.app.animation_level == "none"
 
 
 async def test_keys_can_be_moved(tmp_path: Path) -> None:

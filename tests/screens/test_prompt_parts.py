@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 
 from tests.kernel.test_runs_view import told
 from tests.kernel.world import OPENED, STREAM
-from tuiagent.clients.tui.prompt import complete, files, fuzzy, outside, skills, symbols
+from tuiagent.clients.tui.prompt import complete, files, fuzzy, keys, outside, skills, symbols
 from tuiagent.clients.tui.prompt.files import FileIndex
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.lifecycle import SessionDeleted, SessionErased, SessionRestored
@@ -99,6 +101,25 @@ def test_a_long_name_costs_no_more_than_its_length() -> None:
 def test_what_is_asked_for_at_the_cursor(before: str, first: bool, kind: str, query: str) -> None:
     wanted = complete.wanted(before, first)
     assert (wanted.kind if wanted else "", wanted.query if wanted else "") == (kind, query)
+
+
+@pytest.mark.parametrize(
+    ("sent", "names"),
+    [
+        ("\x1b\r", ["alt+enter"]),
+        ("\x1bqs", ["alt+q", "s"]),
+        ("\r", ["enter"]),
+        ("\n", ["ctrl+j"]),
+        ("\x1b[13;2u", ["shift+enter"]),
+        ("\x1b[27;2;13~", ["shift+enter"]),
+        ("\x1bOA", ["up"]),
+    ],
+)
+def test_keys_of_old_and_new_terminals(sent: str, names: list[str]) -> None:
+    keys.teach()
+    parser = XTermParser()
+    events = [*parser.feed(sent), *parser.tick()]
+    assert [keys.meant(event.key) for event in events if isinstance(event, Key)] == names
 
 
 # ---------------------------------------------------------------- files

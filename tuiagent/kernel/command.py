@@ -35,8 +35,10 @@ class RunCommand(Intent, frozen=True):
 # ---------------------------------------------------------------- decide and fold
 
 
-def decide_request(number: int, intent: RunCommand, at: At, agent: str) -> list[Fact]:
+def decide(number: int, intent: RunCommand, at: At, agent: str) -> list[Fact]:
     """A new command. Raises Refused."""
+    if not agent:
+        raise Refused("there is no such session")
     if at.fence or at.actor == agent:
         raise Refused("only a person runs commands of their own")
     if not intent.text.strip():
@@ -44,8 +46,9 @@ def decide_request(number: int, intent: RunCommand, at: At, agent: str) -> list[
     return [CommandRequested(f"command{number + 1}", intent.text, intent.quiet)]
 
 
-def fold(wishes: dict[str, CallState], fact: CommandRequested) -> None:
+def fold(wishes: dict[str, CallState], fact: Fact) -> None:
     """Applies the fact to the calls that people asked for."""
+    assert isinstance(fact, CommandRequested)
     args = {"command": fact.text}
     call = Call(fact.command, TOOL, args)
     # a person asked for exactly this, so what policy would ask about needs no second yes

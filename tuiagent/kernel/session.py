@@ -60,9 +60,8 @@ class Session(Struct):
     wishes: dict[str, CallState] = {}
     """Calls that people ask for, beside any run: undos and commands of their own."""
     undone: int = 0
-    """How many undos were asked for."""
+    """How many undos people asked for; the next, how many commands."""
     commands: int = 0
-    """How many commands people ran."""
     jobs: Jobs = msgspec.field(default_factory=Jobs)
     unresolved: set[str] = set()
     """Calls and jobs whose outcome is unknown and that no person has settled."""
@@ -95,11 +94,8 @@ class Session(Struct):
 
     def find(self, call: str) -> CallState | None:
         """The call of the newest reply, or of a person's, with this id."""
-        return (
-            self.run.calls.get(call)
-            if self.run and call in self.run.calls
-            else self.wishes.get(call)
-        )
+        calls = self.run.calls if self.run else {}
+        return calls.get(call) or self.wishes.get(call)
 
 
 # ---------------------------------------------------------------- decide
@@ -139,16 +135,10 @@ def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
 
 
 def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
-    unseen = _unseen(state) if state.run else []
-    if all(waiting.prompt != intent.prompt for waiting in (*unseen, *state.queue)):
+    waiting = [*(_unseen(state) if state.run else []), *state.queue]
+    if all(prompt.prompt != intent.prompt for prompt in waiting):
         raise Refused(f"prompt {intent.prompt} does not wait any more")
     return [PromptWithdrawn(intent.prompt)]
-
-
-def _command(state: Session, intent: command.RunCommand, at: At) -> list[Fact]:
-    if not state.opened:
-        raise Refused("there is no such session")
-    return command.decide_request(state.commands, intent, at, state.agent)
 
 
 def _rebase(state: Session, intent: RebasePrompt, at: At) -> list[Fact]:
@@ -267,7 +257,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
     transfer.ImportSession: lambda s, i, at: transfer.decide(s, i, at, fold, FOLD),
     undo.UndoCall: lambda s, i, at: undo.decide_request(s.undone, i, at, s.agent),
-    command.RunCommand: _command,
+    command.RunCommand: lambda s, i, at: command.decide(s.commands, i, at, s.agent),
     undo.ProposeUndo: lambda s, i, at: undo.decide_propose(s.wishes, i, at),
 }
 
@@ -331,14 +321,10 @@ def _fold_model(state: Session, fact: ModelChanged) -> None:
     state.model = fact.model
 
 
-def _fold_undo(state: Session, fact: Fact) -> None:
-    undo.fold(state.wishes, fact)
+def _fold_wish(state: Session, fact: Fact) -> None:
+    (command if isinstance(fact, command.CommandRequested) else undo).fold(state.wishes, fact)
     state.undone += isinstance(fact, undo.UndoRequested)
-
-
-def _fold_command(state: Session, fact: command.CommandRequested) -> None:
-    command.fold(state.wishes, fact)
-    state.commands += 1
+    state.commands += isinstance(fact, command.CommandRequested)
 
 
 def _fold_rules(state: Session, fact: Fact) -> None:
@@ -397,8 +383,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     **dict.fromkeys(calls.FOLDED, _fold_call),
     **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
-    **dict.fromkeys(undo.FOLDED, _fold_undo),
-    command.CommandRequested: _fold_command,
+    **dict.fromkeys((*undo.FOLDED, command.CommandRequested), _fold_wish),
     **dict.fromkeys(jobs.FOLDED, _fold_job),
 }
 

@@ -23,6 +23,7 @@ from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header, Tabs
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
@@ -70,9 +71,13 @@ class TuiApp(App[int]):
         name = f"{client.actor} at {_where()}"
         self.desk = Desk(client, host, self, name)
         self.layout = Layout(host.settings.root)
-        self.notices = Notices(self.desk, self)
+        wished = host.settings.tui or ScreenTable()
+        self.notices = Notices(self.desk, self, wished.notify)
         self._wrong = ""
-        self.dress(self.layout.theme or themes.USUAL)
+        self.dress(self.layout.theme or wished.theme or themes.USUAL)
+        self.set_keymap(wished.keys)
+        if wished.reduced_motion:
+            self.animation_level = "none"
 
     def compose(self) -> ComposeResult:
         """The work place."""
@@ -92,8 +97,6 @@ class TuiApp(App[int]):
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
-        if self.desk.host.settings.tui is not None:
-            self.set_keymap(self.desk.host.settings.tui.keys)
         self.query_one(Prompt).focus()
         self.notices.begin()
         if self._wrong:

@@ -180,6 +180,7 @@ class Desk:
         self.sessions: list[Row] = []
         """The sessions that changed last, the newest at the end."""
         self._teller = teller
+        self._beginning = asyncio.Lock()
         self._name = name
         self._topics = {topic: News() for topic in ("conversation", "items", "waiting", "sessions")}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -211,14 +212,15 @@ class Desk:
         return await self.ready() and await self.say(text, steer)
 
     async def ready(self) -> bool:
-        """Sees to it that there is a session. Whether there is."""
-        if self.conversation is None:
-            stream = f"session/{self.host.new_id()}"
-            opening = OpenSession(stream, self.host.opening(self.host.console.folder or "."))
-            if not await self.send(opening):
-                return False
-            await self.open(stream)
-        return self.conversation is not None
+        """Sees to it that there is a session, and but one. Whether there is."""
+        async with self._beginning:
+            if self.conversation is None:
+                stream = f"session/{self.host.new_id()}"
+                opening = OpenSession(stream, self.host.opening(self.host.console.folder or "."))
+                if not await self.send(opening):
+                    return False
+                await self.open(stream)
+            return self.conversation is not None
 
     async def say(self, text: str, steer: bool = False) -> bool:
         """Says something in the session at hand; while a run goes on it steers, or waits."""

@@ -16,7 +16,8 @@ WORKS, WAITS, RESTS = "●", "?", ""
 class Notices:
     """Tells that a run has ended or that something waits, once for each."""
 
-    def __init__(self, desk: Desk, app: "TuiApp") -> None:
+    def __init__(self, desk: Desk, app: "TuiApp", rings: bool = True) -> None:
+        self._rings = rings
         self._desk = desk
         self._app = app
         self._title = ""
@@ -62,7 +63,7 @@ class Notices:
 
     def _tell(self, text: str) -> None:
         """Rings, and tells the desktop by OSC 9, unless somebody looks."""
-        if not self._app.app_focus:
+        if self._rings and not self._app.app_focus:
             self._write(f"\x07\x1b]9;tuiagent {_line(text)}\x07")
 
     def _write(self, sequence: str) -> None:

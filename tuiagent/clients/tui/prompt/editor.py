@@ -1,19 +1,23 @@
 """The editor of the prompt: many lines, chips and wide characters as units, light highlighting."""
 
+import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import split_graphemes
 from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.document._document import Document, EditResult, Location, Selection
-from textual.message import Message
 from textual.widgets import TextArea
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.prompt import chips, keys
 from tuiagent.clients.tui.prompt.vim import Vim
+from tuiagent.kernel.errors import TuiagentError
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
 
 MARKS = re.compile(
     r"(?P<code>`[^`\n]+`)"
@@ -42,7 +46,12 @@ USUAL = [binding for binding in TextArea.BINDINGS if isinstance(binding, Binding
 class Editor(TextArea, inherit_bindings=False):
     """A text area in which chips and whole characters are units that no cursor stands within."""
 
-    BINDINGS = [_named(binding) for binding in USUAL if binding.action not in ELSEWHERE]
+    app: "TuiApp"  # type: ignore[assignment]
+    BINDINGS = [
+        *(_named(binding) for binding in USUAL if binding.action not in ELSEWHERE),
+        Binding("ctrl+g", "outside", "Edit in $EDITOR", id="edit.outside"),
+        Binding("alt+o", "unfold", "Show the paste at the cursor", show=False, id="edit.unfold"),
+    ]
     COMPONENT_CLASSES = {
         "editor--chip",
         "editor--code",
@@ -69,13 +78,6 @@ class Editor(TextArea, inherit_bindings=False):
         & .editor--skill { color: $text-secondary; }
     }
     """
-
-    class Folded(Message):
-        """A chip was asked to be shown."""
-
-        def __init__(self, chip: chips.Chip) -> None:
-            super().__init__()
-            self.chip = chip
 
     def __init__(self, vim: bool = False, **more: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, **more)
@@ -176,16 +178,19 @@ class Editor(TextArea, inherit_bindings=False):
         return not key.startswith("alt+") and super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
-        """Takes letters; what Enter and Tab do is said by bindings."""
-        event.key = keys.meant(event.key)
-        if self.vim and self.vim.key(event.key, event.character):
+        """Takes letters, and does what is bound to other keys before it takes the next one.
+
+        Left to itself, what a binding does comes after letters that were typed behind its key.
+        """
+        key = keys.meant(event.key)
+        text = self.check_consume_key(key, event.character)
+        event.prevent_default()
+        if self.vim and self.vim.key(key, event.character):
             event.stop()
-            event.prevent_default()
-        elif event.key in ("enter", "tab") or event.key.startswith("alt+"):
-            event.prevent_default()  # older terminals send Alt+o as a letter o
-        else:
+        elif text:
             await super()._on_key(event)
-            event.prevent_default()
+        elif await self.app._check_bindings(key):
+            event.stop()
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Takes a paste; a long one and the path of an image become chips."""
@@ -212,7 +217,40 @@ class Editor(TextArea, inherit_bindings=False):
     async def _on_click(self, event: events.Click) -> None:
         chip = self.chip_here() if event.chain == 2 else None
         if chip:
-            self.post_message(self.Folded(chip))
+            self.action_unfold()
+
+    def action_unfold(self) -> None:
+        """Shows what the chip at the cursor stands for."""
+        from tuiagent.clients.tui.prompt.folded import FoldedScreen  # noqa: PLC0415 - rarely shown
+
+        chip = self.chip_here()
+        if chip is None:
+            return
+
+        def unfold(wanted: bool | None) -> None:
+            if wanted and chip.label in self.text:
+                self.put(self.text.replace(chip.label, chip.text, 1))
+
+        self.app.push_screen(FoldedScreen(chip), unfold)
+
+    def action_outside(self) -> None:
+        """Edits the text in the person's own editor, which has the terminal meanwhile."""
+        from textual.app import SuspendNotSupported  # noqa: PLC0415 - few ever need it
+
+        from tuiagent.clients.tui.prompt.outside import edited  # noqa: PLC0415
+
+        text = self.text
+        try:
+            with self.app.suspend():
+                found = edited(text, os.environ)
+        except SuspendNotSupported:
+            self.app.trouble("there is no terminal here that an editor could take")
+        except (TuiagentError, OSError) as error:
+            self.app.trouble(str(error))
+        else:
+            if found != text:
+                self.put(found)
+        self.app.refresh(layout=True)
 
     # ------------------------------------------------------------ looks
 

@@ -11,8 +11,10 @@ from tuiagent.clients.tui.prompt.fuzzy import Hit
 
 MOST = 300_000
 """Files that are kept; deeper ones can still be named by writing their folder."""
-BLOCK = 2000
-"""Paths that are searched in one go, 1 to 2 ms."""
+BLOCK = 500
+"""Paths that are searched or taken in one go, less than 1 ms."""
+BREATH = 0.0005
+"""Seconds between two of these, in which the screen has its turn."""
 SCORED = 4000
 """Matches that are compared, those in the highest folders first."""
 SECONDS = 20.0
@@ -80,7 +82,7 @@ class FileIndex:
             if stop.is_set():
                 return []
             matches += fuzzy.lines(query, block)
-            time.sleep(0)  # lets the screen have its turn
+            time.sleep(BREATH)
         self._last = (query, matches)
         hits: list[Hit] = []
         for start in range(0, min(len(matches), SCORED), 200):
@@ -88,7 +90,7 @@ class FileIndex:
                 return []
             more = [*hits, *fuzzy.rank(query, matches[start : start + 200], limit)]
             hits = fuzzy.best(more, limit) if query else more[:limit]
-            time.sleep(0)
+            time.sleep(BREATH)
         return hits
 
     def look_for(self, name: str, limit: int, stop: threading.Event) -> list[symbols.Symbol]:
@@ -154,9 +156,11 @@ class FileIndex:
                 break
             if "\n" in path or not path:
                 continue
-            if len(files) >= MOST or (not len(files) % 1000 and time.monotonic() > until):
+            if len(files) >= MOST or time.monotonic() > until:
                 cut = True
                 break
+            if not len(files) % BLOCK:
+                time.sleep(BREATH)
             files.append(path)
             depths.setdefault(path.count("/"), []).append(path)
             while (path := path.rpartition("/")[0]) and path not in folders:

@@ -1,11 +1,8 @@
 """The prompt's widget: the editor with its lists, its history, its drafts and its commands."""
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
-from textual import events
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,27 +10,22 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tuiagent.clients.tui import commands
 from tuiagent.clients.tui.bridge import Desk
-from tuiagent.clients.tui.prompt import chips, complete
+from tuiagent.clients.tui.prompt import complete
+from tuiagent.clients.tui.prompt.doing import do, known, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder
 from tuiagent.clients.tui.prompt.history import History
-from tuiagent.clients.tui.prompt.popup import Choice, Popup
+from tuiagent.clients.tui.prompt.offers import Offers
+from tuiagent.clients.tui.prompt.popup import Popup
 from tuiagent.clients.tui.prompt.queue import Queue
-from tuiagent.clients.tui.prompt.waiting import moved, taken
-from tuiagent.kernel.command import RunCommand
-from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.presence import HERE, TYPING
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 CLEARS = "Esc again clears"
-SEARCH = "Search what you said · ↑↓ Enter · Esc goes back"
-FOUND = 100
-"""Prompts that a search shows."""
 
 
 class Prompt(Vertical):
@@ -49,9 +41,7 @@ class Prompt(Vertical):
         Binding("tab", "accept", "Take the choice", show=False, id="prompt.accept"),
         Binding("escape", "escape", "Close, stop or clear", show=False, id="prompt.escape"),
         Binding("ctrl+r", "search", "Search what was said", id="prompt.search"),
-        Binding("ctrl+g", "outside", "Edit in $EDITOR", id="prompt.outside"),
         Binding("alt+up", "queued", "What waits to be said", show=False, id="prompt.queued"),
-        Binding("alt+o", "unfold", "Show the paste at the cursor", show=False, id="prompt.unfold"),
     ]
     DEFAULT_CSS = "Prompt { height: auto; max-height: 50vh; }"
 
@@ -70,15 +60,10 @@ class Prompt(Vertical):
         self.popup = Popup()
         self.past = History()
         self._key = ""
-        self._wanted: complete.Wanted | None = None
-        self._refused: complete.Wanted | None = None
-        """What the person does not want to be offered anything for."""
-        self._moved = False
-        self._searching: str | None = None
-        """What stood in the editor before the search."""
         self._shown = ""
         """What was put into the editor from the history."""
-        self._armed = False
+        self._armed: tuple[str, object] | None = None
+        """What Escape was pressed on: pressed on just this once more, it clears."""
         self._typing = False
 
     def compose(self) -> ComposeResult:
@@ -86,6 +71,7 @@ class Prompt(Vertical):
         screen = self.desk.host.settings.tui
         self.editor = Editor(vim=screen is not None and screen.vim)
         self.drafts = Drafts(self.desk.host.settings.root)
+        self.offers = Offers(self, self.editor, self.popup, self.past)
         yield self.queue
         yield self.editor
         yield self.popup
@@ -99,7 +85,8 @@ class Prompt(Vertical):
 
     async def on_unmount(self) -> None:
         """Keeps what was typed."""
-        self.finder.close()
+        if self.offers.finder is not None:
+            self.offers.finder.close()
         self._keep()
         await self.drafts.close()
 
@@ -146,18 +133,17 @@ class Prompt(Vertical):
     def _enter_folder(self) -> None:
         """Looks at what lies in the folder, and was said there."""
         self.editor.folder = self.folder
-        self.finder = Finder(self.folder, self.desk.host.settings.home)
+        self.offers.look_in(Finder(self.folder, self.desk.host.settings.home))
         self.desk.spawn(self.past.load(self.desk.client, self.folder))
 
     def _waits(self) -> None:
         conversation = self.desk.conversation
         self.queue.show(conversation.status.queue if conversation else [])
         if self.folder != self.editor.folder:
-            self.finder.close()
             self._enter_folder()
 
     def _keep(self) -> None:
-        if self._searching is None:
+        if not self.offers.searching:
             text, here = self.editor.text, self.editor.chips
             used = tuple(chip for label, chip in here.items() if label in text)
             self.drafts.keep(self._key, Draft(text, used))
@@ -167,7 +153,6 @@ class Prompt(Vertical):
     def on_text_area_changed(self, message: TextArea.Changed) -> None:
         """Something was typed: it is kept, and what fits is offered."""
         message.stop()
-        self._armed = False
         if self.editor.text != self._shown:
             self.past.leave()
         self._keep()
@@ -175,12 +160,14 @@ class Prompt(Vertical):
             self.app.trouble(self.drafts.trouble)
             self.drafts.trouble = ""
         self._tell_typing()
-        self._look()
+        self._hint()
+        self.offers.look()
 
     def on_text_area_selection_changed(self, message: TextArea.SelectionChanged) -> None:
         """The cursor moved: something else may fit there."""
         message.stop()
-        self._look()
+        self._hint()
+        self.offers.look()
 
     def _tell_typing(self) -> None:
         """Lets others at the session see when somebody begins to type, and when not any more."""
@@ -189,55 +176,23 @@ class Prompt(Vertical):
             self.desk.spawn(self.desk.show(TYPING if typing else HERE))
         self._typing = typing
 
-    def _look(self) -> None:
-        """Offers what fits at the cursor."""
-        self._hint()
-        if self._searching is not None:
-            found = self.past.search(self.editor.text, FOUND)
-            choices = [Choice(" ".join(text.split())[:200], text) for text in found]
-            self._offer(choices, SEARCH if choices else f"nothing said holds that · {SEARCH}")
-            return
-        row, column = self.editor.cursor_location
-        line = self.editor.document[row]
-        wanted = complete.wanted(line[:column], first=row == 0)
-        if wanted == self._wanted:
-            return
-        self._wanted, self._moved = wanted, False
-        same = wanted and self._refused and wanted.start == self._refused.start
-        self._refused = self._refused if same else None
-        if wanted is None or same or not self.editor.selection.is_empty:
-            self.popup.close()
-        elif wanted.kind in ("command", "value"):
-            self._offer(self.finder.commands(self.app, wanted), "")
-        else:
-            self.run_worker(self._find(wanted), group="find", exclusive=True)
-
-    async def _find(self, wanted: complete.Wanted) -> None:
-        async for choices, note in self.finder.look(wanted):
-            if self._wanted != wanted or self._refused is not None:
-                return
-            if not self._moved:
-                self._offer(choices, note if wanted.kind == "file" else "")
-
-    def _offer(self, choices: Sequence[Choice], note: str) -> None:
-        column = self.editor.content_region.x
-        if self._wanted is not None and self._searching is None:
-            row, end = self.editor.cursor_location
-            typed = self.editor.document[row][self._wanted.start : end]
-            column = max(column, self.editor.cursor_screen_offset.x - cell_len(typed))
-        self.popup.show(choices, note, column, self.region)
+    @property
+    def _now(self) -> tuple[str, object]:
+        return self.editor.text, self.editor.selection
 
     def _hint(self) -> None:
         vim = self.editor.vim
-        words = CLEARS if self._armed else vim.mode if vim and vim.mode != "insert" else ""
+        words = (
+            CLEARS if self._armed == self._now else vim.mode if vim and vim.mode != "insert" else ""
+        )
         self.border_subtitle = words
 
     # ------------------------------------------------------------ sending
 
-    async def action_send(self, steer: bool = True) -> None:
+    def action_send(self, steer: bool = True) -> None:
         """Says what was typed; takes the choice first where one is meant."""
-        if self.popup.open and self._means_choice():
-            self.action_accept()
+        if self.popup.open and self.offers.meant():
+            self.offers.take()
             return
         row, column = self.editor.cursor_location
         if self.editor.document[row][:column].endswith("\\"):
@@ -250,42 +205,19 @@ class Prompt(Vertical):
         if not text.strip():
             return
         if found := complete.SLASH.match(text):
-            if not await self._run(found["name"], found["rest"].strip()):
+            if not known(self.app, found["name"]):
                 return
-        elif found := complete.SHELL.match(text):
-            self.desk.spawn(self._shell(found["command"], bool(found["quiet"])))
+            self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
+        elif found := complete.SHELL.match(self.editor.sent):
+            self.desk.spawn(self._run(text, found["command"], bool(found["quiet"])))
         else:
             self.post_message(self.Submitted(self.editor.sent, steer))
         self.past.add(text)
         self.editor.put("")
 
-    async def _run(self, name: str, rest: str) -> bool:
-        """Does a command; whether there is such a one."""
-        try:
-            await commands.find(name).do(self.app, rest)
-        except TuiagentError as error:
-            self.app.trouble(str(error))
-            return name in commands.COMMANDS
-        return True
-
-    async def _shell(self, command: str, quiet: bool) -> None:
-        """Runs a command as the person."""
-        text = chips.expanded(command, self.editor.chips)
-        conversation = self.desk.conversation if await self.desk.ready() else None
-        if conversation is None or not await self.desk.send(
-            RunCommand(conversation.stream, text, quiet)
-        ):
-            self.give_back(f"{'!!' if quiet else '!'}{command}")
-
-    def _means_choice(self) -> bool:
-        """Whether Enter takes the choice: something was typed for it, and not all of it."""
-        chosen = self.popup.chosen
-        if chosen is None:
-            return False
-        if self._searching is not None or self._moved:
-            return True
-        query = self._wanted.query if self._wanted else ""
-        return bool(query) and query != chosen.label.removeprefix("/").removeprefix("#")
+    async def _run(self, text: str, command: str, quiet: bool) -> None:
+        if not await run(self.desk, command, quiet):
+            self.give_back(text)
 
     def action_newline(self) -> None:
         """Begins a new line."""
@@ -295,22 +227,9 @@ class Prompt(Vertical):
 
     def action_accept(self) -> None:
         """Puts the choice where it belongs."""
-        chosen = self.popup.chosen
         if not self.popup.open:
             raise SkipAction  # the key is for going on to the next pane
-        if chosen is None:
-            return
-        if self._searching is not None:
-            self._searching = None
-            self.popup.close()
-            self.editor.put(chosen.insert)
-        elif self._wanted is not None:
-            row, column = self.editor.cursor_location
-            start = (row, self._wanted.start)
-            self.popup.close()
-            self.editor.replace(
-                chosen.insert, start, (row, column), maintain_selection_offset=False
-            )
+        self.offers.take()
 
     def on_popup_chosen(self, message: Popup.Chosen) -> None:
         """Takes what was clicked on."""
@@ -320,8 +239,7 @@ class Prompt(Vertical):
     def action_up(self) -> None:
         """Goes up: in the list, in the text, then in what was said before."""
         if self.popup.open:
-            self._moved = True
-            self.popup.move(-1)
+            self.offers.move(-1)
         elif self.editor.navigator.is_first_wrapped_line(self.editor.cursor_location):
             self._recall(self.past.older(self.editor.text))
         else:
@@ -330,8 +248,7 @@ class Prompt(Vertical):
     def action_down(self) -> None:
         """Goes down: in the list, in the text, then in what was said after."""
         if self.popup.open:
-            self._moved = True
-            self.popup.move(1)
+            self.offers.move(1)
         elif self.editor.navigator.is_last_wrapped_line(self.editor.cursor_location):
             self._recall(self.past.newer())
         else:
@@ -344,29 +261,18 @@ class Prompt(Vertical):
 
     def action_search(self) -> None:
         """Searches what was said; once more goes on to the next."""
-        if self._searching is not None:
-            self._moved = True
-            self.popup.move(1)
-            return
-        self._searching = self.editor.text
-        self.editor.put("")
-        self._look()
+        self.offers.search()
 
     def action_escape(self) -> None:
         """Closes the list; stops the run; else a second time clears, which can be undone."""
-        if self._searching is not None:
-            before, self._searching = self._searching, None
-            self.popup.close()
-            self.editor.put(before)
-        elif self.popup.open:
-            self._refused = self._wanted
-            self.popup.close()
+        if self.popup.open:
+            self.offers.refuse()
         elif self.desk.conversation is not None and self.desk.conversation.running:
             raise SkipAction  # the app stops the run
-        elif self._armed:
+        elif self._armed == self._now:
             self.editor.put("")
         elif self.editor.text:
-            self._armed = True
+            self._armed = self._now
             self._hint()
 
     # ------------------------------------------------------------ what waits to be said
@@ -380,62 +286,7 @@ class Prompt(Vertical):
         """The editor has the keys again."""
         self.focus()
 
-    async def on_queue_edit(self, message: Queue.Edit) -> None:
-        """Takes a prompt back into the editor."""
-        if await taken(self.desk, message.queued):
-            self.give_back(message.queued.text)
-            self.focus()
-
-    async def on_queue_remove(self, message: Queue.Remove) -> None:
-        """Takes a prompt away; it stays in the history."""
-        await taken(self.desk, message.queued)
-
-    async def on_queue_shift(self, message: Queue.Shift) -> None:
-        """Has two prompts change places."""
-        await moved(self.desk, self.queue.queued, message.first)
-
-    # ------------------------------------------------------------ longer texts
-
-    async def action_outside(self) -> None:
-        """Edits the draft in the person's own editor."""
-        from textual.app import SuspendNotSupported  # noqa: PLC0415 - few ever need it
-
-        from tuiagent.clients.tui.prompt.outside import edited  # noqa: PLC0415
-
-        text = self.editor.text
-        try:
-            with self.app.suspend():
-                found = edited(text, os.environ)
-        except SuspendNotSupported:
-            self.app.trouble("there is no terminal here that an editor could take")
-        except (TuiagentError, OSError) as error:
-            self.app.trouble(str(error))
-        else:
-            if found != text:
-                self.editor.put(found)
-        self.app.refresh(layout=True)
-
-    def on_editor_folded(self, message: Editor.Folded) -> None:
-        """Shows what a chip stands for."""
-        self._open(message.chip)
-
-    def action_unfold(self) -> None:
-        """Shows what the chip at the cursor stands for."""
-        chip = self.editor.chip_here()
-        if chip is not None:
-            self._open(chip)
-
-    def _open(self, chip: chips.Chip) -> None:
-        from tuiagent.clients.tui.prompt.folded import FoldedScreen  # noqa: PLC0415
-
-        def unfold(wanted: bool | None) -> None:
-            if wanted and chip.label in self.editor.text:
-                self.editor.put(self.editor.text.replace(chip.label, chip.text, 1))
-
-        self.app.push_screen(FoldedScreen(chip), unfold)
-
-    def on_key(self, event: events.Key) -> None:
-        """Any key but Escape forgets that one was pressed."""
-        if event.key != "escape" and self._armed:
-            self._armed = False
-            self._hint()
+    def on_queue_taken(self, message: Queue.Taken) -> None:
+        """What was taken back stands in the editor again."""
+        self.give_back(message.text)
+        self.focus()

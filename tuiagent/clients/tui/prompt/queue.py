@@ -1,8 +1,7 @@
 """What waits to be said: the prompts that were submitted while a run goes on."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import clamp
@@ -10,8 +9,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.lines import strip
+from tuiagent.clients.tui.prompt.waiting import moved, taken
 from tuiagent.views.status import Queued
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
 
 SHOWN = 5
 """Lines at most."""
@@ -20,6 +23,7 @@ SHOWN = 5
 class Queue(Widget, can_focus=True):
     """One line for each prompt that waits, next one first; to be changed, moved and removed."""
 
+    app: "TuiApp"  # type: ignore[assignment]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="queue.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="queue.down"),
@@ -40,23 +44,12 @@ class Queue(Widget, can_focus=True):
     }
     """
 
-    class Edit(Message):
-        """A prompt is to come back into the editor."""
+    class Taken(Message):
+        """A prompt was taken back, to be edited."""
 
-        def __init__(self, queued: Queued) -> None:
+        def __init__(self, text: str) -> None:
             super().__init__()
-            self.queued = queued
-
-    class Remove(Edit):
-        """A prompt is not to be said."""
-
-    class Shift(Message):
-        """Two prompts beside each other are to change places."""
-
-        def __init__(self, first: int) -> None:
-            super().__init__()
-            self.first = first
-            """The place of the one before, among those that wait their turn."""
+            self.text = text
 
     class Leave(Message):
         """The editor is to have the keys again."""
@@ -92,36 +85,40 @@ class Queue(Widget, can_focus=True):
         self._mark = clamp(self.index + by, 0, len(self.queued) - 1)
         self.refresh()
 
-    def action_shift(self, by: int) -> None:
+    async def action_shift(self, by: int) -> None:
         """Has it said earlier or later; what steers the run is said with its next step anyway."""
         other = self.index + by
-        if 0 <= other < len(self.queued):
-            pair = (self.queued[self.index], self.queued[other])
-            if not any(one.steer for one in pair):
-                waiting = [one.prompt for one in self.queued if not one.steer]
-                self.post_message(self.Shift(min(waiting.index(one.prompt) for one in pair)))
-                self._mark = other
+        if not 0 <= other < len(self.queued):
+            return
+        pair = (self.queued[self.index], self.queued[other])
+        if not any(one.steer for one in pair):
+            waiting = [one.prompt for one in self.queued if not one.steer]
+            self._mark = other
+            first = min(waiting.index(one.prompt) for one in pair)
+            await moved(self.app.desk, self.queued, first)
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         """Takes it back into the editor."""
         if self.queued:
-            self.post_message(self.Edit(self.queued[self.index]))
+            queued = self.queued[self.index]
+            if await taken(self.app.desk, queued):
+                self.post_message(self.Taken(queued.text))
 
-    def action_remove(self) -> None:
-        """Takes it away."""
+    async def action_remove(self) -> None:
+        """Takes it away; it stays in the history."""
         if self.queued:
-            self.post_message(self.Remove(self.queued[self.index]))
+            await taken(self.app.desk, self.queued[self.index])
 
     def action_leave(self) -> None:
         """Goes back to the editor."""
         self.post_message(self.Leave())
 
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         """Goes to the line; a second click takes it into the editor."""
         self._mark = clamp(self._top + event.y, 0, len(self.queued) - 1)
         self.refresh()
         if event.chain == 2:
-            self.action_edit()
+            await self.action_edit()
 
     def on_focus(self) -> None:
         """Shows where the mark is."""
@@ -139,13 +136,9 @@ class Queue(Widget, can_focus=True):
         if row >= len(self.queued):
             return Strip.blank(width, self.rich_style)
         queued = self.queued[row]
-        style = self.rich_style
+        text = " ".join(queued.text.split())
+        when = "next step " if queued.steer else "after it  "
+        line = strip(self, [(when, "queue--when"), (text, "")], width)
         if self.has_focus and row == self.index:
-            style += self.get_component_rich_style("queue--chosen", partial=True)
-        when = style + self.get_component_rich_style("queue--when", partial=True)
-        text = " ".join(clean(queued.text).split())
-        pieces = [
-            Segment("next step " if queued.steer else "after it  ", when),
-            Segment(text, style),
-        ]
-        return Strip(pieces).adjust_cell_length(width, style)
+            return line.apply_style(self.get_component_rich_style("queue--chosen", partial=True))
+        return line
