@@ -57,69 +57,11 @@ THIN = "tuiagent/thin.py"
 WARM = "tests/flows/test_warm.py"
 APPROVALS = "tuiagent/clients/tui/approvals"
 APPROVED = "tests/screens/test_approvals.py"
-MUTANTS = (
-    Mutant(
-        "an answer on the screen is for what was shown",
-        f"{APPROVALS}/pane.py",
-        "        self.app.desk.spawn(self._submit(one, intents))",
-        "        now = {w.call: w.digest for w in self.app.desk.waiting}[one.call]\n"
-        "        intents = tuple(msgspec.structs.replace(i, digest=now) for i in intents)\n"
-        "        self.app.desk.spawn(self._submit(one, intents))",
-        f"{APPROVED} -k for_what_was_shown",
-    ),
-    Mutant(
-        "a moment before a key counts",
-        f"{APPROVALS}/moment.py",
-        " and self.clock() - self._since >= MOMENT",
-        "",
-        f"{APPROVED} -k came_up_just_now",
-    ),
-    Mutant(
-        "always only for the folder",
-        f"{APPROVALS}/answers.py",
-        "KeepRule(standing.STREAM, answer.grant, folder, answer.until)",
-        'KeepRule(standing.STREAM, answer.grant, "/", answer.until)',
-        f"{APPROVED} -k keeps_the_rule",
-    ),
-    Mutant(
-        "a change is seen before a yes",
-        f"{APPROVALS}/pane.py",
-        " or detail.pending(one, self._proposed(one))",
-        "",
-        f"{APPROVED} -k seen_before_a_yes",
-    ),
-    Mutant(
-        "all of it is seen before a yes",
-        f"{APPROVALS}/pane.py",
-        "if key in ALLOWING and self._hidden else",
-        "if not key else",
-        f"{APPROVED} -k not_shown_whole",
-    ),
-    Mutant(
-        "what brings the window up answers nothing",
-        "tuiagent/clients/tui/app.py",
-        "            pane.moment.forget()",
-        "            pass",
-        f"{APPROVED} -k brings_the_window_up",
-    ),
-    Mutant(
-        "what waits is shown to the letter",
-        f"{APPROVALS}/detail.py",
-        "exact(value if isinstance(value, str) else _flat(value))",
-        "value if isinstance(value, str) else _flat(value)",
-        f"{APPROVED} -k nothing_hides",
 PROMPT = "tuiagent/clients/tui/prompt"
 PROMPTS = "tests/screens/test_prompt.py"
 PARTS = "tests/screens/test_prompt_parts.py"
 COMMAND = "tests/flows/test_command.py"
 MUTANTS = (
-    Mutant(
-        "a paste leaves its escapes behind",
-        f"{PROMPT}/editor.py",
-        'text = clean(text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))',
-        'text = text.replace("\\r\\n", "\\n").replace("\\r", "\\n")',
-        PROMPTS,
-    ),
     Mutant(
         "a draft is its owner's to read",
         f"{PROMPT}/drafts.py",
@@ -182,6 +124,63 @@ MUTANTS = (
         'f"\\n| {line}" for line',
         'f"\\n{line}" for line',
         COMMAND,
+    ),
+    Mutant(
+        "an answer on the screen is for what was shown",
+        f"{APPROVALS}/pane.py",
+        "        self.app.desk.spawn(self._submit(one, intents))",
+        "        now = {w.call: w.digest for w in self.app.desk.waiting}[one.call]\n"
+        "        intents = tuple(msgspec.structs.replace(i, digest=now) for i in intents)\n"
+        "        self.app.desk.spawn(self._submit(one, intents))",
+        f"{APPROVED} -k for_what_was_shown",
+    ),
+    Mutant(
+        "a moment before a key counts",
+        f"{APPROVALS}/moment.py",
+        " and self.clock() - self._since >= MOMENT",
+        "",
+        f"{APPROVED} -k came_up_just_now",
+    ),
+    Mutant(
+        "always only for the folder",
+        f"{APPROVALS}/answers.py",
+        "KeepRule(standing.STREAM, answer.grant, folder, answer.until)",
+        'KeepRule(standing.STREAM, answer.grant, "/", answer.until)',
+        f"{APPROVED} -k keeps_the_rule",
+    ),
+    Mutant(
+        "a change is seen before a yes",
+        f"{APPROVALS}/pane.py",
+        " or detail.pending(one, self._proposed(one))",
+        "",
+        f"{APPROVED} -k seen_before_a_yes",
+    ),
+    Mutant(
+        "all of it is seen before a yes",
+        f"{APPROVALS}/pane.py",
+        "if key in ALLOWING and self._hidden else",
+        "if not key else",
+        f"{APPROVED} -k not_shown_whole",
+    ),
+    Mutant(
+        "what brings the window up answers nothing",
+        "tuiagent/clients/tui/app.py",
+        "            pane.moment.forget()",
+        "            pass",
+        f"{APPROVED} -k brings_the_window_up",
+    ),
+    Mutant(
+        "what waits is shown to the letter",
+        f"{APPROVALS}/detail.py",
+        "exact(value if isinstance(value, str) else _flat(value))",
+        "value if isinstance(value, str) else _flat(value)",
+        f"{APPROVED} -k nothing_hides",
+    Mutant(
+        "a paste leaves its escapes behind",
+        f"{PROMPT}/editor.py",
+        'text = clean(text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))',
+        'text = text.replace("\\r\\n", "\\n").replace("\\r", "\\n")',
+        PROMPTS,
     ),
     Mutant(
         "serve --stop ends only what listens",
@@ -365,7 +364,6 @@ MUTANTS = (
         "!= at.actor:",
         DIRECTORY,
     ),
-    Mutant("an agent issues no key", KEYS, "if at.fence or at.actor == AGENT:", "if 0:", DIRECTORY),
     Mutant(
         "no agent's key approves",
         KEYS,
@@ -422,8 +420,6 @@ MUTANTS = (
         "        pass  #",
         GATE,
     ),
-    Mutant("a private file is no link", PRIVATE, "os.O_NOFOLLOW", "0", OWNER_KEY),
-    Mutant("a private file is private", PRIVATE, "if found.st_mode & 0o077:", "if 0:", OWNER_KEY),
     Mutant(
         "a private file is one's own",
         PRIVATE,
@@ -438,22 +434,6 @@ MUTANTS = (
         "replaces=False",
         OWNER_KEY,
     ),
-    Mutant("web: another host", GUARD, "if not meant:", "if not name:", ROWS),
-    Mutant("web: another origin", GUARD, "if origin not in self._keeps.origins:", "if 0:", ROWS),
-    Mutant("web: a path written otherwise", GUARD, '"//" in path or', "", ROWS),
-    Mutant("web: dots", GUARD, 'part in (".", "..")', "part in ()", ROWS),
-    Mutant("web: hidden slashes", GUARD, ' or b"%2f" in raw', "", ROWS),
-    Mutant("web: odd letters", GUARD, """or ";" in path""", "", ROWS),
-    Mutant("web: unknown methods", GUARD, "not in METHODS:", "not in (scope['method'],):", ROWS),
-    Mutant("web: no JSON", GUARD, 'kind.strip() != b"application/json" or', "", ROWS),
-    Mutant("web: a compressed body", GUARD, 'or b"content-encoding" in headers', "", ROWS),
-    Mutant("web: an announced body", GUARD, "or int(length) > limit:", ":", ROWS),
-    Mutant("web: a body of no length", GUARD, "if taken > limit:", "if False:", ROWS),
-    Mutant("web: many headers", GUARD, "if len(headers) > keeps.headers or", "if", ROWS),
-    Mutant("web: large headers", GUARD, "or size > keeps.head or", "or", ROWS),
-    Mutant("web: a large query", GUARD, "or target > keeps.head:", ":", ROWS),
-    Mutant("web: two of a header", GUARD, "for name in ONCE:", "for name in ():", ROWS),
-    Mutant("web: what is said always", GUARD, "(*ALWAYS, *self.more)", "self.more", ROWS),
     Mutant(
         "web: guesses",
         GUARD,
@@ -468,7 +448,6 @@ MUTANTS = (
         "if wait := 0.0:",
         f"{GUARDS} -k often",
     ),
-    Mutant("web: how much at once", GUARD, "if not fits:", "if 0:", f"{GUARDS} -k open"),
     Mutant(
         "web: no key on another address",
         GUARD,
@@ -850,7 +829,6 @@ MUTANTS = (
         "if found is None:",
         "tests/kernel/test_session.py",
     ),
-    Mutant("fence", JOURNAL, "if not request.fence:", "if True:", "tests/seeds -k twitching"),
     Mutant(
         "once",
         JOURNAL,
@@ -970,7 +948,6 @@ MUTANTS = (
         "if False:",
         "tests/flows",
     ),
-    Mutant("one observation", CALL, "if not state.open:", "if False:", "tests/kernel"),
     Mutant(
         "only the owner starts calls",
         CALL,
@@ -1371,8 +1348,7 @@ MUTANTS = (
         "if False:",
         TRANSFER,
     ),
-    *(
-        Mutant(
+    Mutant(
             f"imported facts and the {name}",
             f"tuiagent/views/{name}.py",
             "if foreign(seen.actor):",
@@ -1402,7 +1378,6 @@ MUTANTS = (
         "if False:",
         TRANSFER,
     ),
-    Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(
         "fsync",
         SQLITE,

@@ -88,7 +88,7 @@ def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:
     assert (found.tui.vim, found.tui.notify) == (True, False)
     assert found.tui.keys == {"prompt.send": "ctrl+s"}
     assert found.without_effect == ()
-    user(home, '[tui]\nvmi = true\n')
+    user(home, "[tui]\nvmi = true\n")
     with pytest.raises(ConfigError, match="did you mean 'vim'"):
         load(home)
 

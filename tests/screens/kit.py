@@ -18,9 +18,9 @@ from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
+from tuiagent.config_file import ScreenTable
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.proposed import proposed
-from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
