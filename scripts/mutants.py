@@ -165,8 +165,8 @@ MUTANTS = (
     Mutant(
         "what brings the window up answers nothing",
         "tuiagent/clients/tui/app.py",
-        "            pane.moment.forget()",
-        "            pass",
+        "                pane.moment.forget()",
+        "                pass",
         f"{APPROVED} -k brings_the_window_up",
     ),
     Mutant(

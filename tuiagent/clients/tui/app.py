@@ -221,8 +221,9 @@ class TuiApp(App[int]):
 
     def watch_app_focus(self, focus: bool) -> None:
         """A click or a key that brings the window up answers nothing."""
-        for pane in (*self.query(Approvals), *self.query(ApprovalBar)):
-            pane.moment.forget()
+        for screen in self.screen_stack[:1]:
+            for pane in (*screen.query(Approvals), *screen.query(ApprovalBar)):
+                pane.moment.forget()
 
     async def action_interrupt(self) -> None:
         """Stops the run; what was said is kept."""
