@@ -63,6 +63,13 @@ PARTS = "tests/screens/test_prompt_parts.py"
 COMMAND = "tests/flows/test_command.py"
 MUTANTS = (
     Mutant(
+        "a paste leaves its escapes behind",
+        f"{PROMPT}/editor.py",
+        'text = clean(text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))',
+        'text = text.replace("\\r\\n", "\\n").replace("\\r", "\\n")',
+        PROMPTS,
+    ),
+    Mutant(
         "a draft is its owner's to read",
         f"{PROMPT}/drafts.py",
         "os.open(scratch, flags, 0o600)",
@@ -165,8 +172,8 @@ MUTANTS = (
     Mutant(
         "what brings the window up answers nothing",
         "tuiagent/clients/tui/app.py",
-        "                pane.moment.forget()",
-        "                pass",
+        "            pane.moment.forget()",
+        "            pass",
         f"{APPROVED} -k brings_the_window_up",
     ),
     Mutant(
@@ -175,12 +182,6 @@ MUTANTS = (
         "exact(value if isinstance(value, str) else _flat(value))",
         "value if isinstance(value, str) else _flat(value)",
         f"{APPROVED} -k nothing_hides",
-    Mutant(
-        "a paste leaves its escapes behind",
-        f"{PROMPT}/editor.py",
-        'text = clean(text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))',
-        'text = text.replace("\\r\\n", "\\n").replace("\\r", "\\n")',
-        PROMPTS,
     ),
     Mutant(
         "serve --stop ends only what listens",
@@ -364,6 +365,7 @@ MUTANTS = (
         "!= at.actor:",
         DIRECTORY,
     ),
+    Mutant("an agent issues no key", KEYS, "if at.fence or at.actor == AGENT:", "if 0:", DIRECTORY),
     Mutant(
         "no agent's key approves",
         KEYS,
@@ -420,6 +422,8 @@ MUTANTS = (
         "        pass  #",
         GATE,
     ),
+    Mutant("a private file is no link", PRIVATE, "os.O_NOFOLLOW", "0", OWNER_KEY),
+    Mutant("a private file is private", PRIVATE, "if found.st_mode & 0o077:", "if 0:", OWNER_KEY),
     Mutant(
         "a private file is one's own",
         PRIVATE,
@@ -434,6 +438,22 @@ MUTANTS = (
         "replaces=False",
         OWNER_KEY,
     ),
+    Mutant("web: another host", GUARD, "if not meant:", "if not name:", ROWS),
+    Mutant("web: another origin", GUARD, "if origin not in self._keeps.origins:", "if 0:", ROWS),
+    Mutant("web: a path written otherwise", GUARD, '"//" in path or', "", ROWS),
+    Mutant("web: dots", GUARD, 'part in (".", "..")', "part in ()", ROWS),
+    Mutant("web: hidden slashes", GUARD, ' or b"%2f" in raw', "", ROWS),
+    Mutant("web: odd letters", GUARD, """or ";" in path""", "", ROWS),
+    Mutant("web: unknown methods", GUARD, "not in METHODS:", "not in (scope['method'],):", ROWS),
+    Mutant("web: no JSON", GUARD, 'kind.strip() != b"application/json" or', "", ROWS),
+    Mutant("web: a compressed body", GUARD, 'or b"content-encoding" in headers', "", ROWS),
+    Mutant("web: an announced body", GUARD, "or int(length) > limit:", ":", ROWS),
+    Mutant("web: a body of no length", GUARD, "if taken > limit:", "if False:", ROWS),
+    Mutant("web: many headers", GUARD, "if len(headers) > keeps.headers or", "if", ROWS),
+    Mutant("web: large headers", GUARD, "or size > keeps.head or", "or", ROWS),
+    Mutant("web: a large query", GUARD, "or target > keeps.head:", ":", ROWS),
+    Mutant("web: two of a header", GUARD, "for name in ONCE:", "for name in ():", ROWS),
+    Mutant("web: what is said always", GUARD, "(*ALWAYS, *self.more)", "self.more", ROWS),
     Mutant(
         "web: guesses",
         GUARD,
@@ -448,6 +468,7 @@ MUTANTS = (
         "if wait := 0.0:",
         f"{GUARDS} -k often",
     ),
+    Mutant("web: how much at once", GUARD, "if not fits:", "if 0:", f"{GUARDS} -k open"),
     Mutant(
         "web: no key on another address",
         GUARD,
@@ -829,6 +850,7 @@ MUTANTS = (
         "if found is None:",
         "tests/kernel/test_session.py",
     ),
+    Mutant("fence", JOURNAL, "if not request.fence:", "if True:", "tests/seeds -k twitching"),
     Mutant(
         "once",
         JOURNAL,
@@ -948,6 +970,7 @@ MUTANTS = (
         "if False:",
         "tests/flows",
     ),
+    Mutant("one observation", CALL, "if not state.open:", "if False:", "tests/kernel"),
     Mutant(
         "only the owner starts calls",
         CALL,
@@ -1348,7 +1371,8 @@ MUTANTS = (
         "if False:",
         TRANSFER,
     ),
-    Mutant(
+    *(
+        Mutant(
             f"imported facts and the {name}",
             f"tuiagent/views/{name}.py",
             "if foreign(seen.actor):",
@@ -1378,6 +1402,7 @@ MUTANTS = (
         "if False:",
         TRANSFER,
     ),
+    Mutant("savepoint", SQLITE, "with self._connection:\n                yield", "yield", STORES),
     Mutant(
         "fsync",
         SQLITE,
