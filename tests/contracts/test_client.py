@@ -206,9 +206,12 @@ async def test_read_gives_a_bounded_part_and_its_position(client: Client, tmp_pa
     assert whole.position >= end.position
     assert whole.total == len(whole.data) == 4
     assert [item["kind"] for item in whole.data] == ["notice", "prompt", "reply", "run"]
-    part = await client.read("transcript", STREAM, Window(limit=2, before=3))
+    before = whole.data[3]["position"]
+    part = await client.read("transcript", STREAM, Window(limit=2, before=before))
     assert part.data == whole.data[1:3]
-    assert part.total == 4
+    assert part.total == 3
+    files = await client.read("files", STREAM, Window(limit=2, before=1))
+    assert (files.data, files.total) == ([], 0)
     rows = (await client.read("sessions")).data
     assert [(row["stream"], row["status"]) for row in rows] == [(STREAM, "done")]
     assert (await client.read("inbox")).data == []

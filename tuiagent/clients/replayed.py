@@ -24,7 +24,7 @@ from tuiagent.kernel.run import (
 )
 from tuiagent.ports import Snapshot, Window
 from tuiagent.views.files import FilesView
-from tuiagent.views.transcript import TranscriptView
+from tuiagent.views.transcript import TranscriptView, last
 
 PAUSE = 3.0
 """Seconds that are left of a longer time in which nothing happened."""
@@ -144,8 +144,11 @@ class Replayed:
             made.apply(seen)
             position = seen.position if isinstance(seen, Event) else position
         items, part = made.snapshot(), window or Window()
-        end = len(items) if part.before is None else max(0, part.before)
-        shown: list[Any] = items[max(0, end - part.limit) : end]
+        if view == "transcript":
+            shown: list[Any] = last(items, part.limit, part.before)
+        else:
+            end = len(items) if part.before is None else max(0, part.before)
+            shown = items[max(0, end - part.limit) : end]
         return Snapshot(view, key, position, msgspec.to_builtins(shown), len(items))
 
 

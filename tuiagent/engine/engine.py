@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from tuiagent.engine import access
+from tuiagent.engine import access, past
 from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
@@ -36,7 +36,6 @@ from tuiagent.views.prompt import PromptView
 from tuiagent.views.runs import RunsView
 from tuiagent.views.sessions import SessionsView
 from tuiagent.views.status import StatusView
-from tuiagent.views.transcript import TranscriptView
 from tuiagent.views.usage import UsageView
 
 
@@ -59,9 +58,8 @@ VIEWS: dict[str, Callable[[str], View]] = {
     "files": FilesView,
     "prompt": PromptView,
     "status": StatusView,
-    "transcript": TranscriptView,
 }
-"""Views of one session."""
+"""Views of one session that are read whole; its transcript is read from its end."""
 
 
 class StandingView(View, Kept, Protocol):
@@ -283,6 +281,9 @@ class Engine:
 
     async def read(self, view: str, key: str, window: Window) -> Snapshot:
         """A bounded part of a view, after catching up with what other processes wrote."""
+        if view == "transcript":
+            part, total, position = await past.read(self.journal, key, window)
+            return Snapshot(view, key, position, msgspec.to_builtins(part), total)
         await self.journal.sync()
         position = self.journal.store.position()
         report = self.reports.get(view)

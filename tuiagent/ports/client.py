@@ -20,7 +20,7 @@ class Snapshot(Struct, frozen=True):
     data: Any
     """Plain lists, dictionaries, strings and numbers."""
     total: int
-    """How many items the whole view has."""
+    """How many items the whole view has; a long transcript has at least so many."""
 
 
 class Window(Struct, frozen=True):
@@ -28,6 +28,7 @@ class Window(Struct, frozen=True):
 
     limit: int = 200
     before: int | None = None
+    """An index; of a transcript, the position of its first item that is known already."""
 
 
 class Usual(Struct, frozen=True):

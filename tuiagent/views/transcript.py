@@ -27,6 +27,8 @@ class Item(Struct):
     actor: str = ""
     name: str = ""
     """The tool's name."""
+    position: int = 0
+    """Of the event that added it: what came before is read with it."""
     args: dict[str, Any] | None = None
     verdict: Verdict | None = None
     digest: str = ""
@@ -43,6 +45,23 @@ class Item(Struct):
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
+
+
+def settled(item: Item) -> bool:
+    """Whether no later event changes the item."""
+    return item.status not in UNFINISHED and item.status != "unknown"
+
+
+def last(items: list[Item], limit: int, before: int | None) -> list[Item]:
+    """The last items, or those that were added before a position: what one event added together.
+
+    There are as many as the limit says, or a few more where one event added several.
+    """
+    found = [item for item in items if before is None or item.position < before]
+    first = max(0, len(found) - max(1, limit))
+    while first and found[first].position == found[first - 1].position:
+        first -= 1
+    return found[first:]
 
 
 NOTICES: dict[type[Fact], Callable[[Any], str]] = {
@@ -67,7 +86,11 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
 
 
 class TranscriptView:
-    """All items of one session in order; an open reply grows with the signals."""
+    """All items of one session in order; an open reply grows with the signals.
+
+    What becomes of an item follows from the event that added it and those after it. So a view that
+    is fed from some event on holds exactly the last items of the whole.
+    """
 
     kinds: frozenset[str] | None = None
 
@@ -75,6 +98,8 @@ class TranscriptView:
         self.stream = stream
         self.items: list[Item] = []
         self._by_id: dict[str, Item] = {}
+        self._steering: list[str] = []
+        """Prompts that the next attempt of the run sees."""
 
     def snapshot(self) -> list[Any]:
         """The items, in order."""
@@ -100,10 +125,10 @@ class TranscriptView:
             fact = seen.fact
             if isinstance(fact, Unknown):
                 text = f"something that this version does not know ({fact.kind})"
-                return self._add(Item(f"unknown.{seen.version}", "notice", text), seen)
+                return self._add(Item(f"unknown.{seen.position}", "notice", text), seen)
             notice = NOTICES.get(type(fact))
             if notice is not None:
-                ident = f"{seen.kind}.{seen.version}"
+                ident = f"{seen.kind}.{seen.position}"
                 return self._add(Item(ident, "notice", notice(fact)), seen)
             handler = getattr(self, "_" + type(fact).__name__, None)
             return handler(seen, fact) if handler is not None else []
@@ -119,6 +144,7 @@ class TranscriptView:
     def _add(self, item: Item, event: Event) -> list[str]:
         item.at = event.at
         item.actor = event.actor
+        item.position = event.position
         self.items.append(item)
         self._by_id[item.id] = item
         return [item.id]
@@ -156,18 +182,25 @@ class TranscriptView:
         if fact.shortened is None:
             return []
         text = f"the conversation was made shorter: {fact.reason}"
-        item = Item(f"epoch.{event.version}", "notice", text, output=fact.shortened.summary)
+        item = Item(f"epoch.{event.position}", "notice", text, output=fact.shortened.summary)
         return self._add(item, event)
 
     def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
+        if fact.steer:
+            self._steering.append(fact.prompt)
         return self._add(Item(fact.prompt, "prompt", fact.text, "queued"), event)
 
     def _PromptWithdrawn(self, event: Event, fact: session.PromptWithdrawn) -> list[str]:
+        if fact.prompt in self._steering:
+            self._steering.remove(fact.prompt)
         return self._set(fact.prompt, status="withdrawn")
 
     def _AttemptStarted(self, event: Event, fact: runs.AttemptStarted) -> list[str]:
         run = fact.attempt.rpartition(".")[0]
-        seen = self._set(run, status="seen")
+        seen: list[str] = []
+        for prompt in (run, *self._steering):
+            seen += self._set(prompt, status="seen")
+        self._steering.clear()
         return seen + self._add(Item(fact.attempt, "reply", status="open"), event)
 
     def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
@@ -252,7 +285,9 @@ class TranscriptView:
 
     def _InterruptRequested(self, event: Event, fact: runs.InterruptRequested) -> list[str]:
         word = "cancelled" if fact.cancel else "interrupted"
-        return self._add(Item(f"stop.{event.version}", "notice", f"{word} by {event.actor}"), event)
+        ident = f"stop.{event.position}"
+        return self._add(Item(ident, "notice", f"{word} by {event.actor}"), event)
 
     def _RunFinished(self, event: Event, fact: runs.RunFinished) -> list[str]:
+        self._steering.clear()  # those that came too late wait their turn
         return self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)

@@ -42,7 +42,10 @@ class Paged(Struct, forbid_unknown_fields=True):
     """Which part of a list is wanted: the last `limit` items, or those before `before`."""
 
     limit: Annotated[int, _means("how many items", ge=1, le=1000)] = 200
-    before: Annotated[int, _means("only items before this index", ge=0)] | UnsetType = UNSET
+    before: (
+        Annotated[int, _means("only items before this index; in a transcript, position", ge=0)]
+        | UnsetType
+    ) = UNSET
 
 
 class SessionsQuery(Paged):
@@ -202,6 +205,7 @@ class Page(Struct, Generic[T]):
     items: list[T]
     position: int
     total: int
+    """A long transcript has at least so many."""
 
 
 class Session(sessions.Row, kw_only=True):
