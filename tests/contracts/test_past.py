@@ -20,7 +20,7 @@ from tuiagent.kernel.lifecycle import Origin, SessionOpened
 from tuiagent.kernel.prompts import PromptSubmitted
 from tuiagent.kernel.run import AttemptStarted, RunFinished
 from tuiagent.ports import Window
-from tuiagent.views.transcript import TranscriptView
+from tuiagent.views.transcript import Item, TranscriptView
 
 OTHER, FORK = "session/other", "session/fork"
 pages = st.sampled_from([1, 2, 7, 512])
@@ -67,6 +67,18 @@ def test_a_view_fed_from_some_event_on_holds_the_last_items(
     events = lived(life, rest=False).events
     whole, part = folded(events), folded(events[start:])
     assert part == whole[len(whole) - len(part) :]
+
+
+@given(lives, st.integers(0, 200))
+def test_a_view_that_is_resumed_from_what_was_read_goes_on_as_the_whole(
+    life: tuple[int, int], start: int
+) -> None:
+    events = lived(life, rest=False).events
+    view = TranscriptView(STREAM)
+    view.resume(msgspec.convert(folded(events[:start]), list[Item]))
+    for event in events[start:]:
+        view.apply(event)
+    assert msgspec.to_builtins(view.snapshot()) == folded(events)
 
 
 @given(lives, st.integers(1, 40), pages)

@@ -26,7 +26,7 @@ class Item(Struct):
     at: float = 0.0
     actor: str = ""
     name: str = ""
-    """The tool's name."""
+    """The tool's name; `steer` for a prompt that the run that goes on is to see."""
     position: int = 0
     """Of the event that added it: what came before is read with it."""
     args: dict[str, Any] | None = None
@@ -45,6 +45,7 @@ class Item(Struct):
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
+STEER = "steer"
 
 
 def settled(item: Item) -> bool:
@@ -113,6 +114,7 @@ class TranscriptView:
         """Goes on from these, the last of the transcript."""
         self.items = items
         self._by_id = {item.id: item for item in items}
+        self._steering = [i.id for i in items if i.name == STEER and i.status == "queued"]
 
     def precede(self, items: list[Item]) -> None:
         """Puts these before what it has; ids that it knows stay with the newer item."""
@@ -186,9 +188,11 @@ class TranscriptView:
         return self._add(item, event)
 
     def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
+        item = Item(fact.prompt, "prompt", fact.text, "queued")
         if fact.steer:
+            item.name = STEER
             self._steering.append(fact.prompt)
-        return self._add(Item(fact.prompt, "prompt", fact.text, "queued"), event)
+        return self._add(item, event)
 
     def _PromptWithdrawn(self, event: Event, fact: session.PromptWithdrawn) -> list[str]:
         if fact.prompt in self._steering:
@@ -289,5 +293,8 @@ class TranscriptView:
         return self._add(Item(ident, "notice", f"{word} by {event.actor}"), event)
 
     def _RunFinished(self, event: Event, fact: runs.RunFinished) -> list[str]:
-        self._steering.clear()  # those that came too late wait their turn
-        return self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)
+        late: list[str] = []
+        for prompt in self._steering:  # those that came too late wait their turn
+            late += self._set(prompt, name="")
+        self._steering.clear()
+        return late + self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)
