@@ -24,6 +24,7 @@ from tuiagent.clients.tui.status import Footer, Header, Tabs
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Transcript
 from tuiagent.config_file import ScreenTable
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
@@ -86,8 +87,8 @@ class TuiApp(App[int]):
         with Horizontal(id="panes"):
             yield Files(id="files")
             with Vertical(id="conversation"):
-                yield Transcript()
                 yield ApprovalBar()
+                yield Talk()
                 yield Prompt()
             with Vertical(id="side"):
                 yield Trace(id="trace")

@@ -1,0 +1,219 @@
+"""The flow: blocks one below the other, of which only those rows are made that are walked over."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tuiagent.clients.tui.transcript.blocks import Around, Block
+from tuiagent.clients.tui.transcript.calls import BRIEF
+from tuiagent.clients.tui.transcript.heights import Heights
+from tuiagent.clients.tui.transcript.pieces import Piece
+from tuiagent.clients.tui.transcript.rows import Row
+from tuiagent.views.transcript import Item
+
+KEPT = 600
+"""Pieces whose rows are kept, those seen last."""
+APART = ("prompt", "reply")
+"""Kinds with a free line before them."""
+
+
+class Place(NamedTuple):
+    """A row: the block's index, its piece, and the row in that."""
+
+    block: int
+    piece: int = 0
+    row: int = 0
+
+
+START = Place(0)
+
+
+class Flow:
+    """Blocks with heights that are guessed until they are seen."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.heights = Heights()
+        self.width = 80
+        self.usual = BRIEF
+        self._base = 0
+        self._by_id: dict[str, Block] = {}
+        self._kept: OrderedDict[int, Piece] = OrderedDict()
+
+    # ------------------------------------------------------------ what there is
+
+    def find(self, ident: str) -> Block | None:
+        """The block of an item."""
+        return self._by_id.get(ident)
+
+    def index(self, block: Block) -> int:
+        """Where a block is now."""
+        return block.number - self._base
+
+    def show(self, items: Sequence[Item]) -> None:
+        """Begins anew with these."""
+        self._kept.clear()
+        self._base = 0
+        self.blocks = [Block(item, number) for number, item in enumerate(items)]
+        self._by_id = {block.item.id: block for block in self.blocks}
+        self._look(0, len(self.blocks))
+        self.resize(self.width)
+
+    def append(self, item: Item) -> None:
+        """One more at the end."""
+        block = Block(item, self._base + len(self.blocks))
+        self.blocks.append(block)
+        self._by_id[item.id] = block
+        last = len(self.blocks) - 1
+        self.heights.append(0)
+        self._look(max(0, last - 1), last + 1)
+        if last and self.blocks[last - 1].item.kind == "reply":
+            self.change(self.blocks[last - 1])
+        self.heights[last] = block.height(self.width, self.usual)
+
+    def prepend(self, items: Sequence[Item]) -> int:
+        """Older ones; how many rows they take, or about as many."""
+        self._base -= len(items)
+        older = [Block(item, self._base + n) for n, item in enumerate(items)]
+        self.blocks[:0] = older
+        self._by_id = {block.item.id: block for block in older} | self._by_id
+        self._look(0, len(older) + 1)
+        heights = [block.height(self.width, self.usual) for block in older]
+        self.heights.prepend(heights)
+        before = self.heights.total - sum(heights)
+        if len(older) < len(self.blocks):
+            self.change(self.blocks[len(older)])
+        return self.heights.total - before
+
+    def change(self, block: Block) -> None:
+        """Something of a block has changed."""
+        seen = block.made
+        block.renew()
+        if seen:
+            block.pieces(self.usual)
+        self.heights[self.index(block)] = block.height(self.width, self.usual)
+
+    def resize(self, width: int, usual: int | None = None) -> None:
+        """Another width, or another usual level."""
+        self.width = max(1, width)
+        if usual is not None:
+            self.usual = usual
+            for block in self.blocks:
+                block.level = None
+                block.renew()
+        self.heights = Heights(block.height(self.width, self.usual) for block in self.blocks)
+
+    def _look(self, start: int, end: int) -> None:
+        """Finds out what stands around each of these blocks."""
+        blocks = self.blocks
+        for index in range(start, min(end, len(blocks))):
+            block = blocks[index]
+            item = block.item
+            before = index - 1
+            while before >= 0 and blocks[before].silent:
+                before -= 1
+            previous = blocks[before].item.kind if before >= 0 else ""
+            gap = bool(previous) and (item.kind in APART or previous in ("prompt", "run"))
+            if item.kind == "run":
+                asked = self._by_id.get(item.id.removesuffix(".end"))
+                block.around = Around(False, took=item.at - asked.item.at if asked else 0.0)
+                continue
+            follows = blocks[index + 1].item if index + 1 < len(blocks) else None
+            calls = follows is not None and follows.id.startswith(f"{item.id}.")
+            block.around = Around(gap, calls and item.kind == "reply")
+
+    # ------------------------------------------------------------ walking
+
+    @property
+    def end(self) -> Place:
+        """The place behind the last row."""
+        return Place(len(self.blocks))
+
+    def pieces(self, index: int) -> list[Piece]:
+        """The pieces of a block."""
+        block = self.blocks[index]
+        if not block.made:
+            block.pieces(self.usual)
+            self.heights[index] = block.height(self.width, self.usual)
+        return block.pieces(self.usual)
+
+    def rows(self, index: int, number: int) -> list[Row]:
+        """The rows of a piece of a block."""
+        piece = self.pieces(index)[number]
+        before = piece.height(self.width)
+        made = piece.rows(self.width)
+        if len(made) != before:
+            self.heights[index] += len(made) - before
+        self._kept[id(piece)] = piece
+        self._kept.move_to_end(id(piece))
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)[1].drop()
+        return made
+
+    def up(self, place: Place, count: int) -> Place:
+        """So many rows above, or the first one."""
+        index, number, row = place
+        while count > row:
+            count -= row
+            while not number:
+                if not index:
+                    return START
+                index -= 1
+                number = len(self.pieces(index))
+            number -= 1
+            row = len(self.rows(index, number))
+        return Place(index, number, row - count)
+
+    def down(self, place: Place, count: int) -> Place:
+        """So many rows below, or the end."""
+        index, number, row = place
+        while index < len(self.blocks):
+            for piece in range(number, len(self.pieces(index))):
+                size = len(self.rows(index, piece))
+                if row + count < size:
+                    return Place(index, piece, row + count)
+                count -= max(0, size - row)
+                row = 0
+            index, number = index + 1, 0
+        return self.end
+
+    def walk(self, place: Place) -> Iterator[tuple[Block, Row]]:
+        """The rows from a place on."""
+        index, number, row = place
+        while index < len(self.blocks):
+            for piece in range(number, len(self.pieces(index))):
+                for found in self.rows(index, piece)[row:]:
+                    yield self.blocks[index], found
+                row = 0
+            index, number = index + 1, 0
+
+    def top(self, place: Place) -> int:
+        """The rows above a place, guessed where they were never seen."""
+        if place.block >= len(self.blocks):
+            return self.heights.total
+        found = self.heights.top(place.block) + place.row
+        for piece in self.pieces(place.block)[: place.piece]:
+            found += piece.height(self.width)
+        return found
+
+    def locate(self, row: int) -> Place:
+        """The place with about so many rows above it."""
+        if not self.blocks:
+            return START
+        index, row = self.heights.find(row)
+        for number, piece in enumerate(self.pieces(index)):
+            size = piece.height(self.width)
+            if row < size:
+                return Place(index, number, min(row, len(self.rows(index, number)) - 1))
+            row -= size
+        return Place(index)
+
+    def fit(self, place: Place) -> Place:
+        """The place, or what is next to it since its block has changed."""
+        index, number, row = place
+        if index >= len(self.blocks):
+            return self.end
+        pieces = self.pieces(index)
+        if number >= len(pieces):
+            return Place(index, max(0, len(pieces) - 1)) if pieces else Place(index)
+        return Place(index, number, min(row, max(0, len(self.rows(index, number)) - 1)))
