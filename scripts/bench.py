@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_screens
 import bench_web
 from bench_facts import history, spoken
 
@@ -408,6 +409,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "serve": bench_web.serve,
     "viewers": bench_web.viewers,
     "clients": bench_web.clients,
+    "screens": bench_screens.screens,
 }
 
 

@@ -218,7 +218,7 @@ def _one(text: str, lead: Span, more: bool = False) -> Piece:
 
 def _prompt(item: Item, level: int) -> list[Piece]:
     style = "strike muted" if item.status == "withdrawn" else "prompt"
-    lead: Span = ("› ", f"{style} mark")
+    lead: Span = ("› ", "muted" if item.status == "withdrawn" else "prompt mark")
     if level == FOLDED:
         return [_one(line(item.text[:400]), lead, "\n" in item.text)]
     text, hidden = item.text.rstrip("\n"), 0
@@ -241,13 +241,13 @@ def _prompt(item: Item, level: int) -> list[Piece]:
 
 
 def _filled(text: str, begins: bool, style: str, lead: Span, first: bool) -> Piece:
-    hang: Span = (" " * len(lead[0]), style)
+    hang: Span = (" " * len(lead[0]), fill := style.removeprefix("strike "))
 
     def make(width: int) -> list[Row]:
         found: list[Row] = []
         for part in plain(text).split("\n"):
             head = lead if first and not found else hang
-            found += fold([(part, style)], width, (head,), (hang,), fill=style)
+            found += fold([(part, style)], width, (head,), (hang,), fill=fill)
         if not begins:
             found[0].joint = ""
         return found
@@ -279,7 +279,7 @@ def _outcome(item: Item, calls: bool) -> list[Piece]:
         again = "" if "asked again" in item.output else " (r asks again · /model takes another)"
         return [words((line(item.output), "bad"), (again, "muted"), lead="✗ ", look="bad")]
     if item.status in ("interrupted", "cancelled"):
-        why = line(item.output) or item.status
+        why = line(item.output or item.status)
         text = f"cut off: {why}"
         return [words((text, "warn"), (" · say how to go on", "muted"), lead="■ ", look="warn")]
     if item.status == "done" and not item.text.strip() and not calls:
@@ -294,7 +294,7 @@ def _end(item: Item, took: float) -> list[Piece]:
     if item.status == "done":
         said = f"done in {duration}" if duration else "done"
         return [words((said, "muted"), lead="─ ", look="rule")]
-    spans: list[Span] = [(item.status, f"{look} strong")]
+    spans: list[Span] = [(line(item.status), f"{look} strong")]
     if item.text:
         spans.append((f": {line(item.text)}", look))
     if hint:

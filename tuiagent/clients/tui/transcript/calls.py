@@ -144,7 +144,7 @@ def _arguments(item: Item) -> list[Piece]:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         if changed and "\n" in text:
             continue
-        found += _argument(line(name), text, item)
+        found += _argument(cut(line(name), 24), text, item)
     return found
 
 

@@ -75,7 +75,8 @@ def highlighted(code: str, language: str = "", path: str = "", base: str = "") -
             _append(found[-1], first, style)
         for part in more:
             found.append([(part, style)] if part else [])
-    return found
+    whole = ["".join(text for text, _ in spans) for spans in found] == lines
+    return found if whole else [[(text, base)] for text in lines]
 
 
 def _append(spans: list[Span], text: str, style: str) -> None:

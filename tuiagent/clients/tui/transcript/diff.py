@@ -99,6 +99,8 @@ def _sides(hunk: Hunk) -> Sides:
     found: Sides = {}
     for signs in (" -", " +"):
         places = [n for n, line in enumerate(hunk.lines) if line.sign in signs]
+        if not places:
+            continue
         code = "\n".join(plain(hunk.lines[n].text) for n in places)
         for place, spans in zip(places, highlighted(code, path=hunk.path), strict=True):
             found[place] = spans

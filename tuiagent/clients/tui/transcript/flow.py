@@ -77,12 +77,18 @@ class Flow:
         older = [Block(item, self._base + n) for n, item in enumerate(items)]
         self.blocks[:0] = older
         self._by_id = {block.item.id: block for block in older} | self._by_id
-        self._look(0, len(older) + 1)
-        heights = [block.height(self.width, self.usual) for block in older]
-        self.heights.prepend(heights)
-        before = self.heights.total - sum(heights)
-        if len(older) < len(self.blocks):
-            self.change(self.blocks[len(older)])
+        self._look(0, len(older))
+        before = self.heights.total
+        self.heights.prepend([block.height(self.width, self.usual) for block in older])
+        ends = [self._by_id.get(f"{item.id}.end") for item in items if item.kind == "prompt"]
+        for block in filter(None, ends):
+            self._look(self.index(block), self.index(block) + 1)
+            self.change(block)
+        for index in range(len(older), len(self.blocks)):
+            self._look(index, index + 1)
+            self.change(self.blocks[index])
+            if not self.blocks[index].silent:
+                break
         return self.heights.total - before
 
     def change(self, block: Block) -> None:

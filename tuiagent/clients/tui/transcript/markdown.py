@@ -12,6 +12,7 @@ from tuiagent.clients.tui.transcript.table import table
 OPENS = re.compile(r"(`{3,})[ \t]*([^`\n]*)$|(~{3,})[ \t]*(.*)$")
 URL = re.compile(r"https?://[^\s<>\"'`\\\]]+[^\s<>\"'`\\\].,:;!?)]")
 ITEM = re.compile(r"[-*+] |\d{1,9}[.)] ")
+TARGET = re.compile(r"https?://[!-~\u00a1-\U0010ffff]+")
 TASK = re.compile(r"\[([ xX])\] ")
 AROUND = 40
 """Lines after which a part ends: of code at the next empty line, of a list at the next item."""
@@ -366,7 +367,7 @@ def safe(target: object) -> str:
 
 
 def _link(target: str) -> str:
-    return f"link link={target}" if URL.fullmatch(target) else "link"
+    return f"link link={target}" if TARGET.fullmatch(target) else "link"
 
 
 def _linked(text: str, style: str) -> Iterator[Span]:

@@ -11,7 +11,7 @@ NAMES = (
 ).split()
 """Each is a component class of the transcript, behind PREFIX."""
 CSS = """
-Transcript {
+Roll {
     height: 1fr;
     overflow-x: hidden;
     overflow-y: scroll;
@@ -22,6 +22,9 @@ Transcript {
     scrollbar-color: $panel;
     background: $background;
     color: $foreground;
+    &:focus {
+        background-tint: $foreground 0%;
+    }
 
     & > .transcript--muted { color: $text-muted; }
     & > .transcript--prompt { background: $surface; color: $foreground; text-style: bold; }
@@ -34,7 +37,7 @@ Transcript {
     & > .transcript--code { background: $surface; }
     & > .transcript--inline-code { color: $text-accent; background: $surface; }
     & > .transcript--link { color: $text-primary; text-style: underline; }
-    & > .transcript--rule { color: $panel; }
+    & > .transcript--rule { color: $foreground 30%; }
     & > .transcript--good { color: $text-success; }
     & > .transcript--bad { color: $text-error; }
     & > .transcript--warn { color: $text-warning; }

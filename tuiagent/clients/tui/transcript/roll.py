@@ -104,7 +104,7 @@ class Roll(ScrollView, can_focus=True):
         del self._older[-BEHIND:]
         self._prepend(part)
         if self._older:
-            self.call_later(self._behind)
+            self.call_after_refresh(self._behind)
 
     def _prepend(self, items: Sequence[Item]) -> None:
         def work() -> None:

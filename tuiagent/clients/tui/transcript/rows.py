@@ -128,7 +128,7 @@ def _wide(text: str, room: int, words: bool) -> list[tuple[int, int]]:
                 found.append((start, first))
                 start, used = first, 0
             fold = -1
-        if words and text[first] == " ":
+        if words and text[first:last] == " ":
             if first == start and found:
                 start = last
                 continue

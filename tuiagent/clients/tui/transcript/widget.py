@@ -66,8 +66,13 @@ class Transcript(Roll):
 
     def on_focus(self) -> None:
         """Has a block at hand from now on."""
+        self._hand()
+
+    def _hand(self) -> Block | None:
+        """The block at hand; the last that is seen, where none was chosen."""
         if self.cursor is None and self._shown:
             self.cursor = self._shown[-1][0]
+        return self.cursor
 
     def action_cursor(self, step: int) -> None:
         """Takes the block above or below; one that is higher than the screen is paged through."""
@@ -117,7 +122,7 @@ class Transcript(Roll):
 
     def action_fold(self) -> None:
         """Shows more of the block at hand, or only its first line."""
-        block = self.cursor
+        block = self._hand()
         if block is None or not block.foldable:
             return
         block.level = block.turned(self.flow.usual)
@@ -139,8 +144,9 @@ class Transcript(Roll):
 
     def action_copy(self) -> None:
         """Copies what the block at hand says, as it was written."""
-        if self.cursor is not None:
-            text = self.cursor.words()
+        block = self._hand()
+        if block is not None:
+            text = block.words()
             self.app.copy_to_clipboard(text)
             count = text.count("\n") + 1
             self.notify(f"copied: {count} line{'s' if count > 1 else ''}", timeout=2)
@@ -180,7 +186,7 @@ class Transcript(Roll):
 
     def action_retry(self) -> None:
         """Has the prompt of the run at hand asked again."""
-        block = self.cursor
+        block = self._hand()
         if block is not None and block.item.kind in ("run", "reply", "prompt"):
             ident = block.item.id
             kind = block.item.kind
@@ -189,8 +195,9 @@ class Transcript(Roll):
 
     def action_trace(self) -> None:
         """Shows the call at hand in the trace."""
-        if self.cursor is not None and self.cursor.item.kind in ("call", "job"):
-            item = self.cursor.item
+        block = self._hand()
+        if block is not None and block.item.kind in ("call", "job"):
+            item = block.item
             self.post_message(self.Jump(item.text if item.kind == "job" else item.id))
 
     # ------------------------------------------------------------ searching
