@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual import events
 from textual.geometry import Offset
 from textual.selection import Selection
 
@@ -19,10 +20,10 @@ from tests.kernel.world import STREAM
 from tests.screens.kit import check_shown
 from tests.screens.rolling import CHANGE, HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui.transcript import Transcript, diff, markdown
-from tuiagent.clients.tui.transcript.calls import FULL, OPEN
+from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
 from tuiagent.clients.tui.transcript.heights import Heights
-from tuiagent.clients.tui.transcript.rows import fold
+from tuiagent.clients.tui.transcript.rows import fold, plain
 from tuiagent.kernel.message import Diff, Question, Todo, Todos
 from tuiagent.views.transcript import Item, TranscriptView
 
@@ -256,6 +257,7 @@ def test_heights_are_found_and_changed(heights: list[int], data: Any) -> None:
 
 @given(st.text(st.sampled_from("ab 字é👩\u200d👧 e\u0301"), max_size=80), st.integers(2, 30))
 def test_folded_rows_fit_and_join_to_the_line(text: str, width: int) -> None:
+    text = plain(text)
     for words in (True, False):
         rows = fold([(text, "")], width, words=words)
         assert all(cell_len(row.text) <= width for row in rows)
@@ -423,6 +425,16 @@ async def test_it_is_searched_and_every_place_is_gone_to() -> None:
         assert it.at == "n40"
         assert "needle ·" not in await it.press("escape")
         assert it.transcript.search is None
+
+
+async def test_what_is_typed_at_once_behind_the_slash_is_searched_for() -> None:
+    async with rolled(every()) as it:
+        for key in ("slash", *"yen", "enter"):
+            it.app.post_message(events.Key(key, "/" if key == "slash" else key[:1]))
+        await it.pilot.pause()
+        assert it.transcript.search is not None
+        assert it.transcript.search.text == "yen"
+        assert it.transcript.flow.usual == BRIEF
 
 
 async def test_what_failed_can_be_asked_again_and_a_call_seen_in_the_trace() -> None:

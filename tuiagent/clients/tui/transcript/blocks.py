@@ -1,8 +1,8 @@
 """Blocks: how each kind of item is drawn."""
 
+import json
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tuiagent.clients.tui.transcript import calls
@@ -193,7 +193,7 @@ class Block:
     def searched(self) -> str:
         """Everything in it that a search may find."""
         item = self.item
-        args = msgspec.json.encode(item.args).decode() if item.args else ""
+        args = json.dumps(item.args, ensure_ascii=False) if item.args else ""
         return "\n".join((self.words(), item.reasoning, args))
 
 

@@ -1,9 +1,8 @@
 """Tool calls and jobs: a line that unfolds."""
 
+import json
 import time
 from typing import Any
-
-import msgspec
 
 from tuiagent.clients.tui.transcript import diff
 from tuiagent.clients.tui.transcript.code import highlighted
@@ -30,7 +29,7 @@ MARKS: dict[str, tuple[str, str, str]] = {
     "rollback": ("↶", "mark", "to be rolled back"),
 }
 """By status: the mark, its style, and what is said."""
-TELLING = ("command", "path", "pattern", "query", "url", "question", "message", "name", "call")
+TELLING = ("command", "pattern", "path", "query", "url", "question", "message", "name", "call")
 """Arguments that say what a call is about, the most telling first."""
 BOXES = {
     "open": ("☐", ""),
@@ -52,7 +51,8 @@ def telling(item: Item) -> str:
     for name in TELLING:
         value = args.get(name)
         if isinstance(value, str) and value:
-            more = f" → {args['to']}" if name == "path" and isinstance(args.get("to"), str) else ""
+            other, word = {"path": ("to", "→"), "pattern": ("path", "in")}.get(name, ("", ""))
+            more = f" {word} {args[other]}" if isinstance(args.get(other), str) else ""
             return line(value[:400] + more)
     shown = [value for value in args.values() if isinstance(value, str | int | float)]
     return line(" ".join(str(value)[:200] for value in shown))
@@ -89,7 +89,7 @@ def header(item: Item) -> Piece:
     about, end = telling(item), line(ending(item))
 
     def make(width: int) -> list[Row]:
-        right = cut(end, max(0, width - 8))
+        right = cut(end, max(0, width // 2))
         left = cut(f"{title}  {about}" if about else title, width - 4 - len(right))
         head, rest = left[: len(title)], left[len(title) :]
         spans: list[Span] = [(f"{mark} ", look), (head, "strong"), (rest, "")]
@@ -141,7 +141,7 @@ def _arguments(item: Item) -> list[Piece]:
     changed = any(isinstance(block, Diff) for block in item.blocks)
     found: list[Piece] = []
     for name, value in item.args.items():
-        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if changed and "\n" in text:
             continue
         found += _argument(cut(line(name), 24), text, item)
@@ -226,7 +226,7 @@ def change(block: Diff, level: int) -> list[Piece]:
 def _hunk(hunk: diff.Hunk) -> Piece:
     return Piece(
         lambda width: [
-            Row((("  ", row.fill), *row.spans), row.skip + 2, row.joint, row.fill)
+            Row((("  ", ""), *row.spans), row.skip + 2, row.joint, row.fill)
             for row in diff.rows(hunk, width - 2)
         ],
         lambda width: len(hunk.lines) + hunk.first,

@@ -211,8 +211,11 @@ class Transcript(Roll):
         """Takes what is typed for a search."""
         search = self.search
         if search is None:
-            return
-        if event.key == "escape":
+            keys = self._bindings.key_to_bindings.get(event.key, ())
+            if not any(binding.action == "search" for binding in keys):
+                return
+            self.action_search()  # at once: what is typed next must not overtake it
+        elif event.key == "escape":
             self.search = None
         elif not search.typing:
             return
