@@ -4,6 +4,7 @@ import time
 import unicodedata
 from copy import deepcopy
 from difflib import unified_diff
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from tests.flows.test_clean import PIECES
+from tests.house import say
 from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
-from tests.screens.kit import check_shown
+from tests.screens.kit import KINDS as KINDS_OF_CLIENT
+from tests.screens.kit import check_shown, screen
 from tests.screens.rolling import CHANGE, HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui.transcript import Transcript, diff, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
@@ -25,6 +28,7 @@ from tuiagent.clients.tui.transcript.flow import START, Flow
 from tuiagent.clients.tui.transcript.heights import Heights
 from tuiagent.clients.tui.transcript.rows import fold, plain
 from tuiagent.kernel.message import Diff, Question, Todo, Todos
+from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.views.transcript import Item, TranscriptView
 
 WIDTHS = (40, 80, 160)
@@ -495,3 +499,25 @@ async def test_a_theme_is_put_on_at_once() -> None:
         after = {segment.style for strip in it.app.screen._compositor.render_strips()
                  for segment in strip}  # fmt: skip
         assert not {s for s in before & after if s is not None and s.color is not None}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_CLIENT)
+async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: str) -> None:
+    """The end first, the rest behind it, over a client of each kind."""
+    async with screen(tmp_path, lambda prompt: say("Nothing there."), kind=kind) as it:
+        await it.type("first\n")
+        await it.until("Nothing there.")
+        conversation = it.app.desk.conversation
+        assert conversation is not None
+        stream = conversation.stream
+        for number in range(80):
+            await it.client.submit(SubmitPrompt(stream, f"more{number}", f"prompt {number}"))
+        await it.until(lambda: sum(item.kind == "run" for item in conversation.items) == 81)
+        items = len(conversation.items)
+        assert items > 200
+        await it.app.desk.open(stream)
+        transcript = it.app.query_one(Transcript)
+        await it.until(lambda: len(transcript.flow.blocks) == items)
+        transcript.focus()
+        await it.press("home")
+        await it.until("first")

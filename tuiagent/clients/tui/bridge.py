@@ -21,7 +21,7 @@ from tuiagent.views.transcript import Item, TranscriptView
 
 TAIL = 200
 """Items of a transcript that are read before it is shown; the rest comes behind."""
-PIECE = 2000
+PIECE = 500
 """Items of those that are read at once."""
 PACE = 0.05
 """Seconds between two times that listeners are told."""

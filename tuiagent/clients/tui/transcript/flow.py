@@ -50,6 +50,10 @@ class Flow:
         """Where a block is now."""
         return block.number - self._base
 
+    def numbered(self, number: int) -> Block:
+        """The block with this number."""
+        return self.blocks[number - self._base]
+
     def show(self, items: Sequence[Item]) -> None:
         """Begins anew with these."""
         self._kept.clear()

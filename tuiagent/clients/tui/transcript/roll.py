@@ -30,6 +30,8 @@ class Roll(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {PREFIX + name for name in NAMES}
     DEFAULT_CSS = CSS
+    EMPTY = ""
+    """Said when there is nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -213,6 +215,8 @@ class Roll(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         room = self._room
+        if not y and not self._shown:
+            return paint.banner([(f"   {self.EMPTY}", "muted")], self._palette, room.width)
         if y == room.height - 1 and (self.search is not None or self.news):
             return self._banner(room.width)
         block, row = self._shown[y] if y < len(self._shown) else (None, BLANK)

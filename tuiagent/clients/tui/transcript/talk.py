@@ -13,6 +13,7 @@ class Talk(Transcript):
     """Shows the session that the desk has open: its end at once, what came before behind it."""
 
     app: "TuiApp"  # type: ignore[assignment]
+    EMPTY = "Say what is to be done."
 
     def on_mount(self) -> None:
         """Listens."""
@@ -30,7 +31,7 @@ class Talk(Transcript):
         """Reads the rest, piece by piece."""
         while conversation.items and conversation is self.app.desk.conversation:
             older = await conversation.older(conversation.items[0].position)
-            if not older:
+            if not older or conversation is not self.app.desk.conversation:
                 return
             self.prepend(older)
 

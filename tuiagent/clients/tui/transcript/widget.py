@@ -246,8 +246,7 @@ class Transcript(Roll):
             start += 1
         search.here = search.next(start, step)
         if search.here is not None:
-            block = next(b for b in self.flow.blocks if b.number == search.here)
-            self._reveal(block, search)
+            self._reveal(self.flow.numbered(search.here), search)
         self.refresh()
 
     def _reveal(self, block: Block, search: Search) -> None:
