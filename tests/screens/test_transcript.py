@@ -122,6 +122,8 @@ async def test_no_strip_holds_what_steers_a_terminal() -> None:
         ("http://example.com/a_(b)", True),
         ("javascript:alert(1)", False),
         ("file:///etc/passwd", False),
+        ("ssh://host/x", False),
+        ("mailto:a@b.org", False),
         ("https://ex\x1bample.com/\x07", True),
         ("https://ex ample.com", True),
     ],

@@ -24,6 +24,8 @@ KNOTTY = re.compile(r"[>\[*_`!|]{200}|(?:[>*_\[] ?){200}")
 """No text that is meant to be read: shown as it is."""
 DEEP = 10
 """Margins in each other; what is deeper has no more of its own."""
+TOO_DEEP = 2 * DEEP - 2
+"""Levels from which on the parser leaves words out."""
 
 
 class Part(NamedTuple):
@@ -169,9 +171,7 @@ class Renderer:
 
     def rows(self) -> list[Row]:
         """All rows."""
-        lost = any(
-            token.level >= 2 * DEEP - 2 for token in self._tokens
-        )  # what is deeper is left out
+        lost = any(token.level >= TOO_DEEP for token in self._tokens)
         found = [] if lost else self._flow((), "")
         return found or as_is("\n".join(self._lines), self._width)
 
