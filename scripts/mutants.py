@@ -61,7 +61,59 @@ PROMPT = "tuiagent/clients/tui/prompt"
 PROMPTS = "tests/screens/test_prompt.py"
 PARTS = "tests/screens/test_prompt_parts.py"
 COMMAND = "tests/flows/test_command.py"
+ROLL = "tests/screens/test_transcript.py"
+ROLL_ROWS = "tuiagent/clients/tui/transcript/rows.py"
+ROLL_WORDS = "tuiagent/clients/tui/transcript/markdown.py"
 MUTANTS = (
+    Mutant(
+        "what the conversation shows is cleaned",
+        ROLL_ROWS,
+        "    text = clean(text)\n",
+        "",
+        f"{ROLL} -k steers",
+    ),
+    Mutant(
+        "the conversation shows no half of a character",
+        ROLL_ROWS,
+        "        text = SURROGATES.sub",
+        "        SURROGATES.sub",
+        f"{ROLL} -k steers",
+    ),
+    Mutant(
+        "marks do not pile up in the conversation",
+        ROLL_ROWS,
+        '        text = MARKS.sub(r"\\1", text)\n',
+        "",
+        f"{ROLL} -k steers",
+    ),
+    Mutant(
+        "only addresses of the web become links",
+        ROLL_WORDS,
+        'if TARGET.fullmatch(target) else "link"',
+        'if target else "link"',
+        f"{ROLL} -k addresses",
+    ),
+    Mutant(
+        "a link tells its target",
+        ROLL_WORDS,
+        "                self._tell(target)\n",
+        "                pass\n",
+        f"{ROLL} -k target",
+    ),
+    Mutant(
+        "what is too deep is not left out",
+        ROLL_WORDS,
+        "lost = any(token.level >= TOO_DEEP for token in self._tokens)",
+        "lost = False",
+        f"{ROLL} -k knotty",
+    ),
+    Mutant(
+        "a part of a transcript knows what became of its items later",
+        "tuiagent/engine/past.py",
+        "    while end < past.length and not all(map(settled, found)):",
+        "    while False:",
+        "tests/contracts/test_past.py",
+    ),
     Mutant(
         "a paste leaves its escapes behind",
         f"{PROMPT}/editor.py",

@@ -22,9 +22,8 @@ from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header, Tabs
 from tuiagent.clients.tui.trace import Trace
-from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.clients.tui.transcript import Talk, Transcript
 from tuiagent.config_file import ScreenTable
-from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
