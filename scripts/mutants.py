@@ -236,6 +236,13 @@ MUTANTS = (
         f"{APPROVED} -k nothing_hides",
     ),
     Mutant(
+        "a hunk is undone as it was shown",
+        "tuiagent/tools/changing.py",
+        "SequenceMatcher(None, old, new).get_opcodes()",
+        "SequenceMatcher(None, old, new, autojunk=False).get_opcodes()",
+        "tests/flows/test_undo.py",
+    ),
+    Mutant(
         "serve --stop ends only what listens",
         "tuiagent/clients/cli/serve.py",
         "        if listens != record.pid:",

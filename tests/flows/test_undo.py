@@ -1,6 +1,7 @@
 """Undo: any call, file or hunk, by three-way merge, itself undoable; nothing else is touched."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tuiagent.engine.engine import Engine
 from tuiagent.kernel.call import CallFinished
-from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.run import RunFinished
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.ports import Client
-from tuiagent.tools.undo import merged
+from tuiagent.tools.changing import unified
+from tuiagent.tools.undo import merged, reversed_hunk
 
 TEXT = "".join(f"line {n}\n" for n in range(20))
 
@@ -186,3 +188,49 @@ def test_a_merge_takes_both_changes_or_none(
             assert line in result
     for line in (*ours, *theirs):
         assert line in base or line in result
+
+
+def without(unified_text: str, after: bytes, number: int) -> bytes:
+    """`after` without the change that stands at this place in its unified diff, counted from 1."""
+    rows = unified_text.replace("\n\\ No newline at end of file\n", "").split("\n")[2:]
+    new = [line for line in re.split(rb"(?<=\n)", after) if line]
+    at, seen, inside = 0, 0, False
+    for row in rows:
+        if row.startswith("@@"):
+            start, _, count = row.split()[2][1:].partition(",")
+            at, inside = int(start) - (count != "0"), False
+            continue
+        change = row[:1] in ("+", "-")
+        seen += change and not inside
+        inside = change
+        if change and seen == number:
+            if row[0] == "+":
+                new[at : at + 1] = []
+                continue
+            new.insert(at, (row[1:] + "\n").encode())
+        at += row[:1] in (" ", "+") or (change and seen == number)
+    return b"".join(new)
+
+
+blocks = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\x0c\n", "\r\n", "d\re\n"]), max_size=9)
+
+
+@given(blocks, blocks, blocks, st.integers(0, 300))
+def test_a_hunk_is_undone_as_it_was_shown(
+    first: list[str], second: list[str], third: list[str], middle: int
+) -> None:
+    same = [f"{n % 3}\n" for n in range(middle)]
+    before = "".join([*first, *same, *second]).encode()
+    after = "".join([*second, *same, *third]).encode()
+    shown = unified("f", before, after)
+    with pytest.raises(ToolError, match="separate changes") as told:
+        reversed_hunk(before, after, 999)
+    count = int(str(told.value).split()[3])
+    for number in range(1, count + 1):
+        assert reversed_hunk(before, after, number) == without(shown, after, number)
+
+
+def test_a_line_that_nothing_ends_is_shown_apart() -> None:
+    tail = "\n\\ No newline at end of file\n"
+    shown = unified("f", b"a\nb", b"a\nc").partition("@@\n")[2]
+    assert shown == f" a\n-b{tail}+c{tail}"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from difflib import unified_diff
+from difflib import SequenceMatcher, diff_bytes, unified_diff
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ from tuiagent.tools.arguments import check
 BYTES = 16 * 1024 * 1024
 DIFF = 200_000
 """Bytes of a file up to which a difference is shown."""
+UNENDED = b"\n\\ No newline at end of file\n"
+"""What stands after a line that nothing ends, as diff(1) and git have it."""
 
 
 class Change(Struct, frozen=True):
@@ -153,13 +155,29 @@ def mark(body: bytes | None) -> str:
     return "" if body is None else hashlib.sha256(body).hexdigest()
 
 
+def lines(body: bytes) -> list[bytes]:
+    """The lines of a file with their ends; only a line feed ends one, as in a unified diff."""
+    found = body.split(b"\n")
+    return [*(line + b"\n" for line in found[:-1]), *([found[-1]] if found[-1] else [])]
+
+
+def separate(old: list[bytes], new: list[bytes]) -> list[tuple[int, int, int, int]]:
+    """The separate changes from one to the other, in the order in which `unified` shows them.
+
+    Each is first and end in `old`, then in `new`.
+    """
+    codes = SequenceMatcher(None, old, new).get_opcodes()
+    return [(i1, i2, j1, j2) for tag, i1, i2, j1, j2 in codes if tag != "equal"]
+
+
 def unified(path: str, before: bytes, after: bytes) -> str:
     """The difference as a unified diff, "" for what is too large or not text."""
     if len(before) + len(after) > DIFF or b"\0" in before or b"\0" in after:
         return ""
-    old = before.decode("utf-8", "replace").splitlines(keepends=True)
-    new = after.decode("utf-8", "replace").splitlines(keepends=True)
-    return "".join(unified_diff(old, new, f"a/{path}", f"b/{path}"))
+    names = f"a/{path}".encode(errors="replace"), f"b/{path}".encode(errors="replace")
+    found = diff_bytes(unified_diff, lines(before), lines(after), *names)
+    whole = (line if line.endswith(b"\n") else line + UNENDED for line in found)
+    return b"".join(whole).decode("utf-8", "replace")
 
 
 def _files(note: Note) -> list[Changed]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Kit
-from tuiagent.tools.changing import Change, Changing, current, mark
+from tuiagent.tools.changing import Change, Changing, current, lines, mark, separate
 
 LINES = 20_000
 """Lines of a file up to which changes are merged."""
@@ -64,7 +64,7 @@ async def _body(kit: Kit, key: str) -> bytes | None:
 
 def merged(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """`ours` with the changes that lead from `base` to `theirs`; None when they touch."""
-    old, now, wanted = (body.splitlines(keepends=True) for body in (base, ours, theirs))
+    old, now, wanted = (lines(body) for body in (base, ours, theirs))
     if max(len(old), len(now), len(wanted)) > LINES:
         return None
     blocks = SequenceMatcher(None, old, now, autojunk=False).get_matching_blocks()
@@ -79,19 +79,18 @@ def merged(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
             return None
         start = block.b + i1 - block.a
         edits.append((start, start + i2 - i1, wanted[j1:j2]))
-    for start, end, lines in reversed(edits):
-        now[start:end] = lines
+    for start, end, put in reversed(edits):
+        now[start:end] = put
     return b"".join(now)
 
 
 def reversed_hunk(before: bytes, after: bytes, hunk: int) -> bytes:
-    """`after` with only one of its changes taken back, counted from 1. Raises ToolError."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    """`after` with only one of its changes taken back, counted as they are shown. Raises ToolError."""
+    old, new = lines(before), lines(after)
     if max(len(old), len(new)) > LINES:
         raise ToolError(f"the file has more than {LINES} lines; undo all of it instead")
-    codes = SequenceMatcher(None, new, old, autojunk=False).get_opcodes()
-    changes = [code for code in codes if code[0] != "equal"]
+    changes = separate(old, new)
     if not 1 <= hunk <= len(changes):
         raise ToolError(f"the call made {len(changes)} separate changes to this file")
-    _, i1, i2, j1, j2 = changes[hunk - 1]
-    return b"".join([*new[:i1], *old[j1:j2], *new[i2:]])
+    i1, i2, j1, j2 = changes[hunk - 1]
+    return b"".join([*new[:j1], *old[i1:i2], *new[j2:]])
