@@ -62,6 +62,36 @@ async def test_an_undo_keeps_what_was_done_since_and_can_be_undone(tmp_path: Pat
         assert file.read_text() == want
 
 
+async def test_the_changes_of_a_session_say_what_was_undone_since(tmp_path: Path) -> None:
+    turns = [
+        call("write", path="f", content=TEXT),
+        call("edit", path="f", old="line 3\n", new="line three\n"),
+        call("read", path="f"),
+        call("edit", path="nowhere", old="a", new="b"),
+        say("done"),
+    ]
+    async with engine(Fakes(tmp_path, turns)) as made:
+        client = await worked(made, tmp_path)
+        await undo(client, "p1.2.1", "f", 1)
+        await undo(client, "p1.2.1")
+        await undo(client, "undo1")
+        found = (await client.read("changes", STREAM)).data
+        changes = [(c["call"], c["tool"], c["of"]) for c in found]
+        undos = [
+            [(u["undo"], u["path"], u["hunk"], u["status"]) for u in c["undos"]] for c in found
+        ]
+    assert changes == [
+        ("p1.1.1", "write", ""),
+        ("p1.2.1", "edit", ""),
+        ("undo1", "undo", "p1.2.1"),
+        ("undo3", "undo", "undo1"),
+    ]
+    first, second = ("undo1", "f", 1, "ok"), ("undo2", "", 0, "error")
+    assert undos == [[], [first, second], [("undo3", "", 0, "ok")], []]
+    assert "changed since" in found[1]["undos"][1]["text"]
+    assert found[1]["diffs"][0]["path"] == "f"
+
+
 async def test_an_undo_that_touches_later_changes_changes_nothing(tmp_path: Path) -> None:
     turns = [
         call("write", path="f", content=TEXT),

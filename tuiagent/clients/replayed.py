@@ -23,6 +23,7 @@ from tuiagent.kernel.run import (
     ReplyReceived,
 )
 from tuiagent.ports import Snapshot, Window
+from tuiagent.views.changes import ChangesView
 from tuiagent.views.files import FilesView
 from tuiagent.views.transcript import TranscriptView, last
 
@@ -33,7 +34,7 @@ ANSWERING = 8.0
 PIECES = 150
 """Into so many a reply is cut at most."""
 WORD = re.compile(r"\S{1,200}\s*|\s+")
-VIEWS = {"transcript": TranscriptView, "files": FilesView}
+VIEWS = {"transcript": TranscriptView, "files": FilesView, "changes": ChangesView}
 
 
 class Pace(Protocol):

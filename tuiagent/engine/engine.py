@@ -26,6 +26,7 @@ from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.kernel.transfer import ImportSession
 from tuiagent.ports import Snapshot, Window
+from tuiagent.views.changes import ChangesView
 from tuiagent.views.context import ContextView
 from tuiagent.views.files import FilesView
 from tuiagent.views.grants import GrantsView
@@ -54,6 +55,7 @@ class View(Protocol):
 
 
 VIEWS: dict[str, Callable[[str], View]] = {
+    "changes": ChangesView,
     "context": ContextView,
     "files": FilesView,
     "prompt": PromptView,

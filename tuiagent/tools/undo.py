@@ -85,7 +85,7 @@ def merged(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
 
 
 def reversed_hunk(before: bytes, after: bytes, hunk: int) -> bytes:
-    """`after` with only one of its changes taken back, counted as they are shown. Raises ToolError."""
+    """`after` without one of its changes, counted as they are shown. Raises ToolError."""
     old, new = lines(before), lines(after)
     if max(len(old), len(new)) > LINES:
         raise ToolError(f"the file has more than {LINES} lines; undo all of it instead")

@@ -62,6 +62,7 @@ VIEWS = {
     "proposed": READ,
     "history": READ,
     "search": READ,
+    "changes": FILES,
     "files": FILES,
     "usage": USAGE,
     "tools": CONFIG,
