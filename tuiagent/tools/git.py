@@ -1,16 +1,11 @@
-"""Looks at a git repository and commits, without running anything that the repository configures.
+"""Looks at a git repository and commits; nothing that the repository configures is run."""
 
-What a repository can make git run: hooks, the file system monitor, external diff and text
-conversion, clean and smudge filters, a pager, an editor, aliases, signing programs, credential
-helpers. See git-config(1), gitattributes(5) and githooks(5).
-"""
-
-import os
 import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from tuiagent.kernel import repository
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
@@ -22,37 +17,7 @@ from tuiagent.tools.search import FILES, walk
 SECONDS = 60.0
 SHOWN = 30_000
 SHOW = ["show", "--stat", "--format=committed %h %s", "--no-ext-diff", "--no-textconv"]
-ENVIRONMENT = (
-    "GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0 GIT_PAGER=cat "
-    "GIT_EDITOR=true GIT_ATTR_NOSYSTEM=1 LC_ALL=C.UTF-8"
-)
-FIXED = (
-    "core.fsmonitor=",
-    "core.hooksPath=/dev/null",
-    "core.untrackedCache=false",
-    "core.pager=cat",
-    "core.editor=true",
-    "core.sshCommand=false",
-    "core.gitProxy=",
-    "core.askPass=",
-    "credential.helper=",
-    "protocol.allow=never",
-    "safe.bareRepository=explicit",
-    "commit.gpgSign=false",
-    "tag.gpgSign=false",
-    "log.showSignature=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "submodule.recurse=false",
-    "diff.ignoreSubmodules=all",
-    "color.ui=false",
-)
-RUNS = re.compile(
-    rb"(filter\..*\.(clean|smudge|process|required)|diff\..*\.(command|textconv)|diff\.external"
-    rb"|merge\..*\.driver|gpg\..*program|gpg\.program|pager\..*|interactive\.difffilter)",
-    re.IGNORECASE,
-)
-"""Names of settings that make git run something, beside those above."""
+ENVIRONMENT = " ".join(f"{name}={value}" for name, value in repository.ENVIRONMENT.items())
 
 
 class GitTool:
@@ -212,9 +177,8 @@ async def git(kit: Kit, note: Note, steps: Sequence[Sequence[str]]) -> Observati
         raise ToolError("there is no git on this machine's PATH")
     if program.startswith(runtime.folder.rstrip("/") + "/"):
         raise ToolError(f"{program} lies inside the session's folder and is not run")
-    fixed = [*FIXED, *(f"{name}=" for name in await _running(kit, program))]
-    settings = [word for item in fixed for word in ("-c", item)]
-    base = f"{ENVIRONMENT} {shlex.join([program, '--no-pager', *settings])}"
+    settings = repository.settings(await _names(kit, program))
+    base = f"{ENVIRONMENT} {shlex.join([program, *settings])}"
     command = " && ".join(f"{base} {shlex.join(words)}" for words in steps)
     ended = await runtime.exec(Execution(note.data["spool"], command, SECONDS), lambda data: None)
     text = ended.output.decode("utf-8", "replace").strip("\n")
@@ -225,16 +189,15 @@ async def git(kit: Kit, note: Note, steps: Sequence[Sequence[str]]) -> Observati
     return Observation("error" if ended.code else "ok", text or "(nothing)", (block,))
 
 
-async def _running(kit: Kit, program: str) -> list[str]:
-    """The names of the repository's settings that make git run something."""
+async def _names(kit: Kit, program: str) -> list[bytes]:
+    """The names of the repository's settings."""
     spool = await kit.runtime.prepare(f"{kit.call}.config")
-    command = f"{ENVIRONMENT} {shlex.quote(program)} config --list --name-only --null --includes"
+    command = f"{ENVIRONMENT} {shlex.join([program, *repository.NAMES])}"
     try:
         ended = await kit.runtime.exec(Execution(spool, command, SECONDS), lambda data: None)
     finally:
         await kit.runtime.discard(spool)
-    names = {name for name in ended.output.split(b"\0") if RUNS.fullmatch(name)}
-    return sorted(os.fsdecode(name) for name in names)
+    return ended.output.split(b"\0")
 
 
 async def _keys(runtime: Runtime, path: str) -> list[str]:

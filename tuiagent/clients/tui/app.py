@@ -58,6 +58,7 @@ class TuiApp(App[int]):
         Binding("f7", "context", "Context", show=False, id="context"),
         Binding("ctrl+y", "judge(True)", "Yes", show=False, priority=True, id="approve"),
         Binding("ctrl+n", "judge(False)", "No", show=False, priority=True, id="refuse"),
+        Binding("f8", "changes", "Changes", id="changes"),
         Binding("ctrl+left", "resize(-2)", "Narrower", show=False, id="narrower"),
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
@@ -176,6 +177,19 @@ class TuiApp(App[int]):
         self.shown = pane
         self.layout.apply(self.screen)
         self._focus(pane)
+
+    def action_changes(self) -> None:
+        """Shows every call that changed files, to be looked at and taken back."""
+        from tuiagent.clients.tui.diff.screens import (  # noqa: PLC0415 - after the first frame
+            ChangesScreen,
+        )
+
+        self.push_screen(ChangesScreen())
+
+    def on_files_mention(self, message: Files.Mention) -> None:
+        """Puts a path into the prompt."""
+        self.query_one(Prompt).insert(f"@{message.path} ")
+        self.action_pane("conversation")
 
     def action_zoom(self) -> None:
         """Gives the whole screen to the pane at hand, or back to all."""

@@ -1,0 +1,1 @@
+"""Differences between files on the screen, and taking them back."""

@@ -1,0 +1,182 @@
+"""What is read from the disk: folders, the beginnings of files, and news of both.
+
+The session's folder is read here and not through the client: whoever looks at this screen is on the
+machine on which the session works, be the engine in this process or in a server.
+"""
+
+import asyncio
+import heapq
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from tuiagent.clients.tui.files.git import Git, GitError
+from tuiagent.clients.tui.files.tree import Entry, Listing, below, order, ordered
+
+SHOWN = 5000
+"""Entries of a folder that are shown; further ones are counted."""
+HEAD = 512 * 1024
+"""Bytes of a file that are shown."""
+BINARY = 2048
+"""Bytes of a file that is no text that are shown."""
+FOUND = 500
+"""Files that a search shows."""
+WALKED = 300_000
+"""Files that a search looks at where there is no repository."""
+DEBOUNCE, STEP, GAP = 600, 200, 1000
+"""Milliseconds: of news that is taken together, between two looks for it, and to a look back."""
+
+
+def folder(root: str, path: str, git: Git) -> Listing:
+    """What is in a folder below the root. Blocks; what cannot be read says why."""
+    try:
+        with os.scandir(os.path.join(root, path)) as found:
+            count = 0
+
+            def entries() -> Iterator[Entry]:
+                nonlocal count
+                for entry in found:
+                    count += 1
+                    link = entry.is_symlink()
+                    inside = not link and entry.is_dir(follow_symlinks=False)
+                    yield Entry(entry.name, inside, link)
+
+            shown = heapq.nsmallest(SHOWN, entries(), key=order)
+    except OSError as error:
+        return Listing(problem=error.strerror or str(error))
+    ignored = {".git"}
+    with suppress(GitError):  # then nothing is hidden; the state of the pane says why
+        ignored |= git.ignored(path, [entry.name for entry in shown if entry.name != ".git"])
+    marked = [entry._replace(ignored=entry.name in ignored) for entry in shown]
+    return Listing(ordered(marked), count - len(shown))
+
+
+class Head(NamedTuple):
+    """The beginning of a file."""
+
+    text: str
+    note: str
+    """What it is, and how much of it is not shown."""
+    plain: bool = True
+    """Whether it is text."""
+
+
+def head(root: str, path: str) -> Head:
+    """The beginning of a file below the root. Blocks; what cannot be read says why."""
+    whole = os.path.join(root, path)
+    try:
+        if not stat.S_ISREG(os.lstat(whole).st_mode):
+            link = os.path.islink(whole)
+            return Head("", f"a link to {os.readlink(whole)}" if link else "not a file", False)
+        with open(whole, "rb") as file:
+            body, size = file.read(HEAD), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        return Head("", error.strerror or str(error), False)
+    if b"\0" in body[:8192]:
+        rows = range(0, min(len(body), BINARY), 16)
+        return Head("\n".join(_dumped(body, at) for at in rows), f"binary, {size:,} bytes", False)
+    cut = f", the first {len(body):,} are shown" if size > len(body) else ""
+    return Head(body.decode("utf-8", "replace"), f"{size:,} bytes{cut}")
+
+
+def _dumped(body: bytes, at: int) -> str:
+    part = body[at : at + 16]
+    text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+    return f"{at:08x}  {part.hex(' '):47}  {text}"
+
+
+def every(root: str, git: Git) -> list[str]:
+    """All files below the root but ignored ones, at most WALKED where git does not know. Blocks."""
+    with suppress(GitError):
+        return git.every()
+    found: list[str] = []
+    for where, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        path = os.path.relpath(where, root)
+        found += [below("" if path == "." else path, name) for name in names]
+        if len(found) > WALKED:
+            break
+    return found
+
+
+def matching(paths: Sequence[str], wanted: str) -> Listing:
+    """Those of the paths that hold all of these words, the best first. Blocks."""
+    words = wanted.casefold().split()
+    hits: list[tuple[bool, int, str]] = []
+    for path in paths:
+        folded = path.casefold()
+        if all(word in folded for word in words):
+            name = folded.rpartition("/")[2]
+            hits.append((not all(word in name for word in words), len(path), path))
+    best = heapq.nsmallest(FOUND, hits)
+    return Listing(tuple(Entry(path) for *_, path in best), len(hits) - len(best))
+
+
+class Watch:
+    """News of a few folders, from the file system."""
+
+    def __init__(self, told: Callable[[set[str]], None], failed: Callable[[str], None]) -> None:
+        """Calls `told` with folders in which something changed, `failed` with why there is no news.
+
+        Both on the loop on which `follow` was called.
+        """
+        self._told, self._failed = told, failed
+        self._stop = threading.Event()
+        self._followed: frozenset[str] = frozenset()
+
+    def follow(self, folders: frozenset[str]) -> None:
+        """From now on it is news of these, and of no others."""
+        if folders == self._followed:
+            return
+        fresh = folders - self._followed
+        self.close()
+        self._followed, self._stop = folders, threading.Event()
+        if folders:
+            loop = asyncio.get_running_loop()
+            work = (loop, self._stop, folders, fresh)
+            threading.Thread(
+                target=self._run, args=work, name="tuiagent-files", daemon=True
+            ).start()
+
+    def close(self) -> None:
+        """No more news."""
+        self._stop.set()
+        self._followed = frozenset()
+
+    def _run(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        stop: threading.Event,
+        folders: frozenset[str],
+        fresh: frozenset[str],
+    ) -> None:
+        import watchfiles  # noqa: PLC0415 - after the first frame, in this thread
+
+        def tell(what: Callable[..., None], *args: object) -> None:
+            if not stop.is_set():
+                with suppress(RuntimeError):  # the loop is closed: nobody listens
+                    loop.call_soon_threadsafe(what, *args)
+
+        try:
+            for news in watchfiles.watch(
+                *sorted(folders),
+                watch_filter=None,
+                debounce=DEBOUNCE,
+                step=STEP,
+                stop_event=stop,
+                rust_timeout=GAP,
+                yield_on_timeout=True,
+                raise_interrupt=False,
+                recursive=False,
+                ignore_permission_denied=True,
+            ):
+                # what came between the reading of a folder and its watch is looked for once
+                found = {os.path.dirname(path) for _, path in news} | fresh
+                fresh = frozenset()
+                if found:
+                    tell(self._told, found)
+        except (OSError, RuntimeError) as error:
+            tell(self._failed, str(error))
