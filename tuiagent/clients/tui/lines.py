@@ -37,5 +37,11 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     return Strip.join([strip(widget, left, width - end.cell_length), end])
 
 
+def lit(widget: Widget, line: Strip, name: str = "cursor") -> Strip:
+    """The line with a component class over what it was drawn with, as where a cursor is."""
+    style = widget.get_component_rich_style(name, partial=True)
+    return Strip(Segment.apply_style(line, post_style=style), line.cell_length)
+
+
 def _style(widget: Widget, name: str, base: Style) -> Style:
     return widget.get_component_rich_style(name) if name else base

@@ -13,7 +13,7 @@ from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.diff.changes import Changes, read, told, touches
 from tuiagent.clients.tui.diff.hunks import parsed
 from tuiagent.clients.tui.diff.view import DiffView, Section
-from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.lines import Piece, lit
 from tuiagent.clients.tui.pane import Pane
 from tuiagent.clients.tui.status import Line
 from tuiagent.kernel.message import Diff
@@ -241,7 +241,7 @@ class ChangeList(Pane):
         """See Widget."""
         drawn = super().render_line(y)
         if y + self.scroll_offset.y == self.at and self._lines:
-            return drawn.apply_style(self.get_component_rich_style("cursor", partial=True))
+            return lit(self, drawn)
         return drawn
 
     def on_click(self, event: events.Click) -> None:

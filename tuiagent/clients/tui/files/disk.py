@@ -146,6 +146,11 @@ class Watch:
         self._stop.set()
         self._followed = frozenset()
 
+    def _lost(self, folders: set[str]) -> None:
+        """One of the folders has gone meanwhile: whoever reads them again sees which."""
+        self._followed = frozenset()
+        self._told(folders)
+
     def _run(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -171,12 +176,13 @@ class Watch:
                 yield_on_timeout=True,
                 raise_interrupt=False,
                 recursive=False,
-                ignore_permission_denied=True,
             ):
                 # what came between the reading of a folder and its watch is looked for once
                 found = {os.path.dirname(path) for _, path in news} | fresh
                 fresh = frozenset()
                 if found:
                     tell(self._told, found)
+        except FileNotFoundError:
+            tell(self._lost, set(folders))
         except (OSError, RuntimeError) as error:
             tell(self._failed, str(error))

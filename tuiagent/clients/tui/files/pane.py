@@ -20,7 +20,7 @@ from tuiagent.clients.tui.files.git import GitError
 from tuiagent.clients.tui.files.place import Place
 from tuiagent.clients.tui.files.search import Search
 from tuiagent.clients.tui.files.tree import Entry, Row, above
-from tuiagent.clients.tui.lines import Piece, spread
+from tuiagent.clients.tui.lines import Piece, lit, spread
 from tuiagent.clients.tui.pane import Pane
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Window
@@ -140,7 +140,7 @@ class Files(Pane):
         row = self._row(number)
         drawn = spread(self, self._words(row), [] if row.note else self._marks(row), width)
         if number == self.at and self.has_focus:
-            return drawn.apply_style(self.get_component_rich_style("cursor", partial=True))
+            return lit(self, drawn)
         return drawn
 
     def _row(self, number: int) -> Row:
