@@ -7,14 +7,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.strip import Strip
 
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.diff.changes import Changes, read, told, touches
 from tuiagent.clients.tui.diff.hunks import parsed
 from tuiagent.clients.tui.diff.view import DiffView, Section
-from tuiagent.clients.tui.lines import Piece, lit
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.listed import Listed
 from tuiagent.clients.tui.status import Line
 from tuiagent.kernel.message import Diff
 from tuiagent.kernel.undo import UndoCall
@@ -186,16 +185,11 @@ class One(NamedTuple):
     diff: Diff | None = None
 
 
-class ChangeList(Pane):
+class ChangeList(Listed):
     """Every call that changed files, the newest first, and below it its files."""
 
-    COMPONENT_CLASSES = {"cursor"}
     EMPTY = "No call has changed a file yet."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False, id="changes.down"),
-        Binding("k,up", "move(-1)", show=False, id="changes.up"),
-        Binding("g,home", "move(-1000000)", show=False, id="changes.first"),
-        Binding("G,shift+g,end", "move(1000000)", show=False, id="changes.last"),
         Binding("enter,right", "look", "Look", id="changes.look"),
         Binding("u", "undo", "Undo", id="changes.undo"),
     ]
@@ -203,7 +197,6 @@ class ChangeList(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.changes = Changes(())
-        self.at = 0
         self._lines: list[One] = []
 
     def show(self, changes: Changes) -> None:
@@ -221,45 +214,26 @@ class ChangeList(Pane):
         """See Pane."""
         return len(self._lines)
 
-    def line(self, number: int) -> list[Piece]:
-        """See Pane."""
+    def ends(self, number: int) -> tuple[list[Piece], list[Piece]]:
+        """See Listed."""
         one, changes = self._lines[number], self.changes
         if one.diff is None:
             notes, bad = changes.notes(one.change)
             note = f"  {notes[-1]}" if notes else ""
-            return [(changes.title(one.change), "strong"), (note, "bad" if bad else "dim")]
+            return [(changes.title(one.change), "strong"), (note, "bad" if bad else "dim")], []
         undone = changes.undone(one.change, one.diff.path)
         state = f"  undone ({undone.undo})" if undone else ""
-        return [
-            ("  ", ""),
-            (one.diff.path, "dim" if undone else ""),
-            (f"  {told(one.diff)}", "dim"),
-            (state, "mark"),
-        ]
-
-    def render_line(self, y: int) -> Strip:
-        """See Widget."""
-        drawn = super().render_line(y)
-        if y + self.scroll_offset.y == self.at and self._lines:
-            return lit(self, drawn)
-        return drawn
+        path = ("  " + one.diff.path, "dim" if undone else "")
+        return [path, (f"  {told(one.diff)}", "dim"), (state, "mark")], []
 
     def on_click(self, event: events.Click) -> None:
         """Goes to the line; a second time, looks at it."""
         at = event.y + self.scroll_offset.y
         if at < len(self._lines):
-            again, self.at = at == self.at, at
-            self.refresh()
+            again = at == self.at
+            self.go(at)
             if again:
                 self.action_look()
-
-    def action_move(self, by: int) -> None:
-        """Goes up or down."""
-        self.at = min(max(0, self.at + by), max(0, len(self._lines) - 1))
-        self.scroll_to(y=min(self.scroll_y, self.at), animate=False)
-        if self.at >= self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=self.at - self.size.height + 1, animate=False)
-        self.refresh()
 
     def action_look(self) -> None:
         """Shows what the call did to the file."""

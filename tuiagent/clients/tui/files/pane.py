@@ -1,45 +1,33 @@
 """The pane of the file tree: what changed in the session's folder, and what to do with files."""
 
 import os
-import shlex
-import subprocess
 from collections.abc import Awaitable
 from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.strip import Strip
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.files import disk
-from tuiagent.clients.tui.files.git import GitError
+from tuiagent.clients.tui.files import opening
 from tuiagent.clients.tui.files.place import Place
 from tuiagent.clients.tui.files.search import Search
 from tuiagent.clients.tui.files.tree import Entry, Row, above
-from tuiagent.clients.tui.lines import Piece, lit, spread
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.listed import Listed
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Window
-from tuiagent.threads import in_thread
 from tuiagent.views.files import ChangedFile
 
 
-class Files(Pane):
+class Files(Listed):
     """The session's folder, on this machine's disk."""
 
     BORDER_TITLE = "Files"
-    COMPONENT_CLASSES = {"cursor", "folder"}
+    COMPONENT_CLASSES = {"folder"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False, id="files.down"),
-        Binding("k,up", "move(-1)", show=False, id="files.up"),
-        Binding("pagedown", "page(1)", show=False, id="files.page_down"),
-        Binding("pageup", "page(-1)", show=False, id="files.page_up"),
-        Binding("g,home", "move(-100000000)", show=False, id="files.first"),
-        Binding("G,shift+g,end", "move(100000000)", show=False, id="files.last"),
         Binding("l,right", "expand", "Open", show=False, id="files.expand"),
         Binding("h,left", "collapse", "Close", show=False, id="files.collapse"),
         Binding("enter", "look", "Look", id="files.look"),
@@ -62,7 +50,6 @@ class Files(Pane):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.at = 0
         self._here = ""
         """The path that the cursor is at, "" for no name."""
         self._search: Search | None = None
@@ -132,16 +119,14 @@ class Files(Pane):
             return max(1, len(self._search.found))
         return len(self.place.tree.rows)
 
-    def render_line(self, y: int) -> Strip:
-        """See Widget."""
-        width, number = self.scrollable_content_region.width, y + self.scroll_offset.y
-        if number >= self.count():
-            return spread(self, [], [], width)
-        row = self._row(number)
-        drawn = spread(self, self._words(row), [] if row.note else self._marks(row), width)
-        if number == self.at and self.has_focus:
-            return lit(self, drawn)
-        return drawn
+    def ends(self, number: int) -> tuple[list[Piece], list[Piece]]:
+        """See Listed."""
+        row, marks = self._row(number), list[Piece]()
+        if not row.note and self.place.by_agent(row.path):
+            marks.append((" ●", "mark"))
+        if not row.note and (letter := self.place.in_git(row.path)):
+            marks.append((f" {letter}", "good" if letter in "A?" else "warn"))
+        return self._words(row), marks
 
     def _row(self, number: int) -> Row:
         if self._search is None:
@@ -160,14 +145,6 @@ class Files(Pane):
         style = "dim" if entry.ignored else "folder" if entry.folder else ""
         return [(indent + sign, "dim"), (entry.name, style), (" →" if entry.link else "", "dim")]
 
-    def _marks(self, row: Row) -> list[Piece]:
-        marks: list[Piece] = []
-        if self.place.by_agent(row.path):
-            marks.append((" ●", "mark"))
-        if letter := self.place.in_git(row.path):
-            marks.append((f" {letter}", "good" if letter in "A?" else "warn"))
-        return marks
-
     def renew(self, changed: list[str] | None = None) -> None:
         """See Pane; the cursor stays at its name."""
         place, search = self.place, self._search
@@ -180,23 +157,11 @@ class Files(Pane):
 
     # ------------------------------------------------------------ moving
 
-    def _go(self, at: int) -> None:
-        """Puts the cursor at a line, and shows it."""
-        self.at = min(max(0, at), max(0, self.count() - 1))
+    def go(self, at: int) -> None:
+        """See Listed."""
+        super().go(at)
         row = self._row(self.at) if self.count() else None
         self._here = row.path if row is not None and not row.note else ""
-        height = max(1, self.scrollable_content_region.height)
-        top = min(max(self.scroll_offset.y, self.at - height + 1), self.at)
-        self.scroll_to(y=top, animate=False)
-        self.refresh()
-
-    def action_move(self, by: int) -> None:
-        """Goes up or down."""
-        self._go(self.at + by)
-
-    def action_page(self, by: int) -> None:
-        """Goes a screenful up or down."""
-        self._go(self.at + by * max(1, self.scrollable_content_region.height - 1))
 
     def action_expand(self) -> None:
         """Opens a folder, or goes into an open one."""
@@ -204,7 +169,7 @@ class Files(Pane):
         if self._search is not None or row.note or not row.entry.folder:
             return
         if row.path in self.place.tree.open:
-            self._go(self.at + 1)
+            self.go(self.at + 1)
         else:
             self.place.open(row.path)
             self.renew()
@@ -220,14 +185,14 @@ class Files(Pane):
             return
         folder = row.path if row.note else above(row.path)
         if folder:
-            self._go(tree.find(folder))
+            self.go(tree.find(folder))
 
     def on_click(self, event: events.Click) -> None:
         """Opens or closes a folder; a file is looked at with the second click."""
         number = event.y - self.gutter.top + self.scroll_offset.y
         if not 0 <= number < self.count():
             return
-        self._go(number)
+        self.go(number)
         row = self._row(number)
         if row.entry.folder:
             self._turn(row.path)
@@ -280,7 +245,7 @@ class Files(Pane):
             if search.found:
                 path = search.found[self.at].name
                 await self.place.reveal(path)
-                self._go(self.place.tree.find(path))
+                self.go(self.place.tree.find(path))
             self.renew()
         elif event.key == "backspace":
             await self._find(search, search.seek(search.wanted[:-1]))
@@ -308,39 +273,12 @@ class Files(Pane):
         elif path and (self.place.by_agent(path) or self.place.in_git(path) in set("DMRCTU")):
             self.action_differ()
         elif path:
-            await self._read_file(path)
-
-    async def _read_file(self, path: str) -> None:
-        from tuiagent.clients.tui.diff.hunks import plain  # noqa: PLC0415 - after the first frame
-        from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - likewise
-        from tuiagent.clients.tui.diff.view import Section  # noqa: PLC0415 - likewise
-
-        root = self.place.root
-        head = await in_thread(lambda: disk.head(root, path))
-        lines = tuple(await in_thread(lambda: plain(head.text)))
-        section = Section("", lines, path if head.plain else "")
-        self.app.push_screen(FileScreen(path, section, head.note))
+            await opening.read(self.app, self.place, path)
 
     def action_differ(self) -> None:
         """Shows what changed in a file."""
-        from tuiagent.clients.tui.diff.screens import (  # noqa: PLC0415 - after the first frame
-            AGENT,
-            HEAD,
-            DiffScreen,
-        )
-
-        path, git = self._here, self.place.git
-        if not path or self._row(self.at).entry.folder:
-            return
-
-        def compare() -> str:
-            try:
-                return git.diff(path)
-            except GitError as error:
-                raise OSError(f"git cannot compare it: {error}") from None
-
-        source = AGENT if self.place.by_agent(path) else HEAD
-        self.app.push_screen(DiffScreen(path, compare, source))
+        if self._here and not self._row(self.at).entry.folder:
+            opening.differences(self.app, self.place, self._here)
 
     def action_mention(self) -> None:
         """Puts the path into the prompt."""
@@ -355,16 +293,6 @@ class Files(Pane):
 
     def action_edit(self) -> None:
         """Opens the file in the person's editor, which has the terminal meanwhile."""
-        path, root = self._here, self.place.root
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-        if not path or self._row(self.at).entry.folder:
-            return
-        if not editor:
-            self.app.trouble("no editor is known: set VISUAL or EDITOR, such as EDITOR=vim")
-            return
-        try:
-            with self.app.suspend():
-                subprocess.run([*editor, os.path.join(root, path)], cwd=root, check=False)
-        except (OSError, SuspendNotSupported) as error:
-            self.app.trouble(f"{editor[0]} cannot be run here: {error}")
-        self.place.reread()
+        if self._here and not self._row(self.at).entry.folder:
+            opening.edit(self.app, os.path.join(self.place.root, self._here))
+            self.place.reread()

@@ -1,0 +1,60 @@
+"""What a file is opened with: a screen that shows it or what changed in it, or an editor."""
+
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from tuiagent.clients.tui.files import disk
+from tuiagent.clients.tui.files.git import GitError
+from tuiagent.clients.tui.files.place import Place
+from tuiagent.threads import in_thread
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
+
+
+async def read(app: "TuiApp", place: Place, path: str) -> None:
+    """Shows what is in a file of this place."""
+    from tuiagent.clients.tui.diff.hunks import plain  # noqa: PLC0415 - after the first frame
+    from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - likewise
+    from tuiagent.clients.tui.diff.view import Section  # noqa: PLC0415 - likewise
+
+    def shown() -> tuple[Section, str]:
+        head = disk.head(place.root, path)
+        return Section("", tuple(plain(head.text)), path if head.plain else ""), head.note
+
+    section, note = await in_thread(shown)
+    app.push_screen(FileScreen(path, section, note))
+
+
+def differences(app: "TuiApp", place: Place, path: str) -> None:
+    """Shows what changed in a file: by the agent, if it was that, else since git's HEAD."""
+    from tuiagent.clients.tui.diff.screens import (  # noqa: PLC0415 - after the first frame
+        AGENT,
+        HEAD,
+        DiffScreen,
+    )
+
+    def compare() -> str:
+        try:
+            return place.git.diff(path)
+        except GitError as error:
+            raise OSError(f"git cannot compare it: {error}") from None
+
+    app.push_screen(DiffScreen(path, compare, AGENT if place.by_agent(path) else HEAD))
+
+
+def edit(app: "TuiApp", path: str) -> None:
+    """Opens a file in the person's editor, which has the terminal meanwhile."""
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    if not editor:
+        app.trouble("no editor is known: set VISUAL or EDITOR, such as EDITOR=vim")
+        return
+    try:
+        with app.suspend():
+            subprocess.run([*editor, path], cwd=os.path.dirname(path), check=False)
+    except (OSError, SuspendNotSupported) as error:
+        app.trouble(f"{editor[0]} cannot be run here: {error}")
