@@ -11,14 +11,15 @@ ESCAPES = (
 CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 HIDDEN = (
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
 )
 
 
 def clean(text: str) -> str:
     """The text without escape sequences and control characters; what would hide is shown.
 
-    Line feeds and tabs stay. Directional marks, zero-width and tag characters become \\u escapes.
+    Line feeds and tabs stay. Directional marks, zero-width and tag characters become \\u escapes,
+    and so do halves of a pair: bytes of file names that are no text.
     """
     text = re.sub(ESCAPES, "", text.replace("\r\n", "\n"))
     text = re.sub(CONTROLS, "", text)

@@ -7,7 +7,7 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -121,7 +121,7 @@ class DiffView(ScrollView, can_focus=True):
             self.at = at
         await self._make()
         if at is not None:
-            self._reveal()
+            self.call_after_refresh(self._reveal)
         coloured = await in_thread(lambda: dict(_coloured(sections)))
         if sections is self.sections:
             self._content = coloured
@@ -136,11 +136,11 @@ class DiffView(ScrollView, can_focus=True):
             self._resize()
 
     def _resize(self) -> None:
-        columns = self.scrollable_content_region.width
-        if not self.sides:
-            longest = (len(row.left.text) for row in self._rows if row.left)
-            columns = max(columns, max(longest, default=0) + 2 * self._digits + 5)
-        self.virtual_size = Size(columns, max(1, len(self._rows)))
+        """Only what is wider than the screen is scrolled to the side."""
+        longest = (len(row.left.text) for row in self._rows if row.left and not row.sides)
+        columns = max(longest, default=0) + 2 * self._digits + 5
+        wider = columns > self.scrollable_content_region.width
+        self.virtual_size = Size(columns if wider else 1, max(1, len(self._rows)))
         self.refresh()
 
     @property
@@ -208,10 +208,10 @@ class DiffView(ScrollView, can_focus=True):
         if not places:
             return
         head = next(n for n, row in enumerate(self._rows) if row.section == self.at[0])
-        fits = places[-1] - head < self.size.height
-        top = head if fits else max(0, places[0] - 2)
-        height = min(self.size.height, places[-1] - top + 2)
-        self.scroll_to_region(Region(0, top, 1, height), animate=False, x_axis=False)
+        height, now = max(1, self.scrollable_content_region.height), self.scroll_offset.y
+        first = head if places[-1] - head < height else max(0, places[0] - 2)
+        last = min(places[-1] + 1, first + height - 1)
+        self.scroll_to(y=min(max(now, last - height + 1), first), animate=False)
         self.refresh()
 
     def _is_at_hand(self, row: Row) -> bool:
