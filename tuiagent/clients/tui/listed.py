@@ -32,11 +32,12 @@ class Listed(Pane):
 
     def go(self, at: int) -> None:
         """Takes a line at hand, and shows it."""
+        self.refresh_line(self.at)
         self.at = min(max(0, at), max(0, self.count() - 1))
         height = max(1, self.scrollable_content_region.height)
         top = min(max(self.scroll_offset.y, self.at - height + 1), self.at)
         self.scroll_to(y=top, animate=False)
-        self.refresh()
+        self.refresh_line(self.at)
 
     def action_move(self, by: int) -> None:
         """Goes up or down."""

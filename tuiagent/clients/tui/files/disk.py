@@ -99,7 +99,7 @@ def every(root: str, git: Git) -> list[str]:
         found += [below("" if path == "." else path, name) for name in names]
         if len(found) > WALKED:
             break
-    return found
+    return found[: WALKED + 1]
 
 
 def matching(paths: Sequence[str], wanted: str) -> Listing:

@@ -126,7 +126,7 @@ class Files(Listed):
             marks.append((" ●", "mark"))
         if not row.note and (letter := self.place.in_git(row.path)):
             marks.append((f" {letter}", "good" if letter in "A?" else "warn"))
-        return self._words(row), marks
+        return _words(row, row.path in self.place.tree.open), marks
 
     def _row(self, number: int) -> Row:
         if self._search is None:
@@ -135,15 +135,6 @@ class Files(Listed):
             entry = self._search.found[number]
             return Row(entry.name, 0, entry)
         return Row("", 0, Entry(""), self._search.note)
-
-    def _words(self, row: Row) -> list[Piece]:
-        indent = "  " * row.depth
-        if row.note:
-            return [(f"{indent}  {row.note}", "dim")]
-        entry = row.entry
-        sign = "  " if not entry.folder else "▾ " if row.path in self.place.tree.open else "▸ "
-        style = "dim" if entry.ignored else "folder" if entry.folder else ""
-        return [(indent + sign, "dim"), (entry.name, style), (" →" if entry.link else "", "dim")]
 
     def renew(self, changed: list[str] | None = None) -> None:
         """See Pane; the cursor stays at its name."""
@@ -225,6 +216,11 @@ class Files(Listed):
         self.renew()
         self.app.desk.spawn(self._find(search, search.list()))
 
+    def _seek(self, search: Search, wanted: str) -> None:
+        search.wanted = wanted
+        self.renew()
+        self.app.desk.spawn(self._find(search, search.look()))
+
     async def _find(self, search: Search, work: Awaitable[None]) -> None:
         await work
         if search is self._search:
@@ -248,20 +244,19 @@ class Files(Listed):
                 self.go(self.place.tree.find(path))
             self.renew()
         elif event.key == "backspace":
-            await self._find(search, search.seek(search.wanted[:-1]))
+            self._seek(search, search.wanted[:-1])
         elif event.is_printable and event.character:
-            await self._find(search, search.seek(search.wanted + event.character))
+            self._seek(search, search.wanted + event.character)
         else:
             return
         event.stop()
         event.prevent_default()
 
-    async def on_paste(self, event: events.Paste) -> None:
+    def on_paste(self, event: events.Paste) -> None:
         """See on_key."""
         if self._search is not None:
             event.stop()
-            words = self._search.wanted + event.text.partition("\n")[0]
-            await self._find(self._search, self._search.seek(words))
+            self._seek(self._search, self._search.wanted + event.text.partition("\n")[0])
 
     # ------------------------------------------------------------ files
 
@@ -296,3 +291,13 @@ class Files(Listed):
         if self._here and not self._row(self.at).entry.folder:
             opening.edit(self.app, os.path.join(self.place.root, self._here))
             self.place.reread()
+
+
+def _words(row: Row, opened: bool) -> list[Piece]:
+    indent = "  " * row.depth
+    if row.note:
+        return [(f"{indent}  {row.note}", "dim")]
+    entry = row.entry
+    sign = "  " if not entry.folder else "▾ " if opened else "▸ "
+    style = "dim" if entry.ignored else "folder" if entry.folder else ""
+    return [(indent + sign, "dim"), (entry.name, style), (" →" if entry.link else "", "dim")]

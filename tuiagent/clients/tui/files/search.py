@@ -16,11 +16,14 @@ class Search:
         self._place = place
         self._every: list[str] | None = None
         self._more = 0
+        self._looking = False
 
     @property
     def title(self) -> str:
         """What is searched for, and how much is not shown."""
-        return f"/{self.wanted}▏" + (f" {self._more:,} more" if self._more else "")
+        more = f" {self._more:,} more" if self._more else ""
+        part = self._every is not None and len(self._every) > disk.WALKED
+        return f"/{self.wanted}▏{more}" + (" (not all files were looked at)" if part else "")
 
     @property
     def note(self) -> str:
@@ -28,16 +31,19 @@ class Search:
         return "searching" if self._every is None else "nothing found"
 
     async def list(self) -> None:
-        """Lists all files."""
+        """Lists all files, and looks among them."""
         place = self._place
         self._every = await in_thread(lambda: disk.every(place.root, place.git))
-        await self.seek(self.wanted)
+        await self.look()
 
-    async def seek(self, wanted: str) -> None:
-        """Looks for these words; what was asked for last wins."""
-        self.wanted = wanted
+    async def look(self) -> None:
+        """Looks for what is wanted; what is wanted meanwhile is looked for next."""
         every = self._every
-        if every is not None:
-            listing = await in_thread(lambda: disk.matching(every, wanted))
-            if wanted == self.wanted:
-                self.found, self._more = listing.entries, listing.more
+        if every is None or self._looking:
+            return
+        self._looking, done = True, None
+        while done != self.wanted:
+            done = wanted = self.wanted
+            listing = await in_thread(lambda wanted=wanted: disk.matching(every, wanted))
+            self.found, self._more = listing.entries, listing.more
+        self._looking = False

@@ -1,6 +1,7 @@
 """A tree of folders of which only the opened ones are known: which lines it has, top to bottom."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 READING = "reading"
@@ -44,6 +45,8 @@ class Tree:
         self.hide = hide
         """Whether ignored names are left out."""
         self.rows: list[Row] = []
+        self._paths: list[str] = []
+        """Of the rows; "" for those that are no name. For finding one among very many."""
         self.open: set[str] = {""}
         self._listed: dict[str, Listing] = {}
         self.rebuild()
@@ -80,14 +83,16 @@ class Tree:
 
     def find(self, path: str) -> int:
         """The number of the row with this path, or of the nearest folder above it; 0 if none."""
-        numbers = {row.path: number for number, row in enumerate(self.rows) if not row.note}
-        while path and path not in numbers:
+        while path:
+            with suppress(ValueError):
+                return self._paths.index(path)
             path = above(path)
-        return numbers.get(path, 0)
+        return 0
 
     def rebuild(self) -> None:
         """Makes all lines again."""
         self.rows = list(self._lines("", 0))
+        self._paths = _named(self.rows)
 
     def _forget(self, path: str) -> None:
         under = path + "/"
@@ -100,14 +105,15 @@ class Tree:
         if not path:
             self.rebuild()
             return
-        rows = self.rows
-        at = next((n for n, r in enumerate(rows) if r.path == path and not r.note), None)
-        if at is None:
+        rows, at = self.rows, self.find(path)
+        if rows[at].path != path:
             return
         depth, end = rows[at].depth, at + 1
         while end < len(rows) and rows[end].depth > depth:
             end += 1
-        rows[at + 1 : end] = self._lines(path, depth + 1) if path in self.open else []
+        fresh = list(self._lines(path, depth + 1)) if path in self.open else []
+        rows[at + 1 : end] = fresh
+        self._paths[at + 1 : end] = _named(fresh)
 
     def _lines(self, path: str, depth: int) -> Iterator[Row]:
         listing = self._listed.get(path)
@@ -129,6 +135,10 @@ class Tree:
             yield Row(path, depth, Entry(""), f"{listing.more:,} more")
         elif len(listing.entries) == hidden:
             yield Row(path, depth, Entry(""), f"{hidden} ignored" if hidden else "empty")
+
+
+def _named(rows: Sequence[Row]) -> list[str]:
+    return ["" if row.note else row.path for row in rows]
 
 
 def below(path: str, name: str) -> str:
