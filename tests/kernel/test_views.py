@@ -12,13 +12,14 @@ from tests.kernel.world import STREAM
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Erased, Event, Unknown
+from tuiagent.views.changes import ChangesView
 from tuiagent.views.context import ContextView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
 from tuiagent.views.transcript import TranscriptView
 
-VIEWS = (ContextView, InboxView, SessionsView, TranscriptView)
+VIEWS = (ChangesView, ContextView, InboxView, SessionsView, TranscriptView)
 
 
 def shown(view: Any) -> Any:

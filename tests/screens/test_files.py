@@ -146,7 +146,7 @@ async def test_every_change_of_the_session_is_listed_and_taken_back(
 ) -> None:
     work = tmp_path / "work"
     async with worked(tmp_path, kind=kind) as (it, _):
-        await it.press("f7")
+        await it.press("f8")
         await it.until("src/a.py  created +22 −0")
         listed = it.app.screen.query_one(ChangeList)
         assert [one.diff.path if one.diff else "" for one in listed._lines] == [
@@ -211,7 +211,7 @@ async def test_a_search_finds_a_file_and_goes_to_it(tmp_path: Path) -> None:
         await it.type("mdz")
         await it.until("nothing found")
         await it.press("backspace")
-        await it.until("docs/guide.md")
+        await it.until("guide.md  docs")
         await it.press("enter")
         await it.until(lambda: pane._search is None)
         assert pane.place.tree.rows[pane.at].path == "docs/guide.md"

@@ -126,6 +126,8 @@ class Files(Listed):
             marks.append((" ●", "mark"))
         if not row.note and (letter := self.place.in_git(row.path)):
             marks.append((f" {letter}", "good" if letter in "A?" else "warn"))
+        if self._search is not None and not row.note:
+            return [(row.path.rpartition("/")[2], ""), (f"  {above(row.path)}", "dim")], marks
         return _words(row, row.path in self.place.tree.open), marks
 
     def _row(self, number: int) -> Row:
