@@ -66,6 +66,41 @@ ROLL_ROWS = "tuiagent/clients/tui/transcript/rows.py"
 ROLL_WORDS = "tuiagent/clients/tui/transcript/markdown.py"
 MUTANTS = (
     Mutant(
+        "what a repository configures, looked at on the screen",
+        "tuiagent/clients/tui/files/git.py",
+        "self._words = [program, *repository.settings(names)]",
+        "self._words = [program]",
+        "tests/screens/test_tree.py -k runs_nothing",
+    ),
+    Mutant(
+        "a git inside the folder that is looked at",
+        "tuiagent/clients/tui/files/git.py",
+        "if not program or os.path.realpath(program).startswith(inside):",
+        "if not program:",
+        "tests/screens/test_tree.py -k inside_the_folder",
+    ),
+    Mutant(
+        "bytes of a name that are no text",
+        "tuiagent/clients/clean.py",
+        "\\ud800-\\udfff]",
+        "]",
+        "tests/screens/test_files.py -k hostile",
+    ),
+    Mutant(
+        "a folder that does not answer",
+        "tuiagent/clients/tui/files/place.py",
+        "timeout=PATIENCE)",
+        "timeout=None)",
+        "tests/screens/test_files.py -k hangs",
+    ),
+    Mutant(
+        "a hunk is undone as it was shown",
+        "tuiagent/tools/changing.py",
+        "SequenceMatcher(None, old, new).get_opcodes()",
+        "SequenceMatcher(None, old, new, autojunk=False).get_opcodes()",
+        "tests/flows/test_undo.py",
+    ),
+    Mutant(
         "what the conversation shows is cleaned",
         ROLL_ROWS,
         "    text = clean(text)\n",
@@ -234,41 +269,6 @@ MUTANTS = (
         "exact(value if isinstance(value, str) else _flat(value))",
         "value if isinstance(value, str) else _flat(value)",
         f"{APPROVED} -k nothing_hides",
-    ),
-    Mutant(
-        "what a repository configures, looked at on the screen",
-        "tuiagent/clients/tui/files/git.py",
-        "self._words = [program, *repository.settings(names)]",
-        "self._words = [program]",
-        "tests/screens/test_tree.py -k runs_nothing",
-    ),
-    Mutant(
-        "a git inside the folder that is looked at",
-        "tuiagent/clients/tui/files/git.py",
-        "if not program or os.path.realpath(program).startswith(inside):",
-        "if not program:",
-        "tests/screens/test_tree.py -k inside_the_folder",
-    ),
-    Mutant(
-        "bytes of a name that are no text",
-        "tuiagent/clients/clean.py",
-        "\\ud800-\\udfff]",
-        "]",
-        "tests/screens/test_files.py -k hostile",
-    ),
-    Mutant(
-        "a folder that does not answer",
-        "tuiagent/clients/tui/files/place.py",
-        "timeout=PATIENCE)",
-        "timeout=None)",
-        "tests/screens/test_files.py -k hangs",
-    ),
-    Mutant(
-        "a hunk is undone as it was shown",
-        "tuiagent/tools/changing.py",
-        "SequenceMatcher(None, old, new).get_opcodes()",
-        "SequenceMatcher(None, old, new, autojunk=False).get_opcodes()",
-        "tests/flows/test_undo.py",
     ),
     Mutant(
         "serve --stop ends only what listens",
