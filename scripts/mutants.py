@@ -221,11 +221,12 @@ MUTANTS = (
     ),
     Mutant(
         "an answer on the screen is for what was shown",
-        f"{APPROVALS}/pane.py",
-        "        self.app.desk.spawn(self._submit(one, intents))",
-        "        now = {w.call: w.digest for w in self.app.desk.waiting}[one.call]\n"
+        f"{APPROVALS}/acts.py",
+        "        self._app.desk.spawn(self._submit(one, intents))",
+        "        import msgspec\n"
+        "        now = {w.call: w.digest for w in self._app.desk.waiting}[one.call]\n"
         "        intents = tuple(msgspec.structs.replace(i, digest=now) for i in intents)\n"
-        "        self.app.desk.spawn(self._submit(one, intents))",
+        "        self._app.desk.spawn(self._submit(one, intents))",
         f"{APPROVED} -k for_what_was_shown",
     ),
     Mutant(

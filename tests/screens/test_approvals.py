@@ -261,7 +261,7 @@ async def test_a_key_does_not_answer_what_came_up_just_now(tmp_path: Path) -> No
         await asked(it, clock)
         sent: list[Any] = []
         pane = it.app.query_one(Approvals)
-        pane.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
+        pane.acts.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
         show(it, [shell("make two", 2)])
         await it.until(lambda: pane.at_hand is not None and pane.at_hand.call == "p2.1.1")
         await it.press("y")
@@ -279,7 +279,7 @@ async def test_neither_does_one_that_only_brings_the_window_up(tmp_path: Path) -
         await asked(it, clock)
         pane = it.app.query_one(Approvals)
         sent: list[Any] = []
-        pane.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
+        pane.acts.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
         it.app.app_focus = False
         it.app.app_focus = True
         await it.press("y")
@@ -301,7 +301,7 @@ async def test_a_change_is_seen_before_a_yes(tmp_path: Path) -> None:
         await it.until("looking up what it would change")
         pane = it.app.query_one(Approvals)
         sent: list[Any] = []
-        pane.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
+        pane.acts.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
         clock.now += 1
         await it.press("y")
         assert sent == []
@@ -319,7 +319,7 @@ async def test_what_is_not_shown_whole_is_not_allowed(tmp_path: Path) -> None:
         await asked(it, clock)
         pane = it.app.query_one(Approvals)
         sent: list[Any] = []
-        pane.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
+        pane.acts.send = lambda one, *intents: sent.extend(intents)  # type: ignore[method-assign]
         assert "rm -rf" not in it.shown.partition("because")[0]
         await it.press("y", "s", "a")
         await it.until("lines are not shown")

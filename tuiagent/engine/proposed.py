@@ -21,11 +21,13 @@ class _Aside:
         self._put: dict[str, bytes] = {}
 
     def put(self, body: bytes) -> str:
+        """Its hash; see ports.Blobs."""
         key = hashlib.sha256(body).hexdigest()
         self._put[key] = body
         return key
 
     async def get(self, key: str) -> bytes | None:
+        """See ports.Blobs."""
         return self._put.get(key) or self._store.blob(key)
 
 
@@ -33,9 +35,11 @@ class _NoJobs:
     """ports.Jobs of a call that is not run."""
 
     def all(self) -> list[Job]:
+        """None."""
         return []
 
     async def wait(self, job: str, seconds: float) -> bool:
+        """There is nothing to wait for."""
         return False
 
 

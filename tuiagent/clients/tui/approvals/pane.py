@@ -1,27 +1,21 @@
 """The pane of what waits: one line for each, the one at hand unfolded."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
 
-from tuiagent.clients.tui.approvals import answers, detail, forms
+from tuiagent.clients.tui.approvals import detail
+from tuiagent.clients.tui.approvals.acts import Acts, Place, place
 from tuiagent.clients.tui.approvals.moment import Moment
 from tuiagent.clients.tui.folds import Folds
-from tuiagent.clients.tui.form import Form
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
-from tuiagent.kernel.call import AnswerApproval, AnswerQuestion, ResolveOutcome
 from tuiagent.kernel.errors import TuiagentError
-from tuiagent.kernel.event import Intent
-from tuiagent.kernel.stall import ResumeRun
 from tuiagent.ports import Proposed, Window
 from tuiagent.views.inbox import Waiting
 
-Place = tuple[str, str]
-OUTCOMES = {"v": "verified", "d": "redo", "b": "rollback"}
 LOOKING, ALLOWING = ("Enter", "o"), ("y", "s", "a")
 """Keys that answer nothing, and keys that allow what is shown."""
 JUST_NOW = "this came up just now: look at it, then answer"
@@ -48,6 +42,7 @@ class Approvals(Pane):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.moment = Moment()
+        self.acts = Acts(self.app)
         self._rows: list[Waiting] = []
         """What waits as it is drawn: an answer is for one of these and no other."""
         self._at = 0
@@ -59,9 +54,6 @@ class Approvals(Pane):
         """Lines of what would be done that are not shown."""
         self._found: dict[tuple[Place, str], Proposed] = {}
         self._asked_for: set[tuple[Place, str]] = set()
-        self._mine: set[Place] = set()
-        """What was answered from here."""
-        self._form: tuple[Place, Form] | None = None
 
     def on_mount(self) -> None:
         """Listens."""
@@ -150,24 +142,22 @@ class Approvals(Pane):
         before = self.at_hand
         self._rows = list(self.app.desk.waiting)
         self.set_class(bool(self._rows), "-waiting")
-        places = [_place(one) for one in self._rows]
-        self._mine &= set(places) | ({_place(before)} if before else set())
-        if before is not None and _place(before) in places:
-            self._at = places.index(_place(before))
+        places = [place(one) for one in self._rows]
+        if before is not None and place(before) in places:
+            self._at = places.index(place(before))
         elif before is not None:
             self._at = max(0, min(self._at, len(self._rows) - 1))
             self._whole, self._note = False, ""
             self._gone(before)
-        if self._form is not None and self._form[0] not in places:
-            self._form[1].dismiss()
+        self.acts.gone(places)
+        self._found = {key: found for key, found in self._found.items() if key[0] in places}
+        self._asked_for = {key for key in self._asked_for if key[0] in places}
         self.renew()
 
     def _gone(self, one: Waiting) -> None:
         """Somebody else was quicker, or its run is over: says who."""
-        if _place(one) in self._mine:
-            self._mine.discard(_place(one))
-            return
-        self.app.desk.spawn(self._tell_who(one))
+        if not self.acts.done_here(one):
+            self.app.desk.spawn(self._tell_who(one))
 
     async def _tell_who(self, one: Waiting) -> None:
         found = await self.app.desk.client.read("transcript", one.stream, Window(200))
@@ -179,7 +169,7 @@ class Approvals(Pane):
 
     def _look_up(self, one: Waiting) -> None:
         """Asks what the call would change, once."""
-        key = (_place(one), one.digest)
+        key = (place(one), one.digest)
         if detail.proposes(one) and key not in self._asked_for:
             self._asked_for.add(key)
             self.app.desk.spawn(self._propose(one, key))
@@ -191,10 +181,13 @@ class Approvals(Pane):
             self._found[key] = msgspec.convert(found, Proposed)
         except TuiagentError:
             self._found[key] = Proposed(one.digest)  # its arguments say all that is known
+        except OSError:
+            self._asked_for.discard(key)
+            raise
         self.renew()
 
     def _proposed(self, one: Waiting) -> Proposed | None:
-        return self._found.get((_place(one), one.digest))
+        return self._found.get((place(one), one.digest))
 
     # ------------------------------------------------------------ what is done
 
@@ -215,7 +208,7 @@ class Approvals(Pane):
         one = self.at_hand
         if one is None:
             return
-        acts = self._acts(one)
+        acts = {"Enter": self._unfold, **self.acts.of(one)}
         if key in acts:
             self._note = self._unready(one, key)
             if not self._note:
@@ -229,28 +222,6 @@ class Approvals(Pane):
         if not self.moment.ripe(self._mark()) or detail.pending(one, self._proposed(one)):
             return JUST_NOW
         return UNSEEN.format(self._hidden) if key in ALLOWING and self._hidden else ""
-
-    def _acts(self, one: Waiting) -> dict[str, Callable[[], None]]:
-        acts: dict[str, Callable[[], None]] = {"Enter": self._unfold, "o": lambda: self._open(one)}
-        if one.kind == "approval":
-            acts |= {
-                "y": lambda: self.send(one, answers.allowed(one)),
-                "n": lambda: self.send(one, answers.refused(one)),
-                "s": lambda: self._ask(one, forms.for_session(one, self.send)),
-                "a": lambda: self._ask(one, forms.for_good(one, self.keep)),
-                "e": lambda: self._ask(one, forms.edited(one, self.send)),
-                "r": lambda: self._ask(one, forms.refused(one, self.send)),
-            }
-        elif one.question is not None:
-            acts["t"] = lambda: self._ask(one, forms.typed(one, self.send))
-            for number, choice in enumerate(one.question.choices[:9], 1):
-                acts[str(number)] = lambda choice=choice: self._answer(one, choice)
-        elif one.kind == "outcome":
-            for letter, how in OUTCOMES.items():
-                acts[letter] = lambda how=how: self._resolve(one, how)
-        else:
-            acts["y"] = lambda: self.send(one, ResumeRun(one.stream))
-        return acts
 
     def on_click(self, event: events.Click) -> None:
         """Answers by a key's name, or goes to a line."""
@@ -266,45 +237,3 @@ class Approvals(Pane):
 
     def _unfold(self) -> None:
         self._whole = not self._whole
-
-    def _open(self, one: Waiting) -> None:
-        self.app.desk.spawn(self.app.desk.open(one.stream))
-        self.app.action_pane("conversation")
-
-    def _ask(self, one: Waiting, form: Form) -> None:
-        self._form = (_place(one), form)
-        self.app.push_screen(form, lambda answer: self._left())
-
-    def _left(self) -> None:
-        self._form = None
-
-    def send(self, one: Waiting, *intents: Intent) -> None:
-        """Answers; what was answered from here is no news when it vanishes."""
-        self._mine.add(_place(one))
-        self.app.desk.spawn(self._submit(one, intents))
-
-    async def _submit(self, one: Waiting, intents: tuple[Intent, ...]) -> None:
-        for intent in intents:
-            if not await self.app.desk.send(intent):
-                self._mine.discard(_place(one))
-                return
-
-    def keep(self, one: Waiting, answer: AnswerApproval) -> None:
-        """Allows it, and keeps the rule for the folder that its session was opened in."""
-        self._mine.add(_place(one))
-        self.app.desk.spawn(self._keep(one, answer))
-
-    async def _keep(self, one: Waiting, answer: AnswerApproval) -> None:
-        status = (await self.app.desk.client.read("status", one.stream)).data
-        folder = status[-1]["folder"] if status else ""
-        await self._submit(one, (answer, answers.kept(answer, folder)))
-
-    def _answer(self, one: Waiting, text: str) -> None:
-        self.send(one, AnswerQuestion(one.stream, one.call, text))
-
-    def _resolve(self, one: Waiting, how: str) -> None:
-        self.send(one, ResolveOutcome(one.stream, one.call, how))
-
-
-def _place(one: Waiting) -> Place:
-    return (one.stream, one.call)
