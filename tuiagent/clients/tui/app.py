@@ -221,9 +221,7 @@ class TuiApp(App[int]):
     def on_trace_jump(self, message: Trace.Jump) -> None:
         """Shows a call where it was made."""
         self.action_pane("conversation")
-        go_to = getattr(self.query_one(Transcript), "go_to", None)
-        if go_to is not None:
-            go_to(message.item)
+        self.query_one(Transcript).go_to(message.item)
 
     def action_judge(self, allow: bool) -> None:
         """Answers what the session at hand asks."""
