@@ -6,6 +6,10 @@ import sys
 
 from tuiagent import __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tuiagent.clients.window import Window
+
 SPARED = {"asyncio": "ssl", "msgspec": "typing_extensions"}
 """What these packages load, each 2 to 8 ms of a start, and can do without.
 
@@ -27,7 +31,9 @@ def main() -> int:
 
     code = thin.run(argv)
     if code is None:
-        code = _run(argv)
+        from tuiagent.clients.tui import paint  # noqa: PLC0415 - not for the thin client
+
+        code = _run(argv, paint.begin(argv))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -36,7 +42,7 @@ def main() -> int:
     os._exit(code)  # everything is durable and closed: taking the interpreter down is for nothing
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str], window: "Window | None") -> int:
     for package, spared in SPARED.items():
         if package not in sys.modules and spared not in sys.modules:
             sys.modules[spared] = None  # type: ignore[assignment] - as if it were not installed
@@ -46,7 +52,7 @@ def _run(argv: list[str]) -> int:
     from tuiagent.clients.console import OwnConsole  # noqa: PLC0415
     from tuiagent.wiring import command  # noqa: PLC0415
 
-    code = command(argv)
+    code = command(argv, window)
     return thin.cut_off(OwnConsole.cut, code)
 
 

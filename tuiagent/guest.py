@@ -81,6 +81,10 @@ class Guest:
             await self.lend(folder)
         return self.client
 
+    def busy(self) -> bool:
+        """Nothing goes on here."""
+        return False
+
     async def hand_over(self, to: Owner) -> None:
         """Nothing goes on here."""
 

@@ -107,7 +107,7 @@ def served(root: str, command: str) -> ServerRecord | None:
     if record is None or record.version == __version__:
         return record
     print(OTHER.format(record.pid, record.version, __version__), file=sys.stderr)
-    if command in ("plain", "attach", "tui") and sys.stdin.isatty():
+    if command in ("plain", "attach") and sys.stdin.isatty():
         print("tuiagent: do that now? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() == "y":
             return load("tuiagent.clients.cli.serve:renewed")(root)

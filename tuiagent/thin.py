@@ -46,7 +46,7 @@ def call(argv: list[str], stdio: str) -> list[bytes]:
 def run(argv: list[str]) -> int | None:
     """The exit code of the command; None where the usual way is to be gone."""
     headless = argv[:1] == ["run"] or any(arg.startswith(NAMES) for arg in argv)
-    path = _path() if headless else ""
+    path = os.path.join(root(), SOCKET) if headless and root() else ""
     if not path or len(os.fsencode(path)) > LONGEST or sys.getfilesystemencoding() != "utf-8":
         return None
     peer = socket(AF_UNIX, SOCK_STREAM)
@@ -67,12 +67,12 @@ def run(argv: list[str]) -> int | None:
         peer.close()
 
 
-def _path() -> str:
-    """Where the socket of a server would be; "" where only the configuration could tell."""
+def root() -> str:
+    """The state root; "" where only the configuration could tell."""
     home, state = os.environ.get("HOME", ""), os.environ.get("XDG_STATE_HOME", "")
     usual = os.path.join(state or os.path.join(home, ".local/state"), "tuiagent")
-    root = os.environ.get("TUIAGENT_HOME") or (usual if home else "~")
-    return "" if root.startswith("~") else os.path.join(root, SOCKET)
+    found = os.environ.get("TUIAGENT_HOME") or (usual if home else "~")
+    return "" if found.startswith("~") else found
 
 
 def _own(peer: socket) -> bool:

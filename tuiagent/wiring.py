@@ -44,6 +44,7 @@ from tuiagent.reports import exportable, findable, holding, reports
 from tuiagent.server import ServerRecord, Site
 
 if TYPE_CHECKING:
+    from tuiagent.clients.window import Window as Painted
     from tuiagent.engine.upkeep import Upkeep
 
 
@@ -126,6 +127,10 @@ class House:
         if folder:
             await found.lend(self._means.loans(self.opening(folder)))
         return found
+
+    def busy(self) -> bool:
+        """Whether anything goes on here that another process could go on with."""
+        return any(busy(state) for state in self._thread.engine.worker.states().values())
 
     async def hand_over(self, to: Owner) -> None:
         """Has another process go on with what goes on here, each session once it is let go of.
@@ -268,16 +273,16 @@ class House:
         return engine
 
 
-def command(argv: list[str]) -> int:
-    """Runs one command to its end; the exit code."""
+def command(argv: list[str], painted: "Painted | None" = None) -> int:
+    """Runs one command to its end, perhaps where a first frame is shown already; the exit code."""
     args = load("tuiagent.clients.cli.arguments:parse")(argv)
+    if painted:
+        args.command = "tui"  # decided while the terminal could still be seen
     sys.stdout = sys.stderr  # what is printed besides answers would make them unreadable
     try:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)
-        args.window = None
-        if args.command in ("plain", "attach", "tui"):
-            args.window = load("tuiagent.clients.cli.window:split")()
+        args.window = painted or terminal_of(args.command)
         settings = config.load(os.environ, load("tuiagent.clients.cli.arguments:flags")(args))
         if args.log_level:
             open_log(settings.root, args.log_level, os.environ)
@@ -293,6 +298,14 @@ def command(argv: list[str]) -> int:
     except (TuiagentError, KeyboardInterrupt) as error:
         print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
         return exit_code(error)
+
+
+def terminal_of(command: str) -> "Painted | None":
+    """The terminal of a command that has one to itself."""
+    if command not in ("plain", "attach", "tui"):
+        return None
+    picture = load("tuiagent.clients.tui.paint:Picture")() if command == "tui" else None
+    return load("tuiagent.clients.window:split")(picture)
 
 
 @asynccontextmanager

@@ -69,6 +69,10 @@ class Host(Protocol):
         """
         ...
 
+    def busy(self) -> bool:
+        """Whether anything goes on here that another process could go on with."""
+        ...
+
     async def hand_over(self, to: Owner) -> None:
         """Has another process go on with what goes on here, each session once it is let go of."""
         ...

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tuiagent import __version__
 from tuiagent.clients.cli import COMMANDS, OFFLINE
+from tuiagent.clients.terminal import able
 from tuiagent.config import Flags
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
@@ -99,17 +100,10 @@ def prompted(argv: list[str], silent: bool = False) -> argparse.Namespace:
     if args.plain and any(only_headless):
         parser.error("--plain goes with none of --headless, --once, --output…, --detach")
     if args.plain or (not any(only_headless) and sys.stdin and sys.stdin.isatty()):
-        args.command = "plain" if args.plain or not screen() else "tui"
+        args.command = "plain" if args.plain or not able() else "tui"
         if args.file and not args.prompt:
             parser.error("--file is read along with a prompt: say that too")
     return _completed(_detachable(parser, args))
-
-
-def screen() -> bool:
-    """Whether there is a terminal that a full screen can be drawn on."""
-    ends = (sys.stdin, sys.__stdout__)
-    dumb = os.environ.get("TERM", "") in ("", "dumb", "unknown")
-    return not dumb and all(end is not None and end.isatty() for end in ends)
 
 
 def _detachable(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:

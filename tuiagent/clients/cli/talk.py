@@ -12,8 +12,9 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR
-from tuiagent.clients.cli.window import Window, forget_terminal
 from tuiagent.clients.host import Host
+from tuiagent.clients.leave import HUNG_UP, hand_over, on_signals
+from tuiagent.clients.window import Window
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.presence import GONE
 
@@ -52,9 +53,12 @@ async def talk(here: "Attached", host: Host, window: Window | None, interrupts: 
         await asyncio.gather(watching, typing, return_exceptions=True)
     with suppress(OSError, TuiagentError):
         await here.show(GONE)
-    hung_up = code == 128 + signal.SIGHUP
+    hung_up = code == HUNG_UP
     if (code is None or hung_up) and here.busy:
-        return await _hand_over(here, host, window, code or DONE)
+        if await hand_over(host, window, here.ident, code or DONE, here.voice.line):
+            return code or DONE
+        here.left()
+        return ERROR
     if not hung_up:
         here.left()
     return code or DONE
@@ -63,27 +67,6 @@ async def talk(here: "Attached", host: Host, window: Window | None, interrupts: 
 def person() -> bool:
     """Whether somebody types, and sees it; else the input is a script, or there is none."""
     return sys.stdin is not None and sys.stdin.isatty()
-
-
-async def _hand_over(here: "Attached", host: Host, window: Window | None, code: int) -> int:
-    """Has a background server go on, and gives the terminal back before what has begun ends."""
-    hung_up = code != DONE
-    if hung_up:
-        forget_terminal()
-    try:
-        to = await host.background()
-    except (OSError, TuiagentError) as error:
-        here.voice.line(f"trouble: {error}")
-        here.left()
-        return ERROR
-    here.voice.line(
-        f"detached: the session goes on in the background. tuiagent attach {here.ident} shows it, "
-        "here or in any other terminal"
-    )
-    if window:
-        window.leave(code)
-    await host.hand_over(to)
-    return code
 
 
 async def _type(here: "Attached", somebody: bool) -> int | None:
@@ -147,10 +130,7 @@ def _on_signals(here: "Attached", interrupts: bool, window: Window | None) -> "a
             here.voice.line("note: nothing is going on; Ctrl-C again leaves")
 
     loop.add_signal_handler(signal.SIGINT, interrupt)
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(name, leave, 128 + name)
-    if window:
-        loop.add_reader(window.alive, lambda: (loop.remove_reader(window.alive), leave(129)))
+    on_signals(leave, window)
     return left
 
 

@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
@@ -16,6 +16,7 @@ from tuiagent.clients.host import Host
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.driver import TerminalApp
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
 from tuiagent.clients.tui.notices import Notices
@@ -38,7 +39,7 @@ PANES = {
 NARROW, WIDE = "-narrow", "-wide"
 
 
-class TuiApp(App[int]):
+class TuiApp(TerminalApp):
     """One person at one terminal."""
 
     CSS_PATH = "app.tcss"
@@ -47,6 +48,7 @@ class TuiApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (100, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
+        Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
         Binding("escape", "interrupt", "Interrupt", id="interrupt"),
         Binding("f1", "help", "Help", id="help"),
         Binding("f2", "pane('files')", "Files", id="pane.files"),
@@ -69,6 +71,10 @@ class TuiApp(App[int]):
     def __init__(self, client: Client, args: argparse.Namespace, host: Host) -> None:
         super().__init__()
         self.args = args
+        self.detached = False
+        """Whether what goes on is to go on in the background."""
+        self.last = ""
+        """The id of the session that was shown at the end."""
         name = f"{client.actor} at {_where()}"
         self.desk = Desk(client, host, self, name)
         self.layout = Layout(host.settings.root)
@@ -245,10 +251,44 @@ class TuiApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leaves; a run that goes on is asked about first."""
-        self.exit(0)
+        from tuiagent.clients.tui.leaving import Leaving  # noqa: PLC0415 - once, at the end
+
+        if self.desk.conversation is None or not self.desk.conversation.running:
+            self.leave(0)
+        elif not isinstance(self.screen, Leaving):
+            self.push_screen(Leaving(), self._leave)
+
+    async def _leave(self, way: str | None) -> None:
+        """Leaves in one of leaving.WAYS."""
+        from tuiagent.clients.tui import leaving  # noqa: PLC0415 - once, at the end
+
+        if way == leaving.STOP:
+            self.desk.spawn(self._stop())
+        elif way == leaving.BACKGROUND:
+            self.action_detach()
+        elif way == leaving.LEAVE:
+            self.leave(0)
+
+    async def _stop(self) -> None:
+        from tuiagent.clients.tui.leaving import stopped  # noqa: PLC0415 - once, at the end
+
+        if await stopped(self.desk):
+            self.leave(0)
+
+    def leave(self, code: int) -> None:
+        """Leaves with this exit code, whatever goes on; the first one counts."""
+        if not self._exit:
+            self.exit(return_code=code)
+
+    def action_detach(self) -> None:
+        """Leaves; what goes on does so in the background."""
+        self.detached = True
+        self.leave(0)
 
     async def on_unmount(self) -> None:
         """Lets go of the engine."""
+        if self.desk.conversation is not None:
+            self.last = self.desk.conversation.stream.partition("/")[2]
         await self.desk.close()
 
     def _focus(self, pane: str) -> None:

@@ -184,6 +184,8 @@ class Desk:
         self._name = name
         self._topics = {topic: News() for topic in ("conversation", "items", "waiting", "sessions")}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._asked: set[asyncio.Future[int]] = set()
+        """What was asked for and is not done yet."""
         self._followed: asyncio.Task[Any] | None = None
         self._unlisten: Unlisten = lambda: None
 
@@ -196,7 +198,10 @@ class Desk:
 
     async def send(self, intent: Intent, once: str = "") -> bool:
         """Asks for something; a refusal is shown, never raised. Whether it is done."""
-        return await self.attempt(self.client.submit(intent, once))
+        asked = asyncio.ensure_future(self.client.submit(intent, once))
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return await self.attempt(asyncio.shield(asked))
 
     async def attempt(self, work: Awaitable[Any]) -> bool:
         """Does something that may be refused, which is shown. Whether it is done."""
@@ -288,8 +293,9 @@ class Desk:
             reading.cancel()
 
     async def close(self) -> None:
-        """Listens to nothing any more."""
+        """Listens to nothing any more; what was asked for is done."""
         await self.leave()
+        await asyncio.gather(*self._asked, return_exceptions=True)
         for news in self._topics.values():
             news.close()
         for task in list(self._tasks):

@@ -1,0 +1,241 @@
+"""The terminal as Textual's driver: taken over from the first frame, given back on every way out.
+
+Everything happens on the app's loop: no thread waits for keys or writes, and nothing blocks.
+"""
+
+import os
+import signal
+import termios
+import time
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from typing import Any
+
+from rich.console import RenderableType
+from textual import constants, events
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import (
+    KITTY_DISAMBIGUATE_ESCAPE_CODES,
+    KITTY_REPORT_ALL_KEYS,
+    KITTY_REPORT_ASSOCIATED_TEXT,
+    LinuxDriver,
+)
+from textual.geometry import Size
+from textual.message import Message
+from textual.screen import Screen
+
+from tuiagent.clients.terminal import SEQUENCES
+from tuiagent.clients.tui.output import Output
+from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
+from tuiagent.clients.window import Window
+
+KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
+PATIENCE = 1.0
+"""Seconds in which a terminal that is given back has to read what mends it."""
+
+
+class TerminalDriver(LinuxDriver):
+    """What the second process does with the terminal; see clients.window."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        window: Window,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._window = window
+        self._parser = XTermParser(debug)
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+        self._output = Output(window.terminal, self._loop, self._free)
+        self._entered = False
+        """Whether the terminal is as the app needs it."""
+        self._stopping = False
+        self._shown = False
+        """Whether the app has drawn; until then the picture stands."""
+        self._missed = False
+        """Whether a frame was left out, so that the next one is a whole one."""
+
+    # ------------------------------------------------------------ drawing
+
+    def ready(self) -> bool:
+        """Whether a frame can be drawn; where it cannot, a whole one follows once it can."""
+        self._missed = not self._shown or self._output.behind
+        return not self._missed
+
+    def write(self, data: str) -> None:
+        """See Driver."""
+        self._output.write(data)
+
+    def flush(self) -> None:
+        """See Driver."""
+        self._output.flush()
+
+    def _free(self) -> None:
+        if self._missed and self._shown:
+            self._app.screen.refresh()
+
+    # ------------------------------------------------------------ taking and giving back
+
+    def start_application_mode(self) -> None:
+        """The first time the picture stands until `take`; then again, at once."""
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._loop.add_signal_handler(signal.SIGCONT, self._continued)
+        self._send_size()
+        if self._shown:
+            self._window.hide()
+            self._enter(ENTER + "\x1b[2J")
+            self._app.screen.refresh()
+
+    def take(self) -> None:
+        """Takes the terminal over, and draws once what was typed until now has been understood."""
+        keys = self._window.take()
+        self._enter("")
+        if keys:
+            self._feed(keys)
+
+        def understood() -> None:
+            (self._app.focused or self._app.screen).call_later(self._show)
+
+        self._app.call_later(understood)
+
+    def _show(self) -> None:
+        self._shown = True
+        self._app.screen.refresh()
+
+    def disable_input(self) -> None:
+        """Reads nothing more: what is typed now is for whoever comes next."""
+        self._loop.remove_reader(self.fileno)
+
+    def stop_application_mode(self) -> None:
+        """Gives the terminal back as it was."""
+        self.disable_input()
+        if self._entered:
+            self._entered = False
+            self._output.end(SEQUENCES, PATIENCE)
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self._window.modes)
+
+    def suspend_application_mode(self) -> None:
+        """Leaves the terminal to another program for a while."""
+        self.stop_application_mode()
+        self._window.unhide()
+
+    def close(self) -> None:
+        """See Driver."""
+        self._output.close()
+
+    def _enter(self, first: str) -> None:
+        """Has keys come as they are pressed, and the mouse, pasting and focus reported."""
+        with suppress(OSError, termios.error):  # it is gone: reading tells
+            modes = termios.tcgetattr(self.fileno)
+            modes[LOCAL] = self._patch_lflag(modes[LOCAL])
+            modes[INPUT] = self._patch_iflag(modes[INPUT])
+            modes[CHARACTERS][termios.VMIN], modes[CHARACTERS][termios.VTIME] = 1, 0
+            termios.tcsetattr(self.fileno, termios.TCSANOW, modes)
+        self._entered = True
+        self.write(first)
+        self._enable_mouse_support()
+        self.write("\x1b[?25l\x1b[?1004h")
+        if not constants.DISABLE_KITTY_KEY:
+            self.write(f"\x1b[>{KITTY}u")
+        self._request_terminal_sync_mode_support()
+        self._query_in_band_window_resize()
+        self._enable_bracketed_paste()
+        self._disable_line_wrap()
+        self.flush()
+        self._loop.add_reader(self.fileno, self._readable)
+
+    # ------------------------------------------------------------ stop and continue
+
+    def _stop(self) -> None:
+        """Ctrl-Z, or a signal; several at once stop once."""
+        if not self._stopping:
+            self._stopping = True
+            self._loop.call_soon(self._stopped)
+
+    def _stopped(self) -> None:
+        """Stops; goes on here when continued, or at once where nobody could continue it."""
+        entered = self._entered
+        self.stop_application_mode()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        if entered:
+            self._again()
+            self.send_message(self.SignalResume())
+        self._loop.call_soon(self._going)
+
+    def _going(self) -> None:
+        self._stopping = False
+
+    def _continued(self) -> None:
+        """Whoever was stopped without warning cannot know what became of the terminal."""
+        if self._entered and not self._stopping:
+            self._again()
+
+    def _again(self) -> None:
+        self._send_size()
+        self._enter(ENTER + "\x1b[2J")
+        self._app.screen.refresh()
+
+    # ------------------------------------------------------------ what comes
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self.fileno, 1 << 16)
+        except OSError:
+            data = b""
+        if data:
+            self._feed(data)
+        else:  # nobody is there any more: as a hang-up, whatever the system says
+            self.disable_input()
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    def _feed(self, data: bytes) -> None:
+        if text := self._decode(data):
+            for message in self._parser.feed(text):
+                self.process_message(message)
+            if (until := self._parser._timeout_time) is not None:
+                self._loop.call_later(max(0.0, until - time.monotonic()) + 0.001, self._tick)
+
+    def _tick(self) -> None:
+        """An Escape that nothing followed was the key."""
+        for message in self._parser.tick():
+            self.process_message(message)
+
+    def send_message(self, message: Message) -> None:
+        """See Driver."""
+        self._app.post_message(message)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            self._send_size()
+
+    def _send_size(self) -> None:
+        size = Size(*self._get_terminal_size())
+        self.send_message(events.Resize(size, size))
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        try:
+            columns, rows = os.get_terminal_size(self.fileno)
+        except OSError:
+            columns, rows = 0, 0
+        return columns or 80, rows or 24
+
+
+class TerminalApp(App[int]):
+    """An app whose frames wait until the terminal takes them."""
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if not isinstance(self._driver, TerminalDriver) or self._driver.ready():
+            super()._display(screen, renderable)
+
+    def _on_ready(self) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.take()

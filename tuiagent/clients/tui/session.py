@@ -1,0 +1,32 @@
+"""The app on a terminal, from the first frame to the way out."""
+
+import argparse
+import signal
+import sys
+from functools import partial
+
+from tuiagent.clients.host import Host
+from tuiagent.clients.leave import HUNG_UP, hand_over, on_signals
+from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.driver import TerminalDriver
+from tuiagent.ports import Client
+
+ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def show(client: Client, args: argparse.Namespace, host: Host) -> int:
+    """Shows the screen until the person leaves; the exit code."""
+    app = TuiApp(client, args, host)
+    if args.window:
+        app.driver_class = partial(TerminalDriver, window=args.window)  # type: ignore[assignment]
+    on_signals(app.leave, args.window, ENDING)
+    await app.run_async()
+    code = app.return_code or 0
+    if (code == HUNG_UP and host.busy()) or app.detached:
+        await hand_over(host, args.window, app.last, code, _tell)
+    return code
+
+
+def _tell(text: str) -> None:
+    """On the terminal, once it is given back."""
+    sys.stderr.write(f"{text}\n")
