@@ -126,6 +126,7 @@ def split(picture: "Picture | None" = None) -> Window | None:
         os.close(stray)
         window.strays = strays
         window.hide()
+        signal(SIGINT, SIG_DFL)  # Ctrl-C ends a start that hangs: nothing is to be said of it
     return window
 
 
@@ -196,7 +197,8 @@ class _Screen:
         self._end(self._code)
 
     def _end(self, code: int) -> "NoReturn":
-        words = b"" if code >= 0 else KILLED.format(-code, "").encode()
+        quiet = code >= 0 or (self._painting and -code in SHARED)
+        words = b"" if quiet else KILLED.format(-code, "").encode()
         terminal.mend(1, self._modes)
         while self._strays in self._read and select.select([self._strays], [], [], 0)[0]:
             self._printed()

@@ -55,7 +55,7 @@ class TerminalDriver(LinuxDriver):
         self._entered = False
         """Whether the terminal is as the app needs it."""
         self._stopping = False
-        self._shown = False
+        self.shown = False
         """Whether the app has drawn; until then the picture stands."""
         self._missed = False
         """Whether a frame was left out, so that the next one is a whole one."""
@@ -64,7 +64,7 @@ class TerminalDriver(LinuxDriver):
 
     def ready(self) -> bool:
         """Whether a frame can be drawn; where it cannot, a whole one follows once it can."""
-        self._missed = not self._shown or self._output.behind
+        self._missed = not self.shown or self._output.behind
         return not self._missed
 
     def write(self, data: str) -> None:
@@ -76,7 +76,7 @@ class TerminalDriver(LinuxDriver):
         self._output.flush()
 
     def _free(self) -> None:
-        if self._missed and self._shown:
+        if self._missed and self.shown:
             self._app.screen.refresh()
 
     # ------------------------------------------------------------ taking and giving back
@@ -87,7 +87,7 @@ class TerminalDriver(LinuxDriver):
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
         self._loop.add_signal_handler(signal.SIGCONT, self._continued)
         self._send_size()
-        if self._shown:
+        if self.shown:
             self._window.hide()
             self._enter(ENTER + "\x1b[2J")
             self._app.screen.refresh()
@@ -105,7 +105,7 @@ class TerminalDriver(LinuxDriver):
         self._app.call_later(understood)
 
     def _show(self) -> None:
-        self._shown = True
+        self.shown = True
         self._app.screen.refresh()
 
     def disable_input(self) -> None:
@@ -230,7 +230,10 @@ class TerminalDriver(LinuxDriver):
 
 
 class TerminalApp(App[int]):
-    """An app whose frames wait until the terminal takes them."""
+    """An app whose frames wait until the terminal takes them, and whose shape the next start has."""
+
+    root = ""
+    """The state root; the shape is kept there."""
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if not isinstance(self._driver, TerminalDriver) or self._driver.ready():
@@ -239,3 +242,11 @@ class TerminalApp(App[int]):
     def _on_ready(self) -> None:
         if isinstance(self._driver, TerminalDriver):
             self._driver.take()
+
+    def exit(self, *args: Any, **more: Any) -> None:
+        """See App."""
+        if isinstance(self._driver, TerminalDriver) and self._driver.shown:
+            from tuiagent.clients.tui.shape import keep  # noqa: PLC0415 - after the first frame
+
+            keep(self, self.root)
+        super().exit(*args, **more)

@@ -17,6 +17,7 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 async def show(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Shows the screen until the person leaves; the exit code."""
     app = TuiApp(client, args, host)
+    app.root = host.settings.root
     if args.window:
         app.driver_class = partial(TerminalDriver, window=args.window)  # type: ignore[assignment]
     on_signals(app.leave, args.window, ENDING)
