@@ -5,7 +5,7 @@ from tuiagent.kernel.errors import ConfigError
 COMMANDS = {
     "headless": "tuiagent.clients.cli.headless:run",
     "plain": "tuiagent.clients.cli.attach:plain",
-    "tui": "tuiagent.clients.tui:run",
+    "tui": "tuiagent.clients.tui.session:show",
     "attach": "tuiagent.clients.cli.attach:run",
     "sessions": "tuiagent.clients.cli.manage:sessions",
     "runs": "tuiagent.clients.cli.runs:run",
