@@ -3,11 +3,13 @@
 Everything happens on the app's loop: no thread waits for keys or writes, and nothing blocks.
 """
 
+import asyncio
 import os
 import signal
 import termios
 import time
 from codecs import getincrementaldecoder
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +35,14 @@ from tuiagent.clients.window import Window
 KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
 PATIENCE = 1.0
 """Seconds in which a terminal that is given back has to read what mends it."""
+SOON = 0.1
+"""Seconds after which the app is drawn, though what was typed until then is not all understood."""
+LOST = 0.5
+"""Seconds after which the next key is told, though the one before seems to do something still."""
+
+
+class Understood(Message):
+    """Goes the way of a key, after it: from who has the focus up to the app."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -52,6 +62,9 @@ class TerminalDriver(LinuxDriver):
         self._parser = XTermParser(debug)
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._output = Output(window.terminal, self._loop, self._free)
+        self._coming: deque[Message] = deque()
+        self._waits: asyncio.TimerHandle | None = None
+        """While a key does what it does."""
         self._entered = False
         """Whether the terminal is as the app needs it."""
         self._stopping = False
@@ -98,15 +111,12 @@ class TerminalDriver(LinuxDriver):
         self._enter("")
         if keys:
             self._feed(keys)
-
-        def understood() -> None:
-            (self._app.focused or self._app.screen).call_later(self._show)
-
-        self._app.call_later(understood)
+        self._loop.call_later(SOON if self._waits else 0, self._show)
 
     def _show(self) -> None:
-        self.shown = True
-        self._app.screen.refresh()
+        if not self.shown:
+            self.shown = True
+            self._app.screen.refresh()
 
     def disable_input(self) -> None:
         """Reads nothing more: what is typed now is for whoever comes next."""
@@ -210,8 +220,34 @@ class TerminalDriver(LinuxDriver):
             self.process_message(message)
 
     def send_message(self, message: Message) -> None:
-        """See Driver."""
-        self._app.post_message(message)
+        """Tells the app, one after the other: a key has done what it does before the next one.
+
+        Otherwise letters, which the focused widget takes, would overtake keys that are bound.
+        """
+        self._coming.append(message)
+        if self._waits is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._waits = None
+        while self._coming and self._waits is None:
+            message = self._coming.popleft()
+            self._app.post_message(message)
+            if isinstance(message, events.Key | events.Paste):
+                self._waits = self._loop.call_later(LOST, self._tell)
+                self._app.call_later(self._follow)
+        if self._waits is None and self._entered:
+            self._show()
+
+    def _follow(self) -> None:
+        target = self._app.focused or self._app.screen
+        target.post_message(Understood().set_sender(target))  # one of the app would end below it
+
+    def understood(self) -> None:
+        """A key has done what it does, but for what it had the app do later."""
+        if self._waits is not None:
+            self._waits.cancel()
+            self._app.call_later(self._tell)
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:
@@ -230,7 +266,7 @@ class TerminalDriver(LinuxDriver):
 
 
 class TerminalApp(App[int]):
-    """An app whose frames wait until the terminal takes them, and whose shape the next start has."""
+    """An app whose frames wait for the terminal, and whose shape is the next start's first."""
 
     root = ""
     """The state root; the shape is kept there."""
@@ -242,6 +278,11 @@ class TerminalApp(App[int]):
     def _on_ready(self) -> None:
         if isinstance(self._driver, TerminalDriver):
             self._driver.take()
+
+    def on_understood(self, message: Understood) -> None:
+        """The driver may go on with the next key."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.understood()
 
     def exit(self, *args: Any, **more: Any) -> None:
         """See App."""
