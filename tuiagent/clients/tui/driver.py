@@ -4,6 +4,7 @@ Everything happens on the app's loop: no thread waits for keys or writes, and no
 """
 
 import asyncio
+import gc
 import os
 import signal
 import termios
@@ -117,6 +118,8 @@ class TerminalDriver(LinuxDriver):
         if not self.shown:
             self.shown = True
             self._app.screen.refresh()
+            gc.freeze()  # what the start has made stays; the command line had turned collecting off
+            gc.enable()
 
     def disable_input(self) -> None:
         """Reads nothing more: what is typed now is for whoever comes next."""
