@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_screens
+import bench_screen
 import bench_web
 from bench_facts import history, spoken
 
@@ -410,6 +411,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "viewers": bench_web.viewers,
     "clients": bench_web.clients,
     "screens": bench_screens.screens,
+    "start-screen": bench_screen.screen,
 }
 
 

@@ -207,18 +207,18 @@ def test_a_script_without_an_end_is_not_read(tmp_path: Path) -> None:
 
 
 HANDS_BACK = """
-import os
-from tuiagent.clients.cli.window import Window
+from _socket import socketpair
+from tuiagent.clients.window import Window
 
-told, tell = os.pipe()
-os.set_blocking(tell, False)
+told, tell = socketpair()
+tell.setblocking(False)
 try:
     while True:
-        os.write(tell, bytes(4096))
+        tell.send(bytes(4096))
 except BlockingIOError:
-    os.set_blocking(tell, True)
+    tell.setblocking(True)
 print("ready", flush=True)
-Window(tell, told).leave(0)
+Window(tell, [], None).leave(0)
 """
 
 

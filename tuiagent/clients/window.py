@@ -68,6 +68,7 @@ class Window:
         """Whether the first process shows a picture and reads what is typed."""
         self.terminal, self.strays = os.dup(1), -1
         """The terminal; with a picture, where standard output and error go instead."""
+        self._others: list[int] = []
 
     def hide(self) -> None:
         """Keeps what is printed from the terminal, until that is given back."""
