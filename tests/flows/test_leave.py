@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuiagent.clients import leave
 from tuiagent.clients.cli import talk
 from tuiagent.clients.cli.attach import Attached
 from tuiagent.kernel.event import CaughtUp, Event
@@ -56,7 +57,7 @@ class Background:
 async def test_a_hang_up_hands_over_a_run_that_has_just_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(talk, "forget_terminal", lambda: None)
+    monkeypatch.setattr(leave, "forget_terminal", lambda: None)
     host: Any = Background()
     client: Any = Late()
     assert await talk.talk(Attached(client, STREAM, host), host, None) == 129

@@ -62,7 +62,7 @@ def test_what_it_goes_by_are_flags_of_the_screen(monkeypatch: pytest.MonkeyPatch
 
 def test_next_to_nothing_is_loaded_before_it() -> None:
     more = loaded("import tuiagent.__main__, tuiagent.thin, tuiagent.clients.tui.paint")
-    more -= loaded("import gc, os, termios, select")
+    more -= loaded("import errno, gc, os, termios, select")
     ours = {name for name in more if name.startswith("tuiagent")}
     assert more - ours <= {"_socket"}
     assert ours == {

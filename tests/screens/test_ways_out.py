@@ -3,7 +3,8 @@
 import os
 import signal
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ READY = "Say what is to be done."
 
 def kill(number: int) -> Callable[[Terminal], None]:
     return lambda screen: os.kill(screen.worker, number)
+
+
+@contextmanager
+def held(screen: Terminal) -> Iterator[None]:
+    """Before the second process has the terminal, it does not go on meanwhile."""
+    worker = screen.worker
+    os.kill(worker, signal.SIGSTOP)
+    assert TAKEN not in screen.raw
+    yield
+    with suppress(ProcessLookupError):  # what ends a process ends a stopped one as well
+        os.kill(worker, signal.SIGCONT)
 
 
 # ---------------------------------------------------------------- out
@@ -64,10 +76,8 @@ def test_the_terminal_is_as_it_was(
 def test_so_it_is_when_it_ends_before_it_has_begun(tmp_path: Path, number: int, code: int) -> None:
     with terminal(Cli(tmp_path, SAY)) as screen:
         screen.until("╭")
-        os.kill(screen.worker, signal.SIGSTOP)
-        assert TAKEN not in screen.raw
-        os.kill(screen.worker, number)
-        os.kill(screen.worker, signal.SIGCONT)
+        with held(screen):
+            os.kill(screen.worker, number)
         assert screen.end() == code
         screen.check()
 
@@ -75,10 +85,8 @@ def test_so_it_is_when_it_ends_before_it_has_begun(tmp_path: Path, number: int, 
 def test_ctrl_c_ends_a_start_that_hangs(tmp_path: Path) -> None:
     with terminal(Cli(tmp_path, SAY)) as screen:
         screen.until("╭")
-        os.kill(screen.worker, signal.SIGSTOP)
-        assert TAKEN not in screen.raw
-        screen.type("\x03")
-        os.kill(screen.worker, signal.SIGCONT)
+        with held(screen):
+            screen.type("\x03")
         assert screen.end() == 130
         screen.check()
         assert "Traceback" not in screen.after
