@@ -83,14 +83,26 @@ def write(stream: int, data: bytes) -> None:
         return
 
 
-def cooked(terminal: int) -> None:
-    """Lines, echo and signals again, and what was typed meanwhile dropped; unless all is well."""
+def heal(terminal: int) -> None:
+    """Repairs it where its line shows that a killed program has left it so, and it is not gone.
+
+    Elsewhere nothing is written: tmux would put the cursor where it was before the last program.
+    """
+    try:
+        if cooked(terminal):
+            write(terminal, SEQUENCES.encode())
+    except termios.error:
+        return
+
+
+def cooked(terminal: int) -> bool:
+    """Lines, echo and signals again, and what was typed meanwhile dropped; False if all is well."""
     modes = termios.tcgetattr(terminal)
     healthy = all(modes[place] & flags == flags for place, flags in NEEDED) and not any(
         modes[place] & flags for place, flags in WRONG
     )
     if healthy:
-        return
+        return False
     for place, flags in NEEDED:
         modes[place] |= flags
     for place, flags in WRONG:
@@ -98,3 +110,4 @@ def cooked(terminal: int) -> None:
     modes[INPUT] |= termios.IXON
     modes[LOCAL] |= termios.ECHOE | termios.ECHOK | termios.ECHOCTL | termios.ECHOKE
     termios.tcsetattr(terminal, termios.TCSAFLUSH, modes)
+    return True

@@ -111,7 +111,7 @@ class Picture:
 
     def begin(self) -> "list[Any]":
         """Draws it; how the line was before. Mends what a killed one left behind."""
-        terminal.mend(1)
+        terminal.heal(0)
         modes, raw = termios.tcgetattr(0), termios.tcgetattr(0)
         raw[LOCAL] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
         raw[INPUT] &= ~(
