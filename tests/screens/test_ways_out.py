@@ -177,7 +177,7 @@ def test_stopped_the_shell_has_the_terminal_and_continued_the_screen_is_whole(
             screen.type("fg\n")
             screen.until(TAKEN)
             screen.until(READY)
-            assert "typed" in screen.shown
+            screen.until("typed")
         screen.type("\x11")
         screen.until(lambda: screen.raw.rstrip().endswith(b"shell>"))
 

@@ -111,6 +111,8 @@ def split(picture: "Picture | None" = None) -> Window | None:
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return None
+    if picture:
+        signal(SIGINT, SIG_DFL)  # Ctrl-C ends a start that hangs: nothing is to be said of it
     modes = picture.begin() if picture else termios.tcgetattr(0)
     first, second = socketpair()
     stray, strays = os.pipe() if picture else (-1, -1)
@@ -127,7 +129,6 @@ def split(picture: "Picture | None" = None) -> Window | None:
         os.close(stray)
         window.strays = strays
         window.hide()
-        signal(SIGINT, SIG_DFL)  # Ctrl-C ends a start that hangs: nothing is to be said of it
     return window
 
 
