@@ -120,9 +120,7 @@ class Terminal:
     @property
     def worker(self) -> int:
         """The second process."""
-        pid = self.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            (child,) = map(int, file.read().split())
+        (child,) = children(self.process.pid)
         return child
 
     def signal(self, number: int) -> None:
@@ -158,6 +156,12 @@ class Terminal:
         for end in (self.master, self.slave):
             with suppress(OSError):
                 os.close(end)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has begun."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from tests.flows.test_cli import SAY, Cli
 from tests.life import LIMIT, until
-from tests.screens.terminal import LEFT, TAKEN, Terminal, terminal
+from tests.screens.terminal import LEFT, TAKEN, Terminal, children, terminal
 
 BROKEN = """
 import os, sys
@@ -187,12 +187,6 @@ import os, sys
 os.environ["PYTHON"] = sys.executable
 os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
 """
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has begun."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(word) for word in file.read().split()]
 
 
 def test_whoever_was_stopped_without_warning_draws_all_of_it_again(tmp_path: Path) -> None:

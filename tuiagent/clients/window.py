@@ -113,7 +113,8 @@ def split(picture: "Picture | None" = None) -> Window | None:
         return None
     if picture:
         signal(SIGINT, SIG_DFL)  # Ctrl-C ends a start that hangs: nothing is to be said of it
-    modes = picture.begin() if picture else termios.tcgetattr(0)
+        terminal.heal(0)
+    modes = termios.tcgetattr(0)
     first, second = socketpair()
     stray, strays = os.pipe() if picture else (-1, -1)
     child = os.fork()
@@ -187,7 +188,7 @@ class _Screen:
             signal(number, self._forward)
         signal(SIGCHLD, self._changed)
         signal(SIGWINCH, self._resized)
-        self._resized()  # it may have been before
+        self._picture.begin()  # only now: whatever ends either process, the terminal is mended
         while self._code is None and self._peer.fileno() in self._read:
             for stream in select.select(list(self._read), [], [])[0]:
                 self._read[stream]()

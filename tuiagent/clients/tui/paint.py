@@ -14,10 +14,6 @@ from tuiagent.clients import terminal
 from tuiagent.clients.window import Window, split
 from tuiagent.thin import root
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 FLAGS = (
     "--model --mode --no-sandbox --allow --deny --log-level --local --cwd --continue --new "
     "--resume --file --fork --name --max-turns --max-cost --max-time"
@@ -109,10 +105,9 @@ class Picture:
         self._size: object = None
         """Of the terminal when it was drawn."""
 
-    def begin(self) -> "list[Any]":
-        """Draws it; how the line was before. Mends what a killed one left behind."""
-        terminal.heal(0)
-        modes, raw = termios.tcgetattr(0), termios.tcgetattr(0)
+    def begin(self) -> None:
+        """Has keys come as they are pressed, and draws it."""
+        raw = termios.tcgetattr(0)
         raw[LOCAL] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
         raw[INPUT] &= ~(
             termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR
@@ -122,7 +117,6 @@ class Picture:
         raw[CHARACTERS][termios.VMIN], raw[CHARACTERS][termios.VTIME] = 1, 0
         termios.tcsetattr(0, termios.TCSANOW, raw)
         self.paint()
-        return modes
 
     def paint(self) -> None:
         """Draws it for the size that the terminal has now, unless it is drawn so."""
