@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bench_screens
 import bench_screen
+import bench_screens
 import bench_web
 from bench_facts import history, spoken
 

@@ -64,7 +64,96 @@ COMMAND = "tests/flows/test_command.py"
 ROLL = "tests/screens/test_transcript.py"
 ROLL_ROWS = "tuiagent/clients/tui/transcript/rows.py"
 ROLL_WORDS = "tuiagent/clients/tui/transcript/markdown.py"
+WINDOW = "tuiagent/clients/window.py"
+DRIVER = "tuiagent/clients/tui/driver.py"
+PAINT = "tests/screens/test_paint.py"
+WAYS_OUT = "tests/screens/test_ways_out.py"
+LEAVING = "tests/screens/test_leaving.py"
 MUTANTS = (
+    Mutant(
+        "a key has done what it does before the next one",
+        DRIVER,
+        "if isinstance(message, events.Key | events.Paste):",
+        "if False:",
+        f"{WAYS_OUT} -k every_key",
+    ),
+    Mutant(
+        "keys typed at the start are handed over",
+        DRIVER,
+        "        if keys:\n            self._feed(keys)\n",
+        "",
+        f"{WAYS_OUT} -k every_key",
+    ),
+    Mutant(
+        "what is printed beside the screen is kept from it",
+        WINDOW,
+        "        window.hide()\n",
+        "",
+        f"{WAYS_OUT} -k printed",
+    ),
+    Mutant(
+        "the first process mends what a killed one left",
+        WINDOW,
+        "terminal.mend(1, self._modes)",
+        "pass",
+        f"{WAYS_OUT} -k as_it_was",
+    ),
+    Mutant(
+        "the next start mends what two killed ones left",
+        WINDOW,
+        "terminal.heal(0)",
+        "pass",
+        f"{WAYS_OUT} -k both_were",
+    ),
+    Mutant(
+        "the shell knows that the screen was stopped",
+        WINDOW,
+        "os.killpg(0, SIGSTOP)",
+        "pass",
+        f"{WAYS_OUT} -k stopped_the_shell",
+    ),
+    Mutant(
+        "a terminal that is gone is a hang-up",
+        DRIVER,
+        "os.kill(os.getpid(), signal.SIGHUP)",
+        "pass",
+        f"{WAYS_OUT} -k without_a_word",
+    ),
+    Mutant(
+        "a hang-up hands over what goes on",
+        "tuiagent/clients/tui/session.py",
+        "code == HUNG_UP and host.busy()",
+        "False",
+        f"{LEAVING} -k hang_up",
+    ),
+    Mutant(
+        "frames are left out while a terminal is behind",
+        "tuiagent/clients/tui/output.py",
+        "return self.full and",
+        "return False and",
+        "tests/screens/test_output.py",
+    ),
+    Mutant(
+        "what waits for a terminal is bounded",
+        "tuiagent/clients/tui/output.py",
+        "len(self._left) > MOST",
+        "False",
+        "tests/screens/test_output.py",
+    ),
+    Mutant(
+        "a first frame that others could write",
+        "tuiagent/clients/tui/paint.py",
+        "found.st_mode & 0o022",
+        "False",
+        PAINT,
+    ),
+    Mutant(
+        "no words in the first frame that is kept",
+        "tuiagent/clients/tui/shape.py",
+        "blank = list(_changing(screen))",
+        "blank = []",
+        f"{PAINT} -k next_start",
+    ),
     Mutant(
         "what a repository configures, looked at on the screen",
         "tuiagent/clients/tui/files/git.py",
@@ -364,7 +453,7 @@ MUTANTS = (
     ),
     Mutant(
         "who hands over has left the terminal first",
-        "tuiagent/clients/cli/window.py",
+        WINDOW,
         "os.setsid()  # once",
         "# once",
         f"{LIFE} -k left_the_terminal",

@@ -194,7 +194,7 @@ class TuiApp(TerminalApp):
 
     def on_files_mention(self, message: Files.Mention) -> None:
         """Puts a path into the prompt."""
-        self.query_one(Prompt).insert(f"@{message.path} ")
+        self.query_one(Prompt).editor.insert(f"@{message.path} ")
         self.action_pane("conversation")
 
     def action_zoom(self) -> None:

@@ -107,10 +107,6 @@ class Prompt(Vertical):
         self.editor.focus(scroll_visible)
         return self
 
-    def insert(self, text: str) -> None:
-        """Puts this where the caret is."""
-        self.editor.insert(text)
-
     def give_back(self, text: str) -> None:
         """Puts back what could not be said, before what was typed since."""
         now = self.editor.text
