@@ -12,6 +12,7 @@ import msgspec
 from tuiagent import config
 from tuiagent.clients.web.access import Pace
 from tuiagent.clients.web.app import Application
+from tuiagent.clients.web.browser.screens import Screens
 from tuiagent.clients.web.gate import Principal
 from tuiagent.clients.web.listen import listening
 from tuiagent.clients.web.scopes import ADMIN, SCOPES
@@ -41,6 +42,10 @@ class FakeGate:
         """See Gate."""
         found = KEYS.get(token)
         return found if found is not None and found.key not in self._ended else None
+
+    def over(self, principal: Principal) -> str:
+        """See Gate."""
+        return "it is over" if principal.key in self._ended else ""
 
     async def ended(self, principal: Principal) -> str:
         """See Gate."""
@@ -157,6 +162,7 @@ async def served(
     turns: Sequence[Mapping[str, Any]] = (),
     pace: Pace | None = None,
     around: Callable[[Application], Any] = lambda app: app,
+    screens: Screens | None = None,
 ) -> AsyncGenerator[Served]:
     """A server on a free port, with its engine on a journal in this folder."""
     (folder / "work").mkdir(parents=True, exist_ok=True)
@@ -175,9 +181,12 @@ async def served(
         return Blind(house.client) if actor == STRANGER else house.client
 
     try:
-        app = Application(seat, gate, house, pace=pace or Pace())
-        async with listening(around(app), ["127.0.0.1:0"], app.drain) as urls:
-            yield Served(house, app, gate, urls[0])
+        app = Application(seat, gate, house, pace=pace or Pace(), screens=screens)
+        try:
+            async with listening(around(app), ["127.0.0.1:0"], app.drain) as urls:
+                yield Served(house, app, gate, urls[0])
+        finally:
+            await app.close()
     finally:
         await asyncio.to_thread(house.close)
 

@@ -28,7 +28,8 @@ async def answering(engine: Engine, host: Host, site: Site) -> AsyncGenerator[li
         else:
             gate = load("tuiagent.clients.web.gate:OpenGate")()
         app = load("tuiagent.clients.web.app:Application")(engine.seat, gate, host)
-        guarded = load("tuiagent.clients.web.guard:Guard")(app, gate, keeps)
+        stack.push_async_callback(app.close)
+        guarded = load("tuiagent.clients.web.guard:Guard")(app, app.gate, keeps)
         listening = load("tuiagent.clients.web.listen:listening")
         yield await stack.enter_async_context(listening(guarded, site.listen, app.drain))
 

@@ -98,6 +98,7 @@ def test_the_documents_tell_every_route() -> None:
 def path_of(route: Route) -> str:
     """A path of things that exist."""
     path = route.path.replace("{call}", "c1").replace("{job}", "job1")
+    path = path.replace("{name}", "page.js")
     return path.replace("{id}", "r1" if "/runs/" in path else "s1")
 
 
@@ -129,6 +130,8 @@ async def test_the_authority_matrix(tmp_path: Path) -> None:
                     assert await status(server, route, scope) == 403, f"{name} by {scope}"
             if "{id}" in route.path:
                 assert await status(server, route, STRANGER) in (404, 422), name
+            if route.owner:
+                assert await status(server, route, STRANGER) == 403, f"{name} is the owner's"
 
 
 BODIES = {

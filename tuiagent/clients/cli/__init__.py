@@ -23,6 +23,7 @@ COMMANDS = {
     "access": "tuiagent.clients.cli.access:run",
     "keys": "tuiagent.clients.cli.keys:run",
     "serve": "tuiagent.clients.cli.serve:run",
+    "web": "tuiagent.clients.cli.web:run",
     "__complete": "tuiagent.clients.cli.completion:words",
 }
 OFFLINE = {

@@ -12,6 +12,8 @@ from tuiagent.config import Flags
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
 
+DRAWN = "TEXTUAL_DRIVER"
+"""Set where another program draws what Textual makes, such as a server in a browser's window."""
 UNNAMED = ("headless", "plain", "tui")
 """Commands that flags and the terminal choose."""
 NAMED = tuple(name for name in (*COMMANDS, *OFFLINE) if name not in UNNAMED)
@@ -28,6 +30,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   capabilities what there is of providers, tools, runtimes
   files        what a session changed
   serve        go on with sessions in the background
+  web          the full screen in a browser, by that server
   jobs         what runs in the background
   tools        what agents can do; add files with tools of your own
   usage        tokens and money
@@ -99,8 +102,9 @@ def prompted(argv: list[str], silent: bool = False) -> argparse.Namespace:
     )
     if args.plain and any(only_headless):
         parser.error("--plain goes with none of --headless, --once, --output…, --detach")
-    if args.plain or (not any(only_headless) and sys.stdin and sys.stdin.isatty()):
-        args.command = "plain" if args.plain or not able() else "tui"
+    person = sys.stdin and (sys.stdin.isatty() or DRAWN in os.environ)
+    if args.plain or (not any(only_headless) and person):
+        args.command = "plain" if args.plain or not (able() or DRAWN in os.environ) else "tui"
         if args.file and not args.prompt:
             parser.error("--file is read along with a prompt: say that too")
     return _completed(_detachable(parser, args))

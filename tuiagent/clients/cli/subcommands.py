@@ -301,6 +301,16 @@ def _serve() -> argparse.ArgumentParser:
     return parser
 
 
+def _web() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent web", description="The full screen in a browser, by the background server."
+    )
+    parser.add_argument("--cwd", default=".", metavar="DIR", help="the folder to work in")
+    parser.add_argument("--port", default="", metavar="N", help="where none listens yet: 4000 else")
+    parser.add_argument("--print", dest="only", action="store_true", help="only print the link")
+    return parser
+
+
 def _reset() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent reset",
@@ -342,4 +352,5 @@ SUBPARSERS = {
     "doctor": _doctor,
     "keys": _keys,
     "serve": _serve,
+    "web": _web,
 }

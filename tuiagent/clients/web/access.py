@@ -7,11 +7,14 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from tuiagent.clients.web.browser.screens import Screens
 from tuiagent.clients.web.gate import Gate, Principal, identified
+from tuiagent.clients.web.logins import Logins
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.routes import Route
 from tuiagent.clients.web.scopes import OPEN, need
 from tuiagent.config import Settings
+from tuiagent.kernel.directory import OWNER
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.kernel.rules import Rule
 from tuiagent.ports import Client
@@ -55,6 +58,9 @@ REASONS = {
     "frame": "what came is no frame of this protocol",
     "defect": "tuiagent has a defect here; its log says more",
     "gone": "the other side has left",
+    "taken": "another window shows this screen now",
+    "full": "as many screens are open as may be",
+    "failed": "the app did not start",
 }
 
 
@@ -72,9 +78,17 @@ class Pace(Struct, frozen=True):
 class Web:
     """What all answers of one server share."""
 
-    def __init__(self, seat: Callable[[str], Client], gate: Gate, host: Host, pace: Pace) -> None:
+    def __init__(
+        self,
+        seat: Callable[[str], Client],
+        gate: Gate,
+        host: Host,
+        pace: Pace,
+        screens: Screens,
+    ) -> None:
         self.seat = seat
-        self.gate = gate
+        self.gate = self.logins = Logins(gate)
+        self.screens = screens
         self.host = host
         self.pace = pace
         self.draining = False
@@ -94,6 +108,8 @@ class Web:
                 {"WWW-Authenticate": "Bearer"},
             )
         need(principal, [route.scope])
+        if route.owner and principal.actor != OWNER:
+            raise Problem(403, "owner_needed", "this acts as the owner: only their key may")
         return principal
 
     def drain(self) -> None:
@@ -152,6 +168,8 @@ class Asked(Struct, frozen=True):
     """The header Idempotency-Key; "" without one."""
     last: str = ""
     """The header Last-Event-ID."""
+    origin: str = ""
+    """The header Origin."""
 
     @property
     def client(self) -> Client:

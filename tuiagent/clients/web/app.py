@@ -1,5 +1,6 @@
 """The ASGI application: made of the route table, it holds nothing that the table does not say."""
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from starlette.routing import Route as Path
 from starlette.websockets import WebSocket
 
 from tuiagent.clients.web.access import Asked, Host, Pace, Web
+from tuiagent.clients.web.browser.screens import Screens
 from tuiagent.clients.web.events import Wanted, tell
 from tuiagent.clients.web.gate import Gate
 from tuiagent.clients.web.problem import TITLES, Problem, problem
@@ -39,10 +41,11 @@ class Application:
         host: Host,
         routes: Iterable[Route] = ROUTES,
         pace: Pace = Pace(),  # noqa: B008 - frozen
+        screens: Screens | None = None,
     ) -> None:
         table = tuple(routes)
         check(table)
-        self._web = Web(seat, gate, host, pace)
+        self._web = Web(seat, gate, host, pace, screens or Screens(os.environ))
         paths: dict[str, list[Route]] = {}
         for route in table:
             paths.setdefault(route.path, []).append(route)
@@ -52,6 +55,11 @@ class Application:
         )
         self._app.router.redirect_slashes = False
 
+    @property
+    def gate(self) -> Gate:
+        """The gate, which knows log-ins beside keys."""
+        return self._web.gate
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         await self._app(scope, receive, send)
@@ -59,6 +67,10 @@ class Application:
     def drain(self) -> None:
         """Ends every stream, saying so; what is asked shortly is still answered."""
         self._web.drain()
+
+    async def close(self) -> None:
+        """Ends what it has begun beside answers: the screens of browsers."""
+        await self._web.screens.close()
 
     def _paths(self, path: str, routes: list[Route]) -> list[BaseRoute]:
         if routes[0].kind == WEBSOCKET:
@@ -91,6 +103,9 @@ class Endpoint:
         except TuiagentError as error:
             response = told(problem(error))
         else:
+            if isinstance(answer, Response):
+                await answer(scope, receive, send)
+                return
             if isinstance(answer, Wanted) and request.method == "GET":
                 await tell(asked, answer, scope, receive, send)
                 return
@@ -116,6 +131,7 @@ class Endpoint:
             ),
             once,
             request.headers.get("last-event-id", ""),
+            request.headers.get("origin", ""),
         )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -10,11 +11,14 @@ from msgspec import NODEFAULT, UNSET, Struct
 from tuiagent import __version__
 from tuiagent.clients.web import shapes
 from tuiagent.clients.web.access import REASONS
+from tuiagent.clients.web.browser import stream
+from tuiagent.clients.web.browser.files import KINDS
 from tuiagent.clients.web.events import named
 from tuiagent.clients.web.frames import SIGNALS, Answer, Ask
 from tuiagent.clients.web.live import CLOSES
 from tuiagent.clients.web.problem import TITLES
-from tuiagent.clients.web.routes import ROUTES, SSE, WEBSOCKET, Route
+from tuiagent.clients.web.route import BROWSER, SSE, WEBSOCKET, Route
+from tuiagent.clients.web.routes import ROUTES
 from tuiagent.clients.web.scopes import ANY, INTENTS, OPEN, VIEWS
 from tuiagent.kernel.aggregates import AGGREGATES
 from tuiagent.kernel.event import CaughtUp, Lagged
@@ -26,10 +30,12 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "header": {"type": "apiKey", "in": "header", "name": "X-Session-API-Key"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "tuiagent"},
 }
-PARTS = {"id": shapes.IDENT, "call": "^[^/]+$", "job": "^[^/]+$"}
+PARTS = {"id": shapes.IDENT, "call": "^[^/]+$", "job": "^[^/]+$", "name": "^[^/]+$"}
 """What stands for a name in a path."""
 CODES = {code: REASONS[reason] for reason, code in CLOSES.items()}
 """With which codes the server closes a WebSocket."""
+SCREEN = ("typed", "drawn")
+"""What is said on the WebSocket of a page, by the page and by the server."""
 
 
 # ---------------------------------------------------------------- OpenAPI
@@ -114,7 +120,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
     if route.kind == SSE:
         words = "the position after which it goes on; `after` says the same, the larger wins"
         return [{"name": "Last-Event-ID", "in": "header", "description": words, "schema": text}]
-    if route.method == "GET":
+    if route.method == "GET" or route.dialect == BROWSER:
         return []
     words = "a repetition with the same key and body has the same answer and one effect"
     return [{"name": "Idempotency-Key", "in": "header", "description": words, "schema": text}]
@@ -140,7 +146,8 @@ def _answer(route: Route, status: int, known: dict[str, Any]) -> dict[str, Any]:
         if route.kind == SSE:
             content: Any = {"text/event-stream": {"schema": {"type": "string"}}}
             return {"description": "events: see the AsyncAPI document", "content": content}
-        content = {"application/json": {"schema": known[repr(route.answer)]}}
+        kinds = sorted({*KINDS.values()}) if route.answer is bytes else ["application/json"]
+        content = {kind: {"schema": known[repr(route.answer)]} for kind in kinds}
         return {"description": route.summary, "content": content}
     content = {"application/problem+json": {"schema": known[repr(shapes.Problem)]}}
     return {"description": TITLES[status], "content": content}
@@ -169,6 +176,8 @@ def asyncapi() -> dict[str, Any]:
     end = {"type": "object", "properties": ends, "required": [*ends]}
     messages["end"] = _message("end", end)
     frames = {"ask": _message("ask", _ref("Ask")), "answer": _message("answer", _ref("Answer"))}
+    for name in SCREEN:
+        frames[name] = _message(name, {"type": "array", "minItems": 1})
     channels, operations = _channels(list(messages))
     return {
         "asyncapi": "3.0.0",
@@ -226,18 +235,18 @@ def _channels(events: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         if not route.kind:
             continue
         name = re.sub(r"\W+", "_", route.path).strip("_")
-        names = events if route.kind == SSE else ["ask", "answer"]
+        asked, told = SCREEN if route.dialect == BROWSER else ("ask", "answer")
+        names = events if route.kind == SSE else [asked, told]
         channels[name] = {
             "address": route.path,
             "description": _about(route),
             "messages": {n: {"$ref": f"#/components/messages/{n}"} for n in names},
             "parameters": {part: {} for part in re.findall(r"{(\w+)}", route.path)},
         }
-        told = events if route.kind == SSE else ["answer"]
-        operations[f"{name}_told"] = _doing("send", name, told)
+        operations[f"{name}_told"] = _doing("send", name, events if route.kind == SSE else [told])
         if route.kind == WEBSOCKET:
             channels[name]["bindings"] = {"ws": {"method": "GET"}}
-            operations[f"{name}_asked"] = _doing("receive", name, ["ask"])
+            operations[f"{name}_asked"] = _doing("receive", name, [asked])
     return channels, operations
 
 
@@ -255,6 +264,9 @@ def _about(route: Route) -> str:
             f"{route.summary}. Server-sent events; the id of a fact is its position, from which "
             "Last-Event-ID or `after` goes on."
         )
+    if route.dialect == BROWSER:
+        words = cleandoc(stream.__doc__ or "")
+        return f"{route.summary}. {words} It is closed with {_listed(CODES)}."
     return (
         f"{route.summary}. Each text message is one JSON frame; `intent` of an ask is "
         '{"intent": NAME, "body": {…}}. A watch with `credit` is sent so many items, and others '

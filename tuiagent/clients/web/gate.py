@@ -42,6 +42,8 @@ class Principal(Struct, frozen=True):
     scopes: frozenset[str]
     expires: float | None = None
     """Seconds since 1970."""
+    login: str = ""
+    """The mark of the log-in or ticket that stands for the key; "" where the key was sent."""
 
     def may(self, scope: str) -> bool:
         """Whether the key has this scope, by itself or because it has all."""
@@ -55,8 +57,12 @@ class Gate(Protocol):
         """Whose key this is; None for anything else, always in the same time."""
         ...
 
+    def over(self, principal: Principal) -> str:
+        """Why this does not count any more; "" while it does."""
+        ...
+
     async def ended(self, principal: Principal) -> str:
-        """Waits until the key is revoked or expires; says which."""
+        """Waits until it does not count any more; says why."""
         ...
 
 
@@ -85,17 +91,21 @@ class KeyGate:
             return None
         return Principal(issued.actor, issued.key, frozenset(issued.scopes), issued.until or None)
 
+    def over(self, principal: Principal) -> str:
+        """See Gate."""
+        if self._lost:
+            return "who may act here cannot be read any more"
+        over = self._state.over(principal.key, self._now())
+        return over and OVER[over]
+
     async def ended(self, principal: Principal) -> str:
         """See Gate."""
-        while not self._lost:
-            news, now = self._news, self._now()
-            if over := self._state.over(principal.key, now):
-                return OVER[over]
-            left = None if principal.expires is None else min(principal.expires - now, LOOK)
+        while not (over := self.over(principal)):
+            left = None if principal.expires is None else principal.expires - self._now()
             with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await news.wait()
-        return "who may act here cannot be read any more"
+                async with asyncio.timeout(left and min(left, LOOK)):
+                    await self._news.wait()
+        return over
 
     async def reach(self, position: int) -> None:
         """Waits until what was written to the directory up to this position counts here."""
@@ -143,6 +153,10 @@ class OpenGate:
     async def identify(self, token: str) -> Principal | None:
         """See Gate."""
         return Principal(OWNER, "", frozenset(directory.SCOPES))
+
+    def over(self, principal: Principal) -> str:
+        """See Gate."""
+        return ""
 
     async def ended(self, principal: Principal) -> str:
         """See Gate."""

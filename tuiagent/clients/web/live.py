@@ -9,7 +9,7 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.frames import Close, Frame, Opcode
 
-from tuiagent.clients.web.access import Ending, Web, finish
+from tuiagent.clients.web.access import End, Ending, Pace, Web, finish
 from tuiagent.clients.web.credit import Credit
 from tuiagent.clients.web.events import CODEC
 from tuiagent.clients.web.frames import Answer, Ask, failure, pack
@@ -31,7 +31,17 @@ REASON = 123
 """Bytes of the words with which a WebSocket is closed, as RFC 6455 allows."""
 SCREENS = 16
 """Whose presence one connection may show."""
-CLOSES = {"draining": 1012, "slow": 4408, "defect": 1011, "key": 4401, "frame": 4400}
+CLOSES = {
+    "finished": 1000,
+    "defect": 1011,
+    "draining": 1012,
+    "frame": 4400,
+    "key": 4401,
+    "slow": 4408,
+    "taken": 4409,
+    "full": 4429,
+    "failed": 4500,
+}
 """The code for each reason to close."""
 
 
@@ -65,12 +75,17 @@ async def serve(web: Web, principal: Principal, client: Client, socket: WebSocke
         async with beside(end, outlet.run(), outlet.guard(), peer.listen(socket)):
             ended = await end
         await peer.close()
+    await close(socket, ended, web.pace)
+
+
+async def close(socket: WebSocket, ended: End, pace: Pace) -> None:
+    """Closes it, saying why, unless the other side has left."""
     if ended.reason != "gone":
         code = CLOSES[ended.reason]
         words = f"{ended.reason}: {ended.detail}".encode()[:REASON].decode(errors="ignore")
         saying = _closing(socket, code, words)
-        close = Frame(Opcode.CLOSE, Close(code, words).serialize())
-        await last_word(socket.scope, ended, saying, close.serialize(mask=False), web.pace)
+        last = Frame(Opcode.CLOSE, Close(code, words).serialize())
+        await last_word(socket.scope, ended, saying, last.serialize(mask=False), pace)
 
 
 async def _closing(socket: WebSocket, code: int, words: str) -> None:

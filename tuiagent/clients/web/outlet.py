@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
@@ -42,12 +43,19 @@ class Outlet(Generic[E]):
         self._last = self._time()
         """When something was written."""
 
-    async def put(self, entry: E, size: int) -> None:
-        """Adds an entry; waits while there is no room."""
+    def offer(self, entry: E, size: int, room: int = ROOM) -> bool:
+        """Adds an entry, unless so many bytes wait already; whether it did."""
+        if self._size > room:
+            return False
         self._entries.append((entry, size))
         self._size += size
         self._news.set()
         self._idle.clear()
+        return True
+
+    async def put(self, entry: E, size: int) -> None:
+        """Adds an entry; waits while there is no room."""
+        self.offer(entry, size, sys.maxsize)
         if self._size > ROOM:
             self._room.clear()
             await self._room.wait()

@@ -4,54 +4,23 @@ The application, the OpenAPI and AsyncAPI documents, the access check and the ma
 are all made of it. Another program's interface is more rows, of another dialect.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
-
 from tuiagent.clients.web import shapes
+from tuiagent.clients.web.route import BASE, BROWSER, OWN, SSE, WEBSOCKET, Route, check
 from tuiagent.clients.web.scopes import (
     ADMIN,
     ANSWER,
     ANY,
     CONFIG,
     FILES,
+    LOGIN,
     OPEN,
     READ,
-    SCOPES,
     USAGE,
     WRITE,
 )
 from tuiagent.clients.web.shapes import Page
-from tuiagent.kernel.errors import ConfigError
-
-BASE = "/api/v1"
-OWN = "tuiagent"
-SSE, WEBSOCKET = "sse", "websocket"
-
-
-class Route(Struct, frozen=True):
-    """One thing that can be asked."""
-
-    method: str
-    """As in HTTP; of a WebSocket GET."""
-    path: str
-    dialect: str
-    """Whose interface it belongs to."""
-    scope: str
-    """What a key must have; OPEN for no key at all, ANY for any that is live."""
-    handler: str
-    """`module:attribute`."""
-    summary: str
-    answer: Any = None
-    """The type of the answer."""
-    request: type[Struct] | None = None
-    """The type of the body."""
-    query: type[Struct] = shapes.Nothing
-    statuses: tuple[int, ...] = (200,)
-    """How it answers: the usual status first; problems besides those that follow from the rest."""
-    kind: str = ""
-    """SSE or WEBSOCKET, where the answer has no end."""
 
 
 def _own(
@@ -364,22 +333,46 @@ PROBES = (
     _health("/health", "ready", (200, 503), "Whether it takes work: not while it is draining"),
     _health("/api/health", "ready", (200, 503), "Whether it takes work: not while it is draining"),
 )
-ROUTES: tuple[Route, ...] = (*SESSIONS, *PEOPLE, *RUNS, *HOUSE, *STREAMS, *PROBES)
 
 
-def check(routes: Iterable[Route]) -> None:
-    """Raises ConfigError for two routes that meet, and for one that nobody guards."""
-    taken: dict[tuple[str, str], Route] = {}
-    for route in routes:
-        name = f"{route.method} {route.path}"
-        if route.scope not in (*SCOPES, OPEN, ANY):
-            raise ConfigError(f"{name} has no scope that is known: {route.scope!r}")
-        parts = ("{}" if part[:1] == "{" else part for part in route.path.split("/"))
-        place = (route.method, "/".join(parts))
-        if place in taken:
-            other = taken[place]
-            raise ConfigError(f"{name} of {route.dialect} meets {other.path} of {other.dialect}")
-        taken[place] = route
+def _page(
+    verb: str, scope: str, handler: str, summary: str, answer: Any = None, **more: Any
+) -> Route:
+    """A route of the app in the browser; whoever gets past the log-in is the owner."""
+    method, _, path = verb.partition(" ")
+    module = f"tuiagent.clients.web.browser.{handler}"
+    owner = scope != OPEN
+    return Route(method, path, BROWSER, scope, module, summary, answer, owner=owner, **more)
 
+
+PAGES = (
+    _page("GET /", OPEN, "files:page", "The page: a log-in, then the full screen", bytes),
+    _page("GET /static/{name}", OPEN, "files:static", "What the page is made of", bytes),
+    _page("GET /screen/login", ADMIN, "visits:shown", "Whether one is logged in", shapes.Login),
+    _page(
+        "POST /screen/login",
+        LOGIN,
+        "visits:begun",
+        "Log in by a key or a ticket, sent as every key is; a cookie stands for it from now on",
+        shapes.Login,
+    ),
+    _page("DELETE /screen/login", ADMIN, "visits:ended", "Log out", shapes.LoggedOut),
+    _page(
+        "POST /screen/ticket",
+        ADMIN,
+        "visits:ticket",
+        "A ticket: lets one browser log in, once and soon",
+        shapes.Ticket,
+    ),
+    _page(
+        "GET /screen/stream",
+        ADMIN,
+        "stream:serve",
+        "The full screen: a terminal whose program is a client of this server",
+        statuses=(101,),
+        kind=WEBSOCKET,
+    ),
+)
+ROUTES: tuple[Route, ...] = (*SESSIONS, *PEOPLE, *RUNS, *HOUSE, *STREAMS, *PROBES, *PAGES)
 
 __all__ = ["ADMIN", "BASE", "ROUTES", "SSE", "WEBSOCKET", "Route", "check"]

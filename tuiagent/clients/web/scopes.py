@@ -7,8 +7,8 @@ from tuiagent.clients.web.problem import Problem
 from tuiagent.kernel.event import Intent, kind_of
 from tuiagent.kernel.grants import ChangeMode
 
-OPEN, ANY = "open", "any"
-"""Of a route: nobody is asked for a key; any live key will do."""
+OPEN, ANY, LOGIN = "open", "any", "login"
+"""Of a route: nobody is asked for a key; any live key will do; a ticket will do as well."""
 READ, WRITE, ANSWER = "sessions:read", "sessions:write", "approvals:answer"
 FILES, CONFIG, USAGE, ADMIN = "files:read", "config:read", "usage:read", "admin"
 SCOPES = (READ, WRITE, ANSWER, FILES, CONFIG, USAGE, ADMIN)

@@ -313,6 +313,26 @@ class Me(Struct):
     expires: float | None
 
 
+class Login(Struct):
+    """Who is logged in."""
+
+    actor: str
+    expires: Annotated[float | None, _means("seconds since 1970; null where no key is asked for")]
+
+
+class LoggedOut(Struct):
+    """Nobody is."""
+
+    actor: None = None
+
+
+class Ticket(Struct):
+    """Lets one browser log in, once."""
+
+    ticket: str
+    expires: Annotated[float, _means("seconds since 1970")]
+
+
 class Health(Struct):
     """Nothing but the state."""
 
