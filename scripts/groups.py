@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[int, list[str]]] = {
     "contracts": (120, ["tests/contracts"]),
     "seeds": (120, ["tests/seeds"]),
     "kills": (120, ["tests/crash"]),
-    "screens": (180, ["tests/tui"]),
+    "screens": (180, ["tests/screens"]),
     "rest": (120, ["tests/flows", "tests/scripts"]),
 }
 """Budget in seconds, and what pytest is given."""

@@ -36,7 +36,7 @@ class FakeGate:
 
     def __init__(self) -> None:
         self._ends: dict[str, asyncio.Future[str]] = {}
-        self._ended: set[str] = set()
+        self._ended: dict[str, str] = {}
 
     async def identify(self, token: str) -> Principal | None:
         """See Gate."""
@@ -45,7 +45,7 @@ class FakeGate:
 
     def over(self, principal: Principal) -> str:
         """See Gate."""
-        return "it is over" if principal.key in self._ended else ""
+        return self._ended.get(principal.key, "")
 
     async def ended(self, principal: Principal) -> str:
         """See Gate."""
@@ -55,7 +55,7 @@ class FakeGate:
     def end(self, token: str, why: str) -> None:
         """The key ends."""
         key = KEYS[token].key
-        self._ended.add(key)
+        self._ended[key] = why
         made = asyncio.get_running_loop().create_future
         self._ends.setdefault(key, made()).set_result(why)
 

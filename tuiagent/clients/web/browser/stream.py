@@ -131,6 +131,8 @@ async def _listen(socket: WebSocket, page: Page, screen: Screen, end: Ending) ->
                 page.tell("pong", about)
             elif what in ("focus", "blur"):
                 screen.tell(what)
+            else:
+                raise ValueError(f"nothing is called {what!r:.40}")
             await screen.taken()
     except (WebSocketDisconnect, TimeoutError):
         finish(end, "gone")

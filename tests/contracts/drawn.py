@@ -1,0 +1,34 @@
+"""A small app for browsers, told apart from others by its process: say something to it."""
+
+import os
+
+from textual.app import App, ComposeResult
+from textual.widgets import Input, Static
+
+FLOOD = 400
+
+
+class Drawn(App[None]):
+    """Answers what is said."""
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+        yield Static(f"app {os.getpid()}", id="said")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        said, event.input.value = event.value, ""
+        driver = self._driver
+        assert driver is not None
+        if said == "flood":
+            for _ in range(FLOOD):
+                driver.write("\x1b[2;1H" + "flood " * 10_000)
+        elif said == "open":
+            driver.open_url("https://example.test/")
+        elif said == "crash":
+            os._exit(3)
+        size = f"{self.size.width}x{self.size.height}"
+        self.query_one("#said", Static).update(f"heard {said} {size} in {os.getpid()}")
+
+
+if __name__ == "__main__":
+    Drawn().run()
