@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.reactive import var
+from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.begin import begin
@@ -105,6 +106,8 @@ class TuiApp(TerminalApp):
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
         self.query_one(Prompt).focus()
+        self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
+        self.call_after_refresh(self._place_cursor, self.screen)
         self.notices.begin()
         if self._wrong:
             self.trouble(self._wrong)
@@ -290,6 +293,13 @@ class TuiApp(TerminalApp):
         if self.desk.conversation is not None:
             self.last = self.desk.conversation.stream.partition("/")[2]
         await self.desk.close()
+
+    def _place_cursor(self, screen: Screen[object]) -> None:
+        """Lets the terminal's cursor be where one types: input methods open there."""
+        place = getattr(self.focused, "cursor_screen_offset", None)
+        if self.focused is not None and place is not None and place != self.cursor_position:
+            self.cursor_position = place
+            self.focused.refresh()
 
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")

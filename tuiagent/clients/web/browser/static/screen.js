@@ -33,6 +33,7 @@ export function made(place, { typed, resized }) {
     return true;
   });
   terminal.attachCustomKeyEventHandler((event) => pressed(terminal, event, typed));
+  terminal.onWriteParsed(() => edged(terminal));
   place.terminal = terminal;
 
   const fitted = () => {
@@ -48,6 +49,16 @@ export function made(place, { typed, resized }) {
   document.fonts?.ready.then(fitted);
   fitted();
   return terminal;
+}
+
+let edge = 0;
+
+function edged(terminal) {
+  // What is left beside the cells has the colour of the last line.
+  const cell = terminal.buffer.active.getLine(terminal.rows - 1)?.getCell(0);
+  if (!cell?.isBgRGB() || cell.getBgColor() === edge) return;
+  edge = cell.getBgColor();
+  document.documentElement.style.setProperty("--back", `#${edge.toString(16).padStart(6, "0")}`);
 }
 
 function drawing(terminal) {
