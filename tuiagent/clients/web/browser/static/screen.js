@@ -58,7 +58,10 @@ function edged(terminal) {
   const cell = terminal.buffer.active.getLine(terminal.rows - 1)?.getCell(0);
   if (!cell?.isBgRGB() || cell.getBgColor() === edge) return;
   edge = cell.getBgColor();
-  document.documentElement.style.setProperty("--back", `#${edge.toString(16).padStart(6, "0")}`);
+  const root = document.documentElement;
+  root.style.setProperty("--back", `#${edge.toString(16).padStart(6, "0")}`);
+  const [red, green, blue] = [edge >> 16, (edge >> 8) & 255, edge & 255];
+  root.dataset.tone = 0.3 * red + 0.59 * green + 0.11 * blue > 140 ? "light" : "dark";
 }
 
 function drawing(terminal) {
