@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from tuiagent.clients.web.gate import LONGEST, OVER, Gate, Principal
+from tuiagent.clients.web.gate import LONGEST, Gate, Principal
 from tuiagent.clients.web.scopes import ADMIN, LOGIN
 from tuiagent.kernel import keys
 
@@ -54,10 +54,9 @@ class Logins:
     def over(self, principal: Principal) -> str:
         """See Gate."""
         if principal.login:
-            if principal.login not in self._kept:
+            late = principal.expires is not None and principal.expires <= self._now()
+            if late or principal.login not in self._kept:
                 return ENDED
-            if principal.expires is not None and principal.expires <= self._now():
-                return OVER["expired"]
         return self._gate.over(principal)
 
     async def ended(self, principal: Principal) -> str:
