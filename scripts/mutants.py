@@ -1954,8 +1954,8 @@ MUTANTS = (
     Mutant(
         "a log-in has an end",
         LOGINS,
-        "principal.expires <= self._now():",
-        "principal.expires <= 0:",
+        "principal.expires <= self._now()",
+        "principal.expires <= 0",
         LOGGED_IN,
     ),
     Mutant(
@@ -1970,7 +1970,7 @@ MUTANTS = (
         LOGINS,
         "            kept.ended.set()",
         "            pass",
-        BROWSER,
+        LOGGED_IN,
     ),
     Mutant(
         "no script has the log-in",
