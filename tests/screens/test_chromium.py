@@ -5,13 +5,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, TimeoutError, async_playwright
 
 from tests.life import Life, until
 from tuiagent.server import ServerRecord, server_record
@@ -30,6 +30,7 @@ DESK = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 TURNS: list[dict[str, Any]] = [
     {"calls": [{"tool": "write", "args": {"path": "f", "content": "one\n"}}]},
+    {"calls": [{"tool": "write", "args": {"path": "g", "content": "two\n"}}]},
     {"text": "All of it is done."},
 ]
 SHOWN = """() => {
@@ -39,6 +40,10 @@ SHOWN = """() => {
     return Array.from({ length: terminal.rows }, (_, row) =>
         lines.getLine(lines.viewportY + row).translateToString(true)).join("\\n");
 }"""
+AT_THE_PROMPT = f"""() => {{
+    const row = ({SHOWN})().split("\\n").findIndex(line => line.includes("╰──"));
+    return row - document.getElementById("terminal").terminal.buffer.active.cursorY === 1;
+}}"""
 LIMIT = 30_000
 """Milliseconds."""
 
@@ -161,6 +166,17 @@ async def shows(page: Page, text: str) -> str:
     return await page.evaluate(SHOWN)
 
 
+async def insists(page: Page, act: Callable[[], Awaitable[None]], text: str) -> None:
+    """Does something until this stands on the screen: an answer counts only after a moment."""
+    for _ in range(20):
+        await act()
+        with suppress(TimeoutError):
+            shown = f"text => ({SHOWN})().includes(text)"
+            await page.wait_for_function(shown, arg=text, timeout=5000)
+            return
+    await shows(page, text)
+
+
 async def state(page: Page, name: str) -> str:
     """Waits until the page says so; in which words."""
     await page.wait_for_selector(f"#state[data-state={name}]")
@@ -177,6 +193,21 @@ async def cell(page: Page, text: str) -> tuple[float, float]:
     columns = await page.evaluate("document.getElementById('terminal').terminal.cols")
     width, height = box["width"] / columns, box["height"] / len(lines)
     return box["x"] + (column + 0.5) * width, box["y"] + (row + 0.5) * height
+
+
+async def pressed(page: Page, key: str, about: str) -> None:
+    """Presses a key that is for this, as long as it is there."""
+    if about in await page.evaluate(SHOWN):
+        await page.keyboard.press(key)
+
+
+async def tapped(page: Page, text: str, about: str) -> None:
+    """Taps what is for this, as long as it is there; Enter, where a note hides it."""
+    shown = await page.evaluate(SHOWN)
+    if about in shown and text in shown:
+        await page.touchscreen.tap(*await cell(page, text))
+    elif about in shown:
+        await page.tap("#keys [aria-label=enter]")
 
 
 def picture(name: str) -> dict[str, Any]:
@@ -212,6 +243,8 @@ async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path:
         await page.keyboard.press("Enter")
         await shows(page, "1 waiting for you")
         await page.screenshot(**picture("waiting"))
+        await page.keyboard.press("F4")
+        await insists(page, lambda: pressed(page, "y", "+one"), "+two")
         screen = await page.evaluate("sessionStorage.getItem('screen')")
 
         await it.line.cut()
@@ -222,7 +255,8 @@ async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path:
         await page.click("#again")
         await state(page, "connected")
         await shows(page, "All of it is done.")
-        assert (it.life.home / "f").read_text() == "one\n", "without a folder it is home"
+        for name, text in (("f", "one\n"), ("g", "two\n")):
+            assert (it.life.home / name).read_text() == text, "without a folder it is home"
         assert await page.evaluate("sessionStorage.getItem('screen')") == screen
 
         await page.reload()
@@ -261,6 +295,7 @@ async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:
         await page.tap("[data-keyboard]")
         assert await page.evaluate(typing), "now a phone shows its keyboard"
         await page.evaluate("document.activeElement.blur()")
+        await page.wait_for_function(AT_THE_PROMPT)
         await page.touchscreen.tap(*await cell(page, "╰──"))
         assert await page.evaluate(typing), "so does a tap at the cursor"
 
@@ -276,8 +311,14 @@ async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:
         await page.tap("#keys [aria-label=enter]")
         await shows(page, "Approvals 1")
         await page.screenshot(**picture("phone"))
-        await asyncio.to_thread(it.allow)
+        await page.touchscreen.tap(*await cell(page, "Approvals 1"))
+        await shows(page, "y once")
+        await page.screenshot(**picture("phone-approval"))
+        await insists(page, lambda: tapped(page, "y once", "+one"), "+two")
+        await insists(page, lambda: tapped(page, "y once", "+two"), "Nothing waits")
+        await page.touchscreen.tap(*await cell(page, "Conversation"))
         await shows(page, "All of it is done.")
+        assert (it.life.work / "g").read_text() == "two\n"
 
         await page.tap("[data-hold=ctrl]")
         await inputs.send("Input.insertText", {"text": "u"})

@@ -107,7 +107,6 @@ class TuiApp(TerminalApp):
         self.layout.apply(self.screen)
         self.query_one(Prompt).focus()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
-        self.call_after_refresh(self._place_cursor, self.screen)
         self.notices.begin()
         if self._wrong:
             self.trouble(self._wrong)
@@ -294,12 +293,17 @@ class TuiApp(TerminalApp):
             self.last = self.desk.conversation.stream.partition("/")[2]
         await self.desk.close()
 
-    def _place_cursor(self, screen: Screen[object]) -> None:
+    def on_descendant_focus(self) -> None:
+        """One types elsewhere now."""
+        self.call_after_refresh(self._place_cursor, self.screen, moved=True)
+
+    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""
-        place = getattr(self.focused, "cursor_screen_offset", None)
-        if self.focused is not None and place is not None and place != self.cursor_position:
+        focused = self.focused
+        place = getattr(focused, "cursor_screen_offset", None)
+        if focused is not None and place is not None and (moved or place != self.cursor_position):
             self.cursor_position = place
-            self.focused.refresh()
+            focused.refresh()  # the cursor is moved along with what is drawn
 
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")
