@@ -55,10 +55,6 @@ ROWS = f"{GUARDS} -k test_rows"
 CALLERS = "tuiagent/callers.py"
 THIN = "tuiagent/thin.py"
 WARM = "tests/flows/test_warm.py"
-LOGINS = "tuiagent/clients/web/logins.py"
-SCREENS = "tuiagent/clients/web/browser/screens.py"
-LOGGED_IN = "tests/contracts/test_logins.py"
-BROWSER = "tests/contracts/test_browser.py"
 APPROVALS = "tuiagent/clients/tui/approvals"
 APPROVED = "tests/screens/test_approvals.py"
 PROMPT = "tuiagent/clients/tui/prompt"
@@ -73,7 +69,123 @@ DRIVER = "tuiagent/clients/tui/driver.py"
 PAINT = "tests/screens/test_paint.py"
 WAYS_OUT = "tests/screens/test_ways_out.py"
 LEAVING = "tests/screens/test_leaving.py"
+LOGINS = "tuiagent/clients/web/logins.py"
+SCREENS = "tuiagent/clients/web/browser/screens.py"
+LOGGED_IN = "tests/contracts/test_logins.py"
+BROWSER = "tests/contracts/test_browser.py"
 MUTANTS = (
+    Mutant(
+        "only the owner gets the app",
+        "tuiagent/clients/web/access.py",
+        "        if route.owner and principal.actor != OWNER:",
+        "        if False:",
+        WEB_API,
+    ),
+    Mutant(
+        "a ticket is good for one",
+        LOGINS,
+        "        self.end(principal)\n        return self._keep(principal, ADMIN",
+        "        return self._keep(principal, ADMIN",
+        LOGGED_IN,
+    ),
+    Mutant(
+        "a ticket only lets in",
+        LOGINS,
+        "return self._keep(principal, LOGIN,",
+        "return self._keep(principal, ADMIN,",
+        BROWSER,
+    ),
+    Mutant(
+        "a log-in makes itself no longer",
+        LOGINS,
+        "or (principal.login and LOGIN not in principal.scopes)",
+        "or False",
+        LOGGED_IN,
+    ),
+    Mutant(
+        "a log-in has an end",
+        LOGINS,
+        "principal.expires <= self._now()",
+        "principal.expires <= 0",
+        LOGGED_IN,
+    ),
+    Mutant(
+        "a log-in ends with its key",
+        LOGINS,
+        "        return self._gate.over(principal)",
+        '        return ""',
+        LOGGED_IN,
+    ),
+    Mutant(
+        "whoever looks is told of a log-out",
+        LOGINS,
+        "            kept.ended.set()",
+        "            pass",
+        LOGGED_IN,
+    ),
+    Mutant(
+        "no script has the log-in",
+        "tuiagent/clients/web/browser/visits.py",
+        "; HttpOnly;",
+        ";",
+        BROWSER,
+    ),
+    Mutant(
+        "a page runs only files of ours",
+        "tuiagent/clients/web/browser/files.py",
+        "script-src 'self';",
+        "script-src 'self' 'unsafe-inline';",
+        BROWSER,
+    ),
+    Mutant(
+        "an app in the browser gets no key",
+        SCREENS,
+        "            if name in PASSED or name",
+        "            if name or name",
+        BROWSER,
+    ),
+    Mutant(
+        "a screen has one window",
+        SCREENS,
+        '            self.window.leave("taken")',
+        "            pass",
+        BROWSER,
+    ),
+    Mutant(
+        "a screen that nobody sees ends",
+        SCREENS,
+        "later(self._grace, screen.end)",
+        "later(self._grace, int)",
+        BROWSER,
+    ),
+    Mutant(
+        "only so many screens",
+        SCREENS,
+        "            if len(self._open) >= self._most:",
+        "            if False:",
+        BROWSER,
+    ),
+    Mutant(
+        "an app that hangs is killed",
+        SCREENS,
+        "(self._process.terminate, self._process.kill, None)",
+        "(self._process.terminate, None)",
+        BROWSER,
+    ),
+    Mutant(
+        "a page that is behind is skipped",
+        "tuiagent/clients/web/browser/stream.py",
+        "len(data), BEHIND):",
+        "len(data), 1 << 30):",
+        BROWSER,
+    ),
+    Mutant(
+        "an app ends with whoever shows it",
+        "tuiagent/clients/tui/browser_driver.py",
+        "        self._app.post_message(messages.ExitApp())",
+        "        pass",
+        BROWSER,
+    ),
     Mutant(
         "a key has done what it does before the next one",
         DRIVER,
@@ -1922,118 +2034,6 @@ MUTANTS = (
         "await asyncio.wait({watching, seen}, return_when=asyncio.FIRST_COMPLETED)",
         "pass",
         "tests/flows/test_leave.py",
-    ),
-    Mutant(
-        "only the owner gets the app",
-        "tuiagent/clients/web/access.py",
-        "        if route.owner and principal.actor != OWNER:",
-        "        if False:",
-        WEB_API,
-    ),
-    Mutant(
-        "a ticket is good for one",
-        LOGINS,
-        "        self.end(principal)\n        return self._keep(principal, ADMIN",
-        "        return self._keep(principal, ADMIN",
-        LOGGED_IN,
-    ),
-    Mutant(
-        "a ticket only lets in",
-        LOGINS,
-        "return self._keep(principal, LOGIN,",
-        "return self._keep(principal, ADMIN,",
-        BROWSER,
-    ),
-    Mutant(
-        "a log-in makes itself no longer",
-        LOGINS,
-        "or (principal.login and LOGIN not in principal.scopes)",
-        "or False",
-        LOGGED_IN,
-    ),
-    Mutant(
-        "a log-in has an end",
-        LOGINS,
-        "principal.expires <= self._now()",
-        "principal.expires <= 0",
-        LOGGED_IN,
-    ),
-    Mutant(
-        "a log-in ends with its key",
-        LOGINS,
-        "        return self._gate.over(principal)",
-        '        return ""',
-        LOGGED_IN,
-    ),
-    Mutant(
-        "whoever looks is told of a log-out",
-        LOGINS,
-        "            kept.ended.set()",
-        "            pass",
-        LOGGED_IN,
-    ),
-    Mutant(
-        "no script has the log-in",
-        "tuiagent/clients/web/browser/visits.py",
-        "; HttpOnly;",
-        ";",
-        BROWSER,
-    ),
-    Mutant(
-        "a page runs only files of ours",
-        "tuiagent/clients/web/browser/files.py",
-        "script-src 'self';",
-        "script-src 'self' 'unsafe-inline';",
-        BROWSER,
-    ),
-    Mutant(
-        "an app in the browser gets no key",
-        SCREENS,
-        "            if name in PASSED or name",
-        "            if name or name",
-        BROWSER,
-    ),
-    Mutant(
-        "a screen has one window",
-        SCREENS,
-        '            self.window.leave("taken")',
-        "            pass",
-        BROWSER,
-    ),
-    Mutant(
-        "a screen that nobody sees ends",
-        SCREENS,
-        "later(self._grace, screen.end)",
-        "later(self._grace, int)",
-        BROWSER,
-    ),
-    Mutant(
-        "only so many screens",
-        SCREENS,
-        "            if len(self._open) >= self._most:",
-        "            if False:",
-        BROWSER,
-    ),
-    Mutant(
-        "an app that hangs is killed",
-        SCREENS,
-        "(self._process.terminate, self._process.kill, None)",
-        "(self._process.terminate, None)",
-        BROWSER,
-    ),
-    Mutant(
-        "a page that is behind is skipped",
-        "tuiagent/clients/web/browser/stream.py",
-        "len(data), BEHIND):",
-        "len(data), 1 << 30):",
-        BROWSER,
-    ),
-    Mutant(
-        "an app ends with whoever shows it",
-        "tuiagent/clients/tui/driver.py",
-        "        self._app.post_message(messages.ExitApp())",
-        "        pass",
-        BROWSER,
     ),
 )
 

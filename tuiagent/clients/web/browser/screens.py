@@ -23,7 +23,7 @@ from tuiagent.kernel.errors import TuiagentError
 
 LOG = logging.getLogger("tuiagent.web")
 COMMAND = (sys.executable, "-P", "-m", "tuiagent")
-DRIVER = "tuiagent.clients.tui.driver:Driver"
+DRIVER = "tuiagent.clients.tui.browser_driver:Driver"
 FIRST = b"__GANGLION__\n"
 LARGEST = 16 << 20
 """Bytes of one packet."""
