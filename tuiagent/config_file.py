@@ -160,3 +160,50 @@ def _unknown(name: str, place: str) -> str:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file."""
     return msgspec.json.schema(ConfigFile)
+
+
+def path(home: str) -> str:
+    """Where the user's file lies, in the folder of the user's own files."""
+    return os.path.join(home, "config.toml")
+
+
+def put(home: str, key: str, text: str) -> None:
+    """Changes one key of the user's file. Raises ConfigError."""
+    change(path(home), key, text)
+
+
+def change(path: str, key: str, text: str) -> None:
+    """Changes one key; comments and order stay. Raises ConfigError, and then nothing changed."""
+    import tomlkit  # noqa: PLC0415 - only here is a file changed
+    import tomlkit.exceptions  # noqa: PLC0415
+
+    try:
+        document = tomlkit.parse(_body(path))
+    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        value = tomlkit.parse(f"x = {text}")["x"]
+    except tomlkit.exceptions.TOMLKitError:
+        value = text
+    table: Any = document
+    names = key.split(".")
+    for name in names[:-1]:
+        table = table.setdefault(name, tomlkit.table())
+    table[names[-1]] = value
+    convert(document.unwrap())
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    scratch = f"{path}.new"
+    with open(scratch, "w", encoding="utf-8", opener=_private) as out:
+        out.write(tomlkit.dumps(document))
+    os.replace(scratch, path)
+
+
+def _body(path: str) -> str:
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -35,20 +35,47 @@ SIZES = {"wide": (120, 40), "small": (80, 24), "tiny": (40, 10)}
 KINDS = ("local", "remote")
 
 
+class FakeKeys:
+    """clients.host.Keys in memory."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+
+    def places(self) -> dict[str, str]:
+        return dict.fromkeys(self.held, "keyring")
+
+    def put(self, name: str, key: str) -> None:
+        self.held[name] = key
+
+    def name_command(self, name: str, command: str) -> None:
+        self.held[name] = command
+
+    def delete(self, name: str) -> bool:
+        return self.held.pop(name, None) is not None
+
+
 class TestHost:
     """clients.host.Host in a folder of its own."""
 
     __test__ = False
 
-    def __init__(self, folder: Path, mode: str = "ask", tui: ScreenTable | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mode: str = "ask",
+        tui: ScreenTable | None = None,
+        model: str = "scripted/x",
+    ) -> None:
         self.work = folder / "work"
         self.work.mkdir(exist_ok=True)
         root = folder / "state"
         root.mkdir(exist_ok=True)
-        self.settings = Settings(str(root), str(folder), model="scripted/x", mode=mode, tui=tui)
+        self.settings = Settings(str(root), str(folder), model=model, mode=mode, tui=tui)
         self.console = OwnConsole()
         self.console.folder = str(self.work)
         self.handed: list[object] = []
+        self.keys = FakeKeys()
+        self.reloaded = 0
         self._ids = itertools.count(1)
 
     def new_id(self) -> str:
@@ -60,6 +87,12 @@ class TestHost:
 
     def rules(self, folder: str) -> tuple[Any, ...]:
         return ()
+
+    def reload(self) -> None:
+        self.reloaded += 1
+
+    async def renewed(self, name: str) -> None:
+        return
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         return True
@@ -74,8 +107,11 @@ class TestHost:
 class Screen:
     """An app that is driven."""
 
-    def __init__(self, app: TuiApp, pilot: Pilot[int], engine: Engine, means: Fakes) -> None:
+    def __init__(
+        self, app: TuiApp, pilot: Pilot[int], engine: Engine, means: Fakes, host: TestHost
+    ) -> None:
         self.app = app
+        self.host = host
         self.pilot = pilot
         self.client = app.desk.client
         self.engine = engine
@@ -144,14 +180,19 @@ async def screen(
     kind: str = "local",
     mode: str = "ask",
     tui: ScreenTable | None = None,
+    model: str = "scripted/x",
     **args: Any,
 ) -> AsyncGenerator[Screen]:
     """The app over a client of this kind; the model is scripted, the tools are real."""
-    host = TestHost(folder, mode, tui)
+    host = TestHost(folder, mode, tui, model)
     async with AsyncExitStack() as stack:
         means = Fakes(folder, turns)
         made = await stack.enter_async_context(engine(means))
+        known = [{"name": "openai/x", "from": "known", "window": 1000}]
         made.reports |= {
+            "offers": lambda key: known,
+            "needs": lambda key: "",
+            "tested": lambda key: {"ok": True, "text": "it answers"},
             "kept": lambda key: kept(made.journal),
             "proposed": lambda key: proposed(made.journal, means, key),
         }
@@ -164,7 +205,7 @@ async def screen(
             client = remote
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size, notifications=True) as pilot:
-            yield Screen(app, pilot, made, means)
+            yield Screen(app, pilot, made, means, host)
 
 
 def check_shown(name: str, text: str) -> None:

@@ -9,7 +9,7 @@ async def changes(folder: str) -> AsyncIterator[object]:
     import watchfiles  # noqa: PLC0415 - few ever follow another process
 
     news = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType]
-        folder, debounce=40, step=20, recursive=False, rust_timeout=60_000
+        folder, debounce=60, step=60, recursive=False, rust_timeout=60_000
     )
     first = asyncio.ensure_future(anext(news))
     try:

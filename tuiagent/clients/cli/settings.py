@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if not args.key or args.value is None:
             raise ConfigError("say what to set: tuiagent config set KEY VALUE")
-        _set(path, args.key, args.value)
+        config_file.change(path, args.key, args.value)
         say(f"{args.key} is set in {path}\n")
     return DONE
 
@@ -83,40 +83,3 @@ def _pick(table: dict[str, Any], key: str) -> Any:
             raise ConfigError(f"there is no key {key!r}; `tuiagent config schema` lists them")
         found = found[name]
     return found
-
-
-def _set(path: str, key: str, text: str) -> None:
-    """Changes one key; comments and order stay. Raises ConfigError, and then nothing changed."""
-    import tomlkit  # noqa: PLC0415 - only here is a file changed
-    import tomlkit.exceptions  # noqa: PLC0415
-
-    try:
-        document = tomlkit.parse(_body(path))
-    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    try:
-        value = tomlkit.parse(f"x = {text}")["x"]
-    except tomlkit.exceptions.TOMLKitError:
-        value = text
-    table: Any = document
-    names = key.split(".")
-    for name in names[:-1]:
-        table = table.setdefault(name, tomlkit.table())
-    table[names[-1]] = value
-    config_file.convert(document.unwrap())
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    scratch = f"{path}.new"
-    with open(scratch, "w", encoding="utf-8", opener=_private) as out:
-        out.write(tomlkit.dumps(document))
-    os.replace(scratch, path)
-
-
-def _body(path: str) -> str:
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -17,16 +17,16 @@ from tuiagent.clients.host import Host
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
-from tuiagent.clients.tui.driver import TerminalApp
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
 from tuiagent.clients.tui.notices import Notices
+from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.prompt import Prompt
-from tuiagent.clients.tui.status import Footer, Header, Tabs
+from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
+from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk, Transcript
 from tuiagent.config_file import ScreenTable
-from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -40,7 +40,7 @@ PANES = {
 NARROW, WIDE = "-narrow", "-wide"
 
 
-class TuiApp(TerminalApp):
+class TuiApp(Opens):
     """One person at one terminal."""
 
     CSS_PATH = "app.tcss"
@@ -51,6 +51,7 @@ class TuiApp(TerminalApp):
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
         Binding("escape", "interrupt", "Interrupt", id="interrupt"),
+        Binding("ctrl+p", "palette", "Palette", id="palette"),
         Binding("f1", "help", "Help", id="help"),
         Binding("f2", "pane('files')", "Files", id="pane.files"),
         Binding("f3", "pane('trace')", "Trace", id="pane.trace"),
@@ -81,7 +82,6 @@ class TuiApp(TerminalApp):
         self.layout = Layout(host.settings.root)
         wished = host.settings.tui or ScreenTable()
         self.notices = Notices(self.desk, self, wished.notify)
-        self._wrong = ""
         self.dress(self.layout.theme or wished.theme or themes.USUAL)
         self.set_keymap(wished.keys)
         if wished.reduced_motion:
@@ -96,6 +96,7 @@ class TuiApp(TerminalApp):
             with Vertical(id="conversation"):
                 yield ApprovalBar()
                 yield Talk()
+                yield TodoList()
                 yield Prompt()
             with Vertical(id="side"):
                 yield Trace(id="trace")
@@ -108,8 +109,8 @@ class TuiApp(TerminalApp):
         self.query_one(Prompt).focus()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
-        if self._wrong:
-            self.trouble(self._wrong)
+        if self.wrong:
+            self.trouble(self.wrong)
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
@@ -120,6 +121,9 @@ class TuiApp(TerminalApp):
 
     async def _begin(self) -> None:
         args, host = self.args, self.desk.host
+        if not (host.settings.model or args.newest or args.resume):
+            self.action_welcome()
+            return
         if not (args.newest or args.resume or args.fork or args.prompt):
             return
         begun = await begin(self.desk.client, args, host, args.prompt or "")
@@ -135,31 +139,10 @@ class TuiApp(TerminalApp):
         if not await self.desk.begin(message.text, message.steer):
             self.query_one(Prompt).give_back(message.text)
 
-    def dress(self, name: str) -> None:
-        """Puts on a theme; one that cannot be read leaves the one before, and says why."""
-        home = self.desk.host.settings.home
-        try:
-            path = themes.files(home).get(name)
-            if path is None:
-                raise ConfigError(f"there is no theme {name!r}: /theme lists those there are")
-            self.register_theme(themes.read(path))
-        except ConfigError as error:
-            self._wrong = str(error)
-            if self.is_running:
-                self.trouble(self._wrong)
-            elif name != themes.USUAL:
-                self.dress(themes.USUAL)
-            return
-        if self.theme == name:
-            self._invalidate_css()
-            self.call_next(self.refresh_css)
-        self.theme = name
-
-    async def _redress(self) -> None:
-        """Puts the theme on again whenever its file is edited."""
-        async for edited in themes.edited(self.desk.host.settings.home):
-            if self.theme in edited:
-                self.dress(self.theme)
+    def settle(self) -> None:
+        """Takes up settings that were changed."""
+        for line in self.query(Line):
+            line.refresh()
 
     def trouble(self, text: str) -> None:
         """Shows what went wrong; see bridge.Teller."""
@@ -186,14 +169,6 @@ class TuiApp(TerminalApp):
         self.layout.apply(self.screen)
         self._focus(pane)
 
-    def action_changes(self) -> None:
-        """Shows every call that changed files, to be looked at and taken back."""
-        from tuiagent.clients.tui.diff.screens import (  # noqa: PLC0415 - after the first frame
-            ChangesScreen,
-        )
-
-        self.push_screen(ChangesScreen())
-
     def on_files_mention(self, message: Files.Mention) -> None:
         """Puts a path into the prompt."""
         self.query_one(Prompt).editor.insert(f"@{message.path} ")
@@ -213,18 +188,6 @@ class TuiApp(TerminalApp):
             if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
                 self.layout.widen(pane, by)
                 self.layout.apply(self.screen)
-
-    def action_grants(self) -> None:
-        """Lists what was granted."""
-        from tuiagent.clients.tui.grants import GrantsScreen  # noqa: PLC0415 - not for the start
-
-        self.push_screen(GrantsScreen())
-
-    def action_context(self) -> None:
-        """Shows what fills the context window."""
-        from tuiagent.clients.tui.context import ContextScreen  # noqa: PLC0415 - see above
-
-        self.push_screen(ContextScreen())
 
     def on_trace_jump(self, message: Trace.Jump) -> None:
         """Shows a call where it was made."""

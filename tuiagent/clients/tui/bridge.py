@@ -208,9 +208,13 @@ class Desk:
         try:
             await work
         except (TuiagentError, OSError) as error:
-            self._teller.trouble(str(error))
+            self.trouble(str(error))
             return False
         return True
+
+    def trouble(self, text: str) -> None:
+        """Shows the person what went wrong."""
+        self._teller.trouble(text)
 
     async def begin(self, text: str, steer: bool = False) -> bool:
         """Says something in the session at hand, or in a new one. Whether it is said."""
@@ -337,4 +341,4 @@ class Desk:
         try:
             return await work
         except (TuiagentError, OSError) as error:
-            self._teller.trouble(str(error))
+            self.trouble(str(error))

@@ -103,7 +103,7 @@ async def _theme(app: "TuiApp", rest: str) -> None:
     if not rest:
         await _action("theme")(app, "")
     else:
-        app.dress(rest)
+        await app.wear(rest)
 
 
 COMMANDS: dict[str, Command] = {
@@ -114,6 +114,8 @@ COMMANDS: dict[str, Command] = {
     "fork": Command("go on from here in a copy of the session", _action("fork")),
     "help": Command("what keys and commands there are", _action("help")),
     "interrupt": Command("stop the run; what was said stays", _intent(_interrupt)),
+    "jobs": Command("what runs in the background", _action("jobs")),
+    "keys": Command("the keys of models", _action("keys")),
     "mode": Command(
         "what may be done without asking", _intent(ChangeMode, "mode"), "MODE", lambda app: MODES
     ),
@@ -122,6 +124,7 @@ COMMANDS: dict[str, Command] = {
     "quit": Command("leave", _action("quit")),
     "rename": Command("give the session a name", _intent(NameSession, "rename"), "NAME"),
     "resume": Command("go on with another session", _action("resume"), "SESSION"),
+    "runs": Command("what was asked for, and what came of it", _action("runs")),
     "sessions": Command("all sessions", _action("sessions")),
     "settings": Command("every setting with its meaning", _action("settings")),
     "take": Command("drive a session that another process drives", _action("take")),

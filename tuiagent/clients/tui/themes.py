@@ -39,7 +39,9 @@ async def edited(home: str) -> AsyncIterator[set[str]]:
         return
     import watchfiles  # noqa: PLC0415 - few have themes of their own
 
-    async for changes in watchfiles.awatch(own(home), recursive=False, rust_timeout=60_000):
+    async for changes in watchfiles.awatch(
+        own(home), recursive=False, debounce=100, rust_timeout=60_000
+    ):
         yield {Path(path).stem for _, path in changes}
 
 

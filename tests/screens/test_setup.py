@@ -1,0 +1,217 @@
+"""Palette, help, themes, settings, models and keys, by their keys."""
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+
+from tests.house import call, say
+from tests.screens.kit import KINDS, screen
+from tuiagent import config_file
+from tuiagent.clients.tui import themes
+from tuiagent.kernel.errors import ConfigError
+
+
+async def test_the_palette_reaches_what_a_few_letters_say(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.press("ctrl+p")
+        await it.until("Palette")
+        await it.type("theme forest")
+        await it.until("theme forest")
+        await it.press("enter")
+        await it.until(lambda: it.app.theme == "forest")
+    async with screen(tmp_path) as it:
+        assert it.app.theme == "forest", "it is kept"
+
+
+async def test_a_theme_is_shown_before_it_is_taken(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.app.run_action("theme")
+        await it.until("─ Theme")
+        before = it.app.theme
+        await it.press("down")
+        await it.until(lambda: it.app.theme != before)
+        await it.press("escape")
+        await it.until(lambda: it.app.theme == before)
+
+
+@pytest.mark.parametrize("name", sorted(themes.files("")))
+async def test_every_theme_dresses_the_app(tmp_path: Path, name: str) -> None:
+    async with screen(tmp_path, size=(80, 24)) as it:
+        it.app.dress(name)
+        await it.pilot.pause()
+        assert it.app.theme == name
+
+
+def test_there_are_themes_for_everybody() -> None:
+    found = [themes.read(path) for path in themes.files("").values()]
+    assert len(found) >= 10
+    assert {True, False} == {theme.dark for theme in found}
+    assert any(theme.ansi for theme in found)
+
+
+async def test_ones_own_theme_is_a_file_that_reloads(tmp_path: Path) -> None:
+    own = tmp_path / "themes"
+    own.mkdir()
+    (own / "mine.toml").write_text('primary = "#ff0000"\n')
+    async with screen(tmp_path) as it:
+        await it.app.wear("mine")
+        assert it.app.current_theme.primary == "#ff0000"
+        (own / "mine.toml").write_text('primary = "#00ff00"\n')
+        await it.until(lambda: it.app.current_theme.primary == "#00ff00")
+        (own / "mine.toml").write_text('primary = "greenish"\n')
+        await it.until("greenish")
+        assert it.app.current_theme.primary == "#00ff00"
+
+
+@pytest.mark.parametrize("table", ["nonsense = 1", "secondary = '#fff'", "primary = 'red', x"])
+def test_a_wrong_theme_says_what_is_wrong(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(table)
+    with pytest.raises(ConfigError, match="the theme"):
+        themes.read(path)
+
+
+async def test_help_opens_a_guide(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.press("f1")
+        await it.until("Keys here")
+        await it.press("end", "enter")
+        await it.until(lambda: len(it.app.screen_stack) == 3)
+        await it.press("escape", "escape")
+        await it.until(lambda: len(it.app.screen_stack) == 1)
+
+
+async def test_a_setting_is_changed_in_the_file(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.app.run_action("settings")
+        await it.until("retention_days")
+        names = [one.name for one in it.app.screen.query_one("#settings").rows]  # type: ignore[attr-defined]
+        await it.press(*["down"] * names.index("retention_days"), "enter")
+        await it.until(lambda: len(it.app.screen_stack) == 3)
+        await it.press("end", "backspace", "backspace", "7", "enter")
+        await it.until("● retention_days")
+        assert config_file.read(str(tmp_path / "config.toml")).retention_days == 7
+        assert it.host.reloaded == 1
+
+
+async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.app.run_action("settings")
+        await it.until("max_cost")
+        names = [one.name for one in it.app.screen.query_one("#settings").rows]  # type: ignore[attr-defined]
+        await it.press(*["down"] * names.index("max_cost"), "enter")
+        await it.until(lambda: len(it.app.screen_stack) == 3)
+        await it.type("much\n")
+        await it.until("Expected")
+        assert not (tmp_path / "config.toml").exists()
+
+
+async def test_the_first_start_leads_to_a_model(tmp_path: Path) -> None:
+    async with screen(tmp_path, model="") as it:
+        await it.until("It needs a model.")
+        await it.until("no server of models was found")
+        await it.press("end", "enter")
+        await it.until(lambda: len(it.app.screen_stack) == 1)
+        assert config_file.read(str(tmp_path / "config.toml")).model == "scripted/tour"
+        assert it.host.reloaded == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_another_model_answers(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, [say("one")], kind=kind) as it:
+        await it.type("go\n")
+        await it.until("one")
+        await it.app.run_action("models")
+        await it.until("scripted/tour")
+        await it.type("tour")
+        await it.press("enter")
+        await it.until(lambda: it.app.desk.conversation.status.model == "scripted/tour")  # type: ignore[union-attr]
+
+
+async def test_a_key_is_typed_once_and_never_shown(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.app.run_action("keys")
+        await it.until("openai")
+        await it.press("enter")
+        await it.until("The key of openai")
+        await it.type("sk-canary")
+        assert "canary" not in it.shown
+        await it.press("enter")
+        await it.until("is in the keyring")
+        assert it.host.keys.held == {"openai": "sk-canary"}
+        assert "canary" not in it.shown
+        await it.press("d")
+        await it.until("is forgotten")
+        assert it.host.keys.held == {}
+
+
+@pytest.mark.parametrize("name", sorted(themes.files("")))
+def test_what_a_theme_says_can_be_read(name: str) -> None:
+    """By WCAG 2's contrast: 4.5 for words, 7 where a theme is made for that."""
+    theme = themes.read(themes.files("")[name])
+    if theme.ansi:
+        pytest.skip("the terminal's own colours are not known")
+    least = 7.0 if name.startswith("contrast") else 4.5
+    grounds = [theme.background, theme.surface]
+    words = [theme.foreground, theme.accent, theme.warning, theme.error, theme.success]
+    for ground in grounds:
+        for word in words:
+            assert ground
+            assert word
+            assert contrast(Color.parse(ground), Color.parse(word)) >= least, (ground, word)
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Of two colours, from 1 to 21; https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: Color) -> float:
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color.normalized]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_runs_are_listed_and_cancelled(tmp_path: Path, kind: str) -> None:
+    command = "touch began; until [ -e go ]; do sleep 0.02; done"
+    turns = [call("shell", command=command), say("done")]
+    async with screen(tmp_path, turns, kind=kind, mode="auto") as it:
+        await it.type("wait for it\n")
+        await it.until((it.work / "began").exists)
+        await it.app.run_action("runs")
+        await it.until("● wait for it")
+        await it.press("c")
+        await it.until("◼ wait for it")
+        await it.press("enter")
+        await it.until(lambda: len(it.app.screen_stack) == 1)
+
+
+async def test_what_runs_in_the_background_is_listed_and_ended(tmp_path: Path) -> None:
+    turns = [call("shell", command="sleep 600", wait=0.05), say("it runs"), say("over")]
+    async with screen(tmp_path, turns, mode="auto") as it:
+        await it.type("go\n")
+        await it.until("it runs")
+        await it.until("1 in the background")
+        await it.app.run_action("jobs")
+        await it.until("sleep 600")
+        await it.press("x")
+        await it.until("Nothing runs in the background.")
+
+
+async def test_what_is_to_be_done_is_pinned_until_it_is_done(tmp_path: Path) -> None:
+    first = [{"text": "look", "state": "done"}, {"text": "mend it", "state": "doing"}]
+    then = [{"text": "look", "state": "done"}, {"text": "mend it", "state": "done"}]
+    turns = [call("todo", items=first), say("More to do."), call("todo", items=then), say("Done.")]
+    async with screen(tmp_path, turns, mode="auto") as it:
+        await it.type("go\n")
+        await it.until("● mend it")
+        await it.until("More to do.")
+        todo = it.app.query_one("TodoList")
+        assert todo.display
+        await it.pilot.click("TodoList")
+        await it.until("1/2 done")
+        await it.type("on\n")
+        await it.until("Done.")
+        await it.until(lambda: not todo.display)

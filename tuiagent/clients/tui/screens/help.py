@@ -1,0 +1,115 @@
+"""Help: the keys of this place, the commands, and the guides."""
+
+import os
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from tuiagent.clients.tui.commands import COMMANDS
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.screens.menu import Menu
+from tuiagent.clients.tui.screens.sheet import Says, Sheet
+
+GUIDES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
+
+
+class Lines(Menu):
+    """Headings, keys, commands and guides."""
+
+    def __init__(self, lines: list[tuple[str, str, str]]) -> None:
+        """Each with what it is (heading, key, command or guide), its name, and what it does."""
+        super().__init__("help")
+        self.lines = lines
+
+    def count(self) -> int:
+        """See Pane."""
+        return len(self.lines)
+
+    def line(self, number: int) -> list[Piece]:
+        """See Pane."""
+        what, name, text = self.lines[number]
+        if what == "heading":
+            return [(name, "mark")]
+        return [(f"  {name:<22}", "strong"), (text, "")]
+
+
+class Help(Sheet):
+    """One list; Enter opens a guide."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Open", id="help.open"),
+    ]
+
+    def __init__(self, keys: list[tuple[str, str]]) -> None:
+        """`keys` are those that work where help was asked for, each with what it does."""
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """The list between its head and foot."""
+        yield Says(lambda: ([(" Help ", "strong")], [("Esc back ", "dim")]))
+        rows = [("heading", "Keys here", ""), *(("key", k, v) for k, v in self._keys)]
+        rows += [("heading", "", ""), ("heading", "Commands, typed at the prompt", "")]
+        rows += [
+            ("command", f"/{name} {command.takes}".rstrip(), command.help)
+            for name, command in COMMANDS.items()
+        ]
+        rows += [("heading", "", ""), ("heading", "At the prompt", "")]
+        rows += [
+            ("key", "@name", "a file, a folder, or what a file defines"),
+            ("key", "!command", "run it in the session's folder"),
+            ("key", "#skill", "have it use a skill"),
+        ]
+        rows += [("heading", "", ""), ("heading", "Guides (Enter opens one)", "")]
+        rows += [("guide", topic, about) for topic, about in guides()]
+        yield Lines(rows)
+        yield Says(lambda: ([(" ↑↓ move  Enter open ", "dim")], []))
+
+    def on_mount(self) -> None:
+        """The list takes keys."""
+        self.query_one(Lines).renew()
+        self.query_one(Lines).focus()
+
+    def on_rows_taken(self) -> None:
+        """Opens what was clicked twice."""
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Opens the guide at hand."""
+        lines = self.query_one(Lines)
+        what, name, _ = lines.lines[lines.at]
+        if what == "guide":
+            self.app.push_screen(Guide(name))
+
+
+class Guide(Sheet):
+    """One guide."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__()
+        self._topic = topic
+
+    def compose(self) -> ComposeResult:
+        """The guide, as it is meant to be read."""
+        from textual.widgets import Markdown  # noqa: PLC0415 - 40 ms that only a guide needs
+
+        yield Says(lambda: ([(f" {self._topic} ", "strong")], [("Esc back ", "dim")]))
+        with VerticalScroll():
+            yield Markdown(_text(self._topic), open_links=False)
+
+    def on_mount(self) -> None:
+        """It can be scrolled."""
+        self.query_one(VerticalScroll).focus()
+
+
+def guides() -> list[tuple[str, str]]:
+    """Each guide with what it is about."""
+    names = sorted(name[:-3] for name in os.listdir(GUIDES) if name.endswith(".md"))
+    return [(name, _text(name).partition("\n")[0].removeprefix("# ")) for name in names]
+
+
+def _text(topic: str) -> str:
+    with open(os.path.join(GUIDES, f"{topic}.md"), encoding="utf-8") as file:
+        return file.read()

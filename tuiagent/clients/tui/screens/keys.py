@@ -1,0 +1,175 @@
+"""Keys: which providers have one, from where; kept in the keyring, tested, forgotten."""
+
+import asyncio
+import os
+from typing import ClassVar
+
+import msgspec
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.screens.menu import Menu
+from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.kernel.errors import TuiagentError
+
+
+class AskKey(ModalScreen[str]):
+    """One line that is not shown; the key is the result, "" for none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss('')", "Leave", id="key.leave", priority=True)
+    ]
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def compose(self) -> ComposeResult:
+        """The line, and where it goes."""
+        with Vertical() as box:
+            box.border_title = Content(f"The key of {self._name}")
+            yield Static("It goes into the system's keyring, and into no file.")
+            yield Input(password=True, compact=True)
+            yield Static("Enter keep   Esc leave")
+
+    def on_mount(self) -> None:
+        """It can be typed at once."""
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hands it on."""
+        self.dismiss(event.value)
+
+
+class Providers(Menu):
+    """Each provider, and where its key is."""
+
+    def __init__(self) -> None:
+        super().__init__("providers")
+        self.rows: list[tuple[str, str]] = []
+
+    def count(self) -> int:
+        """See Pane."""
+        return len(self.rows)
+
+    def line(self, number: int) -> list[Piece]:
+        """See Pane."""
+        name, where = self.rows[number]
+        return [(f"  {name:<20} ", "strong"), (where, "good" if where != NONE else "dim")]
+
+
+NONE = "none"
+
+
+class KeysSheet(Sheet):
+    """A list of providers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "ask", "Type one", id="keys.ask"),
+        Binding("t", "test", "Test", id="keys.test"),
+        Binding("d", "delete", "Forget", id="keys.delete"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: list[Piece] = []
+
+    def compose(self) -> ComposeResult:
+        """The list, and what came of the last thing done."""
+        yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "dim")]))
+        yield Providers()
+        yield Says(lambda: (self._told, []), "told")
+        keys = " Enter type one (kept in the keyring)  t test  d forget "
+        yield Says(lambda: ([(keys, "dim")], []))
+
+    def on_mount(self) -> None:
+        """Reads where keys are."""
+        self.query_one(Providers).focus()
+        self._renew()
+
+    def on_rows_taken(self) -> None:
+        """Asks for the key of the one that was clicked twice."""
+        self.action_ask()
+
+    def action_ask(self) -> None:
+        """Asks for a key, and keeps it."""
+        name = self._at()
+        self.app.push_screen(AskKey(name), lambda key: self.later(self._keep(name, key or "")))
+
+    def action_delete(self) -> None:
+        """Forgets a key that is kept."""
+        self.later(self._delete(self._at()))
+
+    def action_test(self) -> None:
+        """Asks the provider's model for one word."""
+        self.later(self._test(self._at()))
+
+    def _at(self) -> str:
+        providers = self.query_one(Providers)
+        return providers.rows[providers.at][0]
+
+    def _renew(self) -> None:
+        self.query_one(Providers).rows = found(self.app.desk.host)
+        self.query_one(Providers).renew()
+
+    async def _keep(self, name: str, key: str) -> None:
+        if not key:
+            return
+        host = self.app.desk.host
+        try:
+            await asyncio.to_thread(host.keys.put, name, key)
+            await host.renewed(name)
+            host.reload()
+            self._tell(f"the key of {name} is in the keyring; what waited for it goes on")
+        except (TuiagentError, OSError) as error:
+            self._tell(str(error))
+        self._renew()
+
+    async def _delete(self, name: str) -> None:
+        host = self.app.desk.host
+        try:
+            there = await asyncio.to_thread(host.keys.delete, name)
+            await host.renewed(name)
+            self._tell(f"the key of {name} is forgotten" if there else f"none of {name} is kept")
+        except (TuiagentError, OSError) as error:
+            self._tell(str(error))
+        self._renew()
+
+    async def _test(self, name: str) -> None:
+        settings = self.app.desk.host.settings
+        table = settings.providers.get(name)
+        model = settings.model if settings.model.startswith(f"{name}/") else ""
+        model = model or (f"{name}/{table.default_model}" if table and table.default_model else "")
+        if not model:
+            self._tell(f"no model of {name} is set: choose one in /model, and test it there")
+            return
+        self._tell(f"{model}: asking …")
+        asked = msgspec.json.encode({"model": model}).decode()
+        told = (await self.app.desk.client.read("tested", asked)).data
+        self._tell(f"{model}: {told['text']}")
+
+    def _tell(self, text: str) -> None:
+        self._told = [(f" {text} ", "warn")] if text else []
+        self.said("told")
+
+
+def found(host: object) -> list[tuple[str, str]]:
+    """Each provider, and where its key is as sessions here would have it."""
+    opened = host.opening(".")  # type: ignore[attr-defined]
+    kept = host.keys.places()  # type: ignore[attr-defined]
+    rows: list[tuple[str, str]] = []
+    for name in sorted({"openai", *opened.credentials, *opened.endpoints, *kept}):
+        kind, _, of = opened.credentials.get(name, "").partition(":")
+        if kind == "env":
+            where = f"${of}" if os.environ.get(of) else NONE
+        elif kind == "config":
+            where = "config.toml"
+        else:
+            where = kept.get(name, NONE)
+        rows.append((name, where))
+    return rows

@@ -1,0 +1,162 @@
+"""What the screens have in common: a head line, a foot line, and a list with one line at hand."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.bridge import Unlisten
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.status import Line
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
+
+Ends = tuple[list[Piece], list[Piece]]
+"""What stands at the left of a line, and at its right."""
+
+
+class Says(Line):
+    """A line of which the screen says what stands on it."""
+
+    def __init__(self, ends: Callable[[], Ends], ident: str = "") -> None:
+        super().__init__(id=ident or None)
+        self._ends = ends
+
+    def ends(self) -> Ends:
+        """See Line."""
+        return self._ends()
+
+
+class Rows(Pane):
+    """A list with one line at hand; whoever has the focus moves it."""
+
+    COMPONENT_CLASSES = Pane.COMPONENT_CLASSES | {"chosen"}
+
+    class Moved(Message):
+        """Another line is at hand."""
+
+    class Taken(Message):
+        """The line at hand was clicked a second time."""
+
+    def __init__(self, ident: str = "") -> None:
+        super().__init__(id=ident or None)
+        self.at = 0
+
+    def go(self, at: int) -> None:
+        """Has this line at hand, or the nearest that there is."""
+        at = max(0, min(at, self.count() - 1))
+        moved, self.at = at != self.at, at
+        self.scroll_to_region(Region(0, at, 1, 1), animate=False, force=True)
+        self.refresh()
+        if moved:
+            self.post_message(self.Moved())
+
+    def move(self, by: int) -> None:
+        """Goes so many lines down."""
+        self.go(self.at + by)
+
+    def page(self, by: int) -> None:
+        """Goes so many pages down."""
+        self.move(by * max(1, self.scrollable_content_region.height - 1))
+
+    def renew(self, changed: list[str] | None = None) -> None:
+        """See Pane; the line at hand stays on the list."""
+        super().renew(changed)
+        self.at = max(0, min(self.at, self.count() - 1))
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        line = super().render_line(y)
+        if y + self.scroll_offset.y != self.at or not self.count():
+            return line
+        style = self.get_component_rich_style("chosen", partial=True)
+        return Strip(Segment.apply_style(line, post_style=style), line.cell_length)
+
+    def on_click(self, event: events.Click) -> None:
+        """Has the line at hand that was clicked; a second time takes it."""
+        at = event.y + self.scroll_offset.y
+        if at == self.at and event.chain > 1:
+            self.post_message(self.Taken())
+        elif at < self.count():
+            self.go(at)
+
+
+class Sheet(Screen[None]):
+    """A screen over the work place."""
+
+    app: "TuiApp"  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="back", priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unlisten: list[Unlisten] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def hear(self, topic: str, listener: Callable[[list[str]], None]) -> None:
+        """Listens to the desk for as long as this is open."""
+        self._unlisten.append(self.app.desk.listen(topic, listener))
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Goes on with something beside, for as long as this is open; trouble is shown."""
+        task = self.app.desk.spawn(work)
+        self._tasks.append(task)
+
+    def on_unmount(self) -> None:
+        """Lets go of the desk."""
+        for unlisten in self._unlisten:
+            unlisten()
+        for task in self._tasks:
+            task.cancel()
+
+    def action_back(self) -> None:
+        """Goes back to where this was opened."""
+        self.dismiss()
+
+    def said(self, *idents: str) -> None:
+        """Draws these lines again."""
+        for ident in idents:
+            self.query_one(f"#{ident}", Widget).refresh()
+
+
+def fit(text: str, width: int) -> str:
+    """The text, cleaned, on one line of exactly this many cells."""
+    flat = clean(text).replace("\n", " ").replace("\t", " ")
+    cut = set_cell_size(flat, width)
+    if width and cut.rstrip() != flat.rstrip():
+        return set_cell_size(cut, width - 1) + "…"
+    return cut
+
+
+def age(at: float) -> str:
+    """How long ago that was, in few letters."""
+    seconds = max(0.0, time.time() - at)
+    for unit, size in (("y", 31_536_000), ("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds / size)}{unit}"
+    return "now"
+
+
+def span(seconds: float) -> str:
+    """How long something took, in few letters."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    hours, rest = divmod(whole // 60, 60)
+    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"

@@ -1,0 +1,152 @@
+"""The first start: from nothing to a model that answers, in a few keys."""
+
+import asyncio
+import os
+from typing import ClassVar
+
+import msgspec
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tuiagent.clients.tui.form import Field, Form, Values
+from tuiagent.clients.tui.lines import Piece
+from tuiagent.clients.tui.screens.keys import AskKey
+from tuiagent.clients.tui.screens.menu import Menu
+from tuiagent.clients.tui.screens.models import TOUR, Offer, use
+from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.config import OPENAI_MODEL
+from tuiagent.kernel.errors import TuiagentError
+
+TEXT = """\
+tuiagent works in this folder with you, asks before it changes anything, and keeps all it does.
+It needs a model. Choose where one answers; this can be changed at any time with /model.
+"""
+KEYED = "openai"
+"""The provider whose key can be typed here."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One way to a model."""
+
+    what: str
+    """model, key, server or tour."""
+    label: str
+    help: str
+    model: str = ""
+    url: str = ""
+
+
+class Ways(Menu):
+    """The ways that there are on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("ways")
+        self.ways: list[Way] = []
+
+    def count(self) -> int:
+        """See Pane."""
+        return len(self.ways)
+
+    def line(self, number: int) -> list[Piece]:
+        """See Pane."""
+        way = self.ways[number]
+        return [(f"  {way.label:<34} ", "strong"), (way.help, "dim")]
+
+
+class Welcome(Sheet):
+    """Offers what was found; nothing is used before it is chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Choose", id="welcome.take")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: list[Piece] = [(" looking for models on this machine … ", "dim")]
+
+    def compose(self) -> ComposeResult:
+        """Some words, the ways, and what came of one."""
+        yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "dim")]))
+        for line in TEXT.splitlines():
+            yield Says(lambda line=line: ([(f" {line}", "")], []))
+        yield Says(lambda: ([], []))
+        yield Ways()
+        yield Says(lambda: (self._told, []), "told")
+        yield Says(lambda: ([(" ↑↓ move  Enter choose ", "dim")], []))
+
+    def on_mount(self) -> None:
+        """Offers what is known at once, and looks for more."""
+        self._offer([])
+        self.query_one(Ways).focus()
+        self.later(self._look())
+
+    async def _look(self) -> None:
+        found = msgspec.convert((await self.app.desk.client.read("offers")).data, list[Offer])
+        near = [one for one in found if one.place == "nearby"]
+        self._offer(near)
+        self._tell("" if near else "no server of models was found on this machine")
+
+    def _offer(self, near: list[Offer]) -> None:
+        ways = [Way("model", one.name, f"found at {one.url}", one.name, one.url) for one in near]
+        ways += [
+            Way("key", "type an OpenAI key", "it goes into the system's keyring"),
+            Way("server", "another server", "any that is compatible with OpenAI's, by its URL"),
+            Way("tour", "the tour", "a scripted model, not an AI: see how it works"),
+        ]
+        self.query_one(Ways).ways = ways
+        self.query_one(Ways).renew()
+
+    def on_rows_taken(self) -> None:
+        """Goes the way that was clicked twice."""
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Goes the way at hand."""
+        ways = self.query_one(Ways)
+        way = ways.ways[ways.at]
+        if way.what == "key":
+            self.app.push_screen(AskKey(KEYED), lambda key: self.later(self._key(key or "")))
+        elif way.what == "server":
+            fields = [
+                Field("url", "its base URL", hint="http://127.0.0.1:8080/v1"),
+                Field("model", "the model's name there"),
+            ]
+            self.app.push_screen(Form("Another server", [], fields, self._server))
+        else:
+            self.later(self._use(way.model or TOUR, way.url))
+
+    def _server(self, values: Values) -> None:
+        if not values["url"].startswith(("http://", "https://")) or not values["model"]:
+            raise TuiagentError("say a URL that begins with http:// or https://, and a model")
+        self.later(self._use(f"server/{values['model']}", values["url"]))
+
+    async def _key(self, key: str) -> None:
+        if not key:
+            return
+        host = self.app.desk.host
+        try:
+            await asyncio.to_thread(host.keys.put, KEYED, key)
+            await host.renewed(KEYED)
+        except (TuiagentError, OSError) as error:
+            self._tell(str(error))
+            return
+        await self._use(f"{KEYED}/{os.environ.get('OPENAI_MODEL') or OPENAI_MODEL}", "")
+
+    async def _use(self, model: str, url: str) -> None:
+        host = self.app.desk.host
+        try:
+            use(host.settings.home, model, url)
+            host.reload()
+        except (TuiagentError, OSError) as error:
+            self._tell(str(error))
+            return
+        self._tell(f"{model}: asking …")
+        asked = msgspec.json.encode({"model": model}).decode()
+        found = (await self.app.desk.client.read("tested", asked)).data
+        if not found["ok"]:
+            self._tell(f"{model}: {found['text']}")
+            return
+        self.app.settle()
+        self.dismiss()
+
+    def _tell(self, text: str) -> None:
+        self._told = [(f" {text} ", "warn")] if text else []
+        self.said("told")
