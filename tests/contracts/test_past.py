@@ -20,7 +20,7 @@ from tuiagent.kernel.lifecycle import Origin, SessionOpened
 from tuiagent.kernel.prompts import PromptSubmitted
 from tuiagent.kernel.run import AttemptStarted, RunFinished
 from tuiagent.ports import Window
-from tuiagent.views.transcript import Item, TranscriptView
+from tuiagent.views.transcript import Item, TranscriptView, settled
 
 OTHER, FORK = "session/other", "session/fork"
 pages = st.sampled_from([1, 2, 7, 512])
@@ -79,6 +79,17 @@ def test_a_view_that_is_resumed_from_what_was_read_goes_on_as_the_whole(
     for event in events[start:]:
         view.apply(event)
     assert msgspec.to_builtins(view.snapshot()) == folded(events)
+
+
+@given(lives)
+def test_what_is_settled_never_changes(life: tuple[int, int]) -> None:
+    view = TranscriptView(STREAM)
+    before: dict[str, Any] = {}
+    for event in lived(life, rest=False).events:
+        view.apply(event)
+        for ident, item in before.items():
+            assert msgspec.to_builtins(view.find(ident)) == item
+        before = {item.id: msgspec.to_builtins(item) for item in view.items if settled(item)}
 
 
 @given(lives, st.integers(1, 40), pages)

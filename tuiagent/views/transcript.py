@@ -50,7 +50,8 @@ STEER = "steer"
 
 def settled(item: Item) -> bool:
     """Whether no later event changes the item."""
-    return item.status not in UNFINISHED and item.status != "unknown"
+    told = item.status != "denied" or bool(item.output)  # a refusal comes first, its words behind
+    return told and item.status not in UNFINISHED and item.status != "unknown"
 
 
 def last(items: list[Item], limit: int, before: int | None) -> list[Item]:
@@ -177,6 +178,7 @@ class TranscriptView:
             if fact.origin and item.status in UNFINISHED:
                 item.status = "cancelled"
         if fact.origin:
+            self._steering.clear()
             text += f", forked from {fact.origin.stream.partition('/')[2]}"
         return self._add(Item(event.stream, "notice", text), event)
 
