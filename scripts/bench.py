@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bench_screen
 import bench_screens
+import bench_start
 import bench_web
 from bench_facts import history, spoken
 
@@ -411,7 +411,7 @@ MEASURES: dict[str, Callable[[Server, int], Any]] = {
     "viewers": bench_web.viewers,
     "clients": bench_web.clients,
     "screens": bench_screens.screens,
-    "start-screen": bench_screen.screen,
+    "start-screen": bench_start.screen,
 }
 
 
