@@ -43,7 +43,6 @@ class Popup(Widget, can_focus=False):
         constrain: inside;
         background: $panel;
         color: $foreground;
-        padding: 0 1;
         & .popup--chosen { background: $primary-muted; color: $text; text-style: bold; }
         & .popup--detail { color: $text-muted; }
         & .popup--match { color: $text-accent; }
@@ -132,12 +131,13 @@ class Popup(Widget, can_focus=False):
         row = self._top + y
         if y >= SHOWN or row >= len(self.choices):
             style = self.get_component_rich_style("popup--detail")
-            text = self.note if y == min(SHOWN, len(self.choices)) else ""
+            text = f" {self.note}" if y == min(SHOWN, len(self.choices)) else ""
             return Strip([Segment(text, style)]).adjust_cell_length(width, style)
         style = self.rich_style
         if row == self.index:
             style += self.get_component_rich_style("popup--chosen", partial=True)
         line = self._line(self.choices[row])
+        line = Text.assemble(" ", line, end="")
         line.truncate(width, overflow="ellipsis")
         return Strip(line.render(self.app.console)).adjust_cell_length(width).apply_style(style)
 
@@ -154,4 +154,5 @@ class Popup(Widget, can_focus=False):
         return line
 
     def _part(self, name: str) -> Style:
-        return self.get_component_rich_style(name, partial=True)
+        """Its colour, mixed with what lies under it, which the mark may change."""
+        return Style(color=self.get_component_rich_style(name).color)

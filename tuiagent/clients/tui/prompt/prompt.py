@@ -20,6 +20,7 @@ from tuiagent.clients.tui.prompt.history import History
 from tuiagent.clients.tui.prompt.offers import Offers
 from tuiagent.clients.tui.prompt.popup import Popup
 from tuiagent.clients.tui.prompt.queue import Queue
+from tuiagent.clients.tui.prompt.vim import INSERT
 from tuiagent.kernel.presence import HERE, TYPING
 
 if TYPE_CHECKING:
@@ -182,10 +183,8 @@ class Prompt(Vertical):
 
     def _hint(self) -> None:
         vim = self.editor.vim
-        words = (
-            CLEARS if self._armed == self._now else vim.mode if vim and vim.mode != "insert" else ""
-        )
-        self.border_subtitle = words
+        mode = vim.mode if vim and vim.mode != INSERT else ""
+        self.border_subtitle = CLEARS if self._armed == self._now else mode
 
     # ------------------------------------------------------------ sending
 
