@@ -668,6 +668,24 @@ async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) 
         assert it.app.animation_level == "none"
 
 
+@pytest.mark.parametrize("pressed", [("alt+e",), ("ctrl+x", "ctrl+e")])
+async def test_an_editor_outside_needs_a_terminal_and_loses_nothing(
+    tmp_path: Path, pressed: tuple[str, ...]
+) -> None:
+    async with screen(tmp_path) as it:
+        await it.type("draft")
+        await it.press(*pressed)
+        await it.until(lambda: "no terminal here" in it.told)
+        assert editor(it).text == "draft"
+
+
+async def test_what_is_selected_is_cut(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await it.type("draft")
+        await it.press("ctrl+x", "shift+left", "ctrl+x")
+        assert (editor(it).text, it.app.clipboard) == ("draf", "t")
+
+
 async def test_keys_can_be_moved(tmp_path: Path) -> None:
     async with screen(tmp_path, tui=ScreenTable(keys={"prompt.newline": "f9"})) as it:
         await it.type("a")

@@ -49,7 +49,7 @@ class Editor(TextArea, inherit_bindings=False):
     app: "TuiApp"  # type: ignore[assignment]
     BINDINGS = [
         *(_named(binding) for binding in USUAL if binding.action not in ELSEWHERE),
-        Binding("ctrl+g", "outside", "Edit in $EDITOR", id="edit.outside"),
+        Binding("alt+e", "outside", "Edit in $EDITOR", id="edit.outside"),
         Binding("alt+o", "unfold", "Show the paste at the cursor", show=False, id="edit.unfold"),
     ]
     COMPONENT_CLASSES = {
@@ -88,6 +88,8 @@ class Editor(TextArea, inherit_bindings=False):
         """Where relative paths begin."""
         self.chips: chips.Chips = {}
         self.vim = Vim(self) if vim else None
+        self._begun = False
+        """Whether Ctrl+X was pressed, and what comes next belongs to it."""
         self._fenced: frozenset[int] = frozenset()
 
     def on_mount(self) -> None:
@@ -183,10 +185,14 @@ class Editor(TextArea, inherit_bindings=False):
         Left to itself, what a binding does comes after letters that were typed behind its key.
         """
         key = keys.meant(event.key)
+        begun, self._begun = self._begun, False
         text = self.check_consume_key(key, event.character)
         event.prevent_default()
         if self.vim and self.vim.key(key, event.character):
             event.stop()
+        elif begun and key == "ctrl+e":
+            event.stop()
+            self.action_outside()
         elif text:
             await super()._on_key(event)
         elif await self.app._check_bindings(key):
@@ -209,6 +215,12 @@ class Editor(TextArea, inherit_bindings=False):
         found = self._replace_via_keyboard(chip.label if chip else text, *self.selection)
         if found:
             self.move_cursor(found.end_location)
+
+    def action_cut(self) -> None:
+        """Cuts what is selected; where nothing is, it begins Ctrl+X Ctrl+E, the shells' key."""
+        self._begun = self.selection.is_empty
+        if not self._begun:
+            super().action_cut()
 
     def action_paste(self) -> None:
         """Puts in what was copied in the app."""
