@@ -101,6 +101,11 @@ class Editor(TextArea, inherit_bindings=False):
             self.app.cursor_position = self.cursor_screen_offset
 
     @property
+    def standing(self) -> tuple[str, Selection]:
+        """What stands there, and where the cursor is in it."""
+        return self.text, self.selection
+
+    @property
     def sent(self) -> str:
         """The text with what stands behind its chips."""
         return chips.expanded(self.text, self.chips)

@@ -177,14 +177,10 @@ class Prompt(Vertical):
             self.desk.spawn(self.desk.show(TYPING if typing else HERE))
         self._typing = typing
 
-    @property
-    def _now(self) -> tuple[str, object]:
-        return self.editor.text, self.editor.selection
-
     def _hint(self) -> None:
         vim = self.editor.vim
         mode = vim.mode if vim and vim.mode != INSERT else ""
-        self.border_subtitle = CLEARS if self._armed == self._now else mode
+        self.border_subtitle = CLEARS if self._armed == self.editor.standing else mode
 
     # ------------------------------------------------------------ sending
 
@@ -268,10 +264,10 @@ class Prompt(Vertical):
             self.offers.refuse()
         elif self.desk.conversation is not None and self.desk.conversation.running:
             raise SkipAction  # the app stops the run
-        elif self._armed == self._now:
+        elif self._armed == self.editor.standing:
             self.editor.put("")
         elif self.editor.text:
-            self._armed = self._now
+            self._armed = self.editor.standing
             self._hint()
 
     # ------------------------------------------------------------ what waits to be said
