@@ -503,11 +503,13 @@ async def test_a_draft_survives_a_kill(tmp_path: Path) -> None:
         sys.executable, "-c", TYPE, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert typing.stdout is not None
-    assert await typing.stdout.readline() == b"typed\n"
-    async with screen(tmp_path) as it:
-        assert editor(it).text == "", "it stands in the editor of a process that lives"
-    typing.send_signal(signal.SIGKILL)
-    await typing.wait()
+    try:
+        assert await typing.stdout.readline() == b"typed\n"
+        async with screen(tmp_path) as it:
+            assert editor(it).text == "", "it stands in the editor of a process that lives"
+    finally:
+        typing.send_signal(signal.SIGKILL)
+        await typing.wait()
     drafts = list((tmp_path / "state/drafts").iterdir())
     assert [os.stat(path).st_mode & 0o777 for path in drafts] == [0o600]
     async with screen(tmp_path, TURNS) as it:
@@ -520,7 +522,7 @@ async def test_a_draft_survives_a_kill(tmp_path: Path) -> None:
 async def test_each_session_has_its_own_draft(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         await it.type("go\n")
-        await it.until("one")
+        await until_said(it, "go")
         stream = it.app.desk.conversation.stream
         await it.type("of the session")
         await it.app.desk.leave()
