@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from textual.widget import Widget
 
 from tests.screens.kit import Screen
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
@@ -61,6 +62,14 @@ def show(it: Screen, waiting: Sequence[Waiting]) -> None:
     """Has the desk say that these wait."""
     it.app.desk.waiting = list(waiting)
     it.app.desk._topics["waiting"].tell([""])
+
+
+def drawn(it: Screen, pane: Widget) -> str:
+    """What stands in a pane, with its border."""
+    place = pane.region
+    strips = it.app.screen._compositor.render_strips()[place.y : place.bottom]
+    lines = (strip.crop(place.x, place.right).text.rstrip() for strip in strips)
+    return "\n".join(lines)
 
 
 def utc(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tests.screens.judging import (
     Clock,
     asked,
     clocked,
+    drawn,
     outcome,
     question,
     shell,
@@ -71,7 +72,7 @@ async def test_y_allows_it_once(tmp_path: Path, kind: str) -> None:
         await it.press("y")
         await it.until("Done.")
         assert (it.work / "made").exists()
-        await it.until("Nothing waits for you.")
+        await it.until("Nothing waits for you")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -206,7 +207,7 @@ async def test_an_outcome_in_doubt_is_resolved(
         await it.press(key)
         (resolved,) = await told(it, calls.OutcomeResolved)
         assert resolved.how == how
-        await it.until("Nothing waits for you.")
+        await it.until("Nothing waits for you")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -367,7 +368,7 @@ async def test_what_another_answered_vanishes_and_says_who(tmp_path: Path) -> No
         await it.client.submit(answer)
         await it.until("answered by owner")
         assert not isinstance(it.app.screen, Form)
-        await it.until("Nothing waits for you.")
+        await it.until("Nothing waits for you")
 
 
 # ---------------------------------------------------------------- the bar
@@ -443,7 +444,7 @@ async def test_it_looks_so(
         words = {"nothing": "Nothing waits", "diff": "sum(cart) * tax"}
         await it.until(words.get(look, " o open"))
         await it.pilot.pause()
-        check_shown(f"approvals-{look}-{size}", it.shown.partition("\n")[2])
+        check_shown(f"approvals-{look}-{size}", drawn(it, it.app.query_one(Approvals)))
 
 
 async def test_the_last_of_many_is_reached(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.house import call, say
-from tests.screens.judging import asked, clocked, utc
+from tests.screens.judging import asked, clocked, drawn, utc
 from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.form import Form
@@ -188,7 +188,7 @@ async def test_it_looks_so(tmp_path: Path, size: str, monkeypatch: pytest.Monkey
         await it.until("▶ shell")
         await it.press("home", "down", "down", "enter")
         await it.until("asked for by agent")
-        check_shown(f"trace-{size}", it.shown.partition("\n")[2])
+        check_shown(f"trace-{size}", drawn(it, it.app.query_one(Trace)))
 
 
 # ---------------------------------------------------------------- grants and context
@@ -205,7 +205,8 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
         await it.until(lambda: isinstance(it.app.screen, Form))
         await it.press("enter", "enter")
         await it.until("Done.")
-        await it.press("ctrl+g")
+        it.app.action_pane("approvals")
+        await it.press("g")
         await it.until(lambda: it.app.screen.query(Grants))
         pane = it.app.screen.query_one(Grants)
         await it.until("granted by owner")
@@ -222,7 +223,7 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
 
 async def test_no_grants_are_said_to_be_none(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
-        await it.press("ctrl+g")
+        await it.press("f8")
         await it.until("Nothing was granted")
 
 

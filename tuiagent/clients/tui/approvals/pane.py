@@ -26,12 +26,13 @@ class Approvals(Pane):
     """What waits, oldest first; a key answers exactly what stands unfolded, as it was shown."""
 
     BORDER_TITLE = "Approvals"
-    EMPTY = "Nothing waits for you."
+    EMPTY = "Nothing waits for you. g lists what was granted."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False, id="approvals.up"),
         Binding("down,j", "move(1)", show=False, id="approvals.down"),
         Binding("home", "move(-100000)", show=False, id="approvals.first"),
         Binding("end", "move(100000)", show=False, id="approvals.last"),
+        Binding("g", "app.grants", show=False, id="approvals.grants"),
         Binding("enter", "act('Enter')", show=False, id="approvals.all"),
         *(
             Binding(key, f"act('{key}')", show=False, id=f"approvals.{key}")
