@@ -19,7 +19,7 @@ BAR = "▌"
 
 def painted(row: Row, palette: Palette, width: int, y: int, bar: bool, spots: Spots) -> Strip:
     """One row in exactly this width; `y` is what a selection knows it by."""
-    lead = palette["cursor"] if bar else Style.null()
+    lead = palette["cursor" if bar else ""]
     segments = [Segment(BAR if bar else " ", lead + Style.from_meta({"offset": (0, y)}))]
     at, used = 0, 1
     for text, look in row.spans:

@@ -69,7 +69,7 @@ class Palette(dict[str, Style]):
         self._widget = widget
 
     def __missing__(self, names: str) -> Style:
-        style = Style()
+        style = self._widget.rich_style
         for name in names.split():
             style += Style(link=name[5:]) if name.startswith("link=") else self._of(name)
         self[names] = style
