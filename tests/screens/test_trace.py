@@ -205,7 +205,6 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
         await it.until(lambda: isinstance(it.app.screen, Form))
         await it.press("enter", "enter")
         await it.until("Done.")
-        it.app.action_pane("approvals")
         await it.press("g")
         await it.until(lambda: it.app.screen.query(Grants))
         pane = it.app.screen.query_one(Grants)
@@ -223,7 +222,7 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
 
 async def test_no_grants_are_said_to_be_none(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
-        await it.press("f8")
+        await it.press("f9")
         await it.until("Nothing was granted")
 
 

@@ -58,7 +58,7 @@ class TuiApp(Opens):
         Binding("f4", "pane('approvals')", "Approvals", id="pane.approvals"),
         Binding("f5", "pane('conversation')", "Talk", id="pane.conversation"),
         Binding("f6", "zoom", "Zoom", id="zoom"),
-        Binding("f8", "grants", "Grants", show=False, id="grants"),
+        Binding("f9", "grants", "Grants", show=False, id="grants"),
         Binding("f7", "context", "Context", show=False, id="context"),
         Binding("ctrl+y", "judge(True)", "Yes", show=False, priority=True, id="approve"),
         Binding("ctrl+n", "judge(False)", "No", show=False, priority=True, id="refuse"),

@@ -26,7 +26,7 @@ class Approvals(Pane):
     """What waits, oldest first; a key answers exactly what stands unfolded, as it was shown."""
 
     BORDER_TITLE = "Approvals"
-    EMPTY = "Nothing waits for you. g lists what was granted."
+    EMPTY = "Nothing waits for you. g: grants"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False, id="approvals.up"),
         Binding("down,j", "move(1)", show=False, id="approvals.down"),
