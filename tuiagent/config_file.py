@@ -66,7 +66,9 @@ class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str], _means("other keys for a binding, such as prompt.queue = 'alt+w'")
     ] = {}
     reduced_motion: Annotated[bool, _means("nothing moves by itself")] = False
-    screen_reader: Annotated[bool, _means("plain, linear and announced")] = False
+    screen_reader: Annotated[
+        bool, _means("line by line in place of the full screen, to be read aloud")
+    ] = False
     notify: Annotated[bool, _means("tell when a run ends or needs you and nobody looks")] = True
 
 
@@ -109,7 +111,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 
 LATER = ("default_skills", "work_dir", "mcp_servers", "memory")
 LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
-LATER_OF_SCREENS = ("theme_color", "screen_reader")
+LATER_OF_SCREENS = ("theme_color",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
 
 

@@ -282,6 +282,12 @@ def command(argv: list[str], painted: "Painted | None" = None) -> int:
     try:
         if args.command in OFFLINE:
             return load(OFFLINE[args.command])(args)
+        if (
+            args.command == "tui"
+            and not painted
+            and load("tuiagent.clients.tui.paint:read_aloud")()
+        ):
+            args.command = "plain"
         args.window = painted or terminal_of(args.command)
         settings = config.load(os.environ, load("tuiagent.clients.cli.arguments:flags")(args))
         if args.log_level:

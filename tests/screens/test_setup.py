@@ -8,7 +8,7 @@ from textual.color import Color
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
 from tuiagent import config_file
-from tuiagent.clients.tui import themes
+from tuiagent.clients.tui import paint, themes
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -215,3 +215,21 @@ async def test_what_is_to_be_done_is_pinned_until_it_is_done(tmp_path: Path) -> 
         await it.type("on\n")
         await it.until("Done.")
         await it.until(lambda: not todo.display)
+
+
+@pytest.mark.parametrize(
+    ("text", "aloud"),
+    [
+        ("[tui]\nscreen_reader = true\n", True),
+        ("[tui]\nscreen_reader = false\n", False),
+        (None, False),
+    ],
+)
+def test_who_has_it_read_aloud_gets_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, aloud: bool
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if text is not None:
+        (tmp_path / "tuiagent").mkdir()
+        (tmp_path / "tuiagent" / "config.toml").write_text(text)
+    assert paint.read_aloud() is aloud

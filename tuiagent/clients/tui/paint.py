@@ -21,7 +21,7 @@ FLAGS = (
 """With these alone, and what is said, it is the screen that is wanted."""
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h"
 """The other screen, no cursor, no wrapping, pasted text marked."""
-SIDES = (26, 48)
+SIDES = (22, 40)
 """Columns at the sides of the conversation, usually, where there is room."""
 ROOMY = 100
 LARGEST = 1 << 20
@@ -32,7 +32,23 @@ INPUT, LOCAL, CHARACTERS = 0, 3, 6
 
 def begin(argv: list[str]) -> Window | None:
     """Draws the first frame where the screen is wanted for certain; goes on in a second process."""
-    return split(Picture()) if wanted(argv) and terminal.able() else None
+    asked = wanted(argv) and terminal.able() and not read_aloud()
+    return split(Picture()) if asked else None
+
+
+def read_aloud() -> bool:
+    """Whether the user's file says that a screen reader reads: nothing is to be drawn then."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", ""), ".config")
+    try:
+        file = os.open(os.path.join(home, "tuiagent", "config.toml"), os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return b"screen_reader = true" in os.read(file, LARGEST)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
 
 
 def wanted(argv: list[str]) -> bool:
