@@ -251,8 +251,9 @@ async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path:
         assert re.search(r"trying again in \d+ s", await state(page, "lost"))
         await page.screenshot(**picture("lost"))
         await asyncio.to_thread(it.allow)
-        await it.line.begin()
         await page.click("#again")
+        await it.line.begin()
+        await page.evaluate("() => void dispatchEvent(new Event('online'))")
         await state(page, "connected")
         await shows(page, "All of it is done.")
         for name, text in (("f", "one\n"), ("g", "two\n")):
