@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "tuiagent").rglob("*.py"))
 PURE = {
     "__future__",
+    "bisect",
     "collections",
     "dataclasses",
     "datetime",

@@ -174,13 +174,15 @@ class TranscriptView:
 
     def _SessionOpened(self, event: Event, fact: session.SessionOpened) -> list[str]:
         text = f"{fact.model or 'no model yet'} in {fact.folder}, mode {fact.mode}"
+        changed: list[str] = []
         for item in self.items:
             if fact.origin and item.status in UNFINISHED:
                 item.status = "cancelled"
+                changed.append(item.id)
         if fact.origin:
             self._steering.clear()
             text += f", forked from {fact.origin.stream.partition('/')[2]}"
-        return self._add(Item(event.stream, "notice", text), event)
+        return [*changed, *self._add(Item(event.stream, "notice", text), event)]
 
     def _PromptRebased(self, event: Event, fact: prompts.PromptRebased) -> list[str]:
         if fact.shortened is None:
