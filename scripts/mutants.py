@@ -73,7 +73,58 @@ LOGINS = "tuiagent/clients/web/logins.py"
 SCREENS = "tuiagent/clients/web/browser/screens.py"
 LOGGED_IN = "tests/contracts/test_logins.py"
 BROWSER = "tests/contracts/test_browser.py"
+PRESENCE = "tests/screens/test_presence.py"
+SESSIONS_SCREEN = "tests/screens/test_sessions.py"
 MUTANTS = (
+    Mutant(
+        "nothing is answered that a screen covers",
+        "tuiagent/clients/tui/app.py",
+        "(asks and len(self.screen_stack) == 1)",
+        "asks",
+        SESSIONS_SCREEN,
+    ),
+    Mutant(
+        "a click asks for a session and never kills",
+        "tuiagent/clients/tui/presence.py",
+        "        if not self._asked:\n            self.take()",
+        "        self.take()",
+        PRESENCE,
+    ),
+    Mutant(
+        "a process is asked before it is killed",
+        "tuiagent/clients/tui/presence.py",
+        "how = KILL if self._asked else ASK",
+        "how = KILL",
+        PRESENCE,
+    ),
+    Mutant(
+        "Esc closes the digest before it stops a run",
+        "tuiagent/clients/tui/app.py",
+        "if self.query_one(DigestPanel).close():",
+        "if self.query_one(DigestPanel).close() and False:",
+        "tests/screens/test_digest.py",
+    ),
+    Mutant(
+        "a deleted session is not gone on with unasked",
+        "tuiagent/clients/tui/screens/sessions.py",
+        "        if row.deleted is not None:\n            self.app.trouble",
+        "        if row.deleted == 0:\n            self.app.trouble",
+        SESSIONS_SCREEN,
+    ),
+    Mutant(
+        "what came meanwhile moves nobody in the past",
+        "tuiagent/views/timeline.py",
+        "        live = self.place == len(self.events)",
+        "        live = True",
+        "tests/kernel/test_timeline.py",
+    ),
+    Mutant(
+        "what was seen of a session never goes back",
+        "tuiagent/clients/tui/seen.py",
+        "position = max(position, known.pop(stream, 0))",
+        "known.pop(stream, 0)",
+        "tests/screens/test_digest.py",
+    ),
     Mutant(
         "only the owner gets the app",
         "tuiagent/clients/web/access.py",
@@ -1690,7 +1741,7 @@ MUTANTS = (
     ),
     Mutant(
         "a file that is there is not overwritten",
-        "tuiagent/clients/cli/whole.py",
+        "tuiagent/clients/whole.py",
         "if not force:",
         "if False:",
         TRANSFER,

@@ -217,7 +217,7 @@ def test_two_at_one_session_see_each_other_and_the_first_answer_counts(tmp_path:
         cli.serve()
         with screen(cli, "--plain", "go", "--mode", "ask") as one:
             one.wait("asks: may it?")
-            with screen(cli, "attach") as two:
+            with screen(cli, "attach", "--plain") as two:
                 two.wait("asks: may it?")
                 one.wait("is here")
                 two.type("y\n")
@@ -236,7 +236,7 @@ def test_two_at_one_session_see_each_other_and_the_first_answer_counts(tmp_path:
 def test_the_right_to_the_turn_is_taken_over_in_the_middle(tmp_path: Path) -> None:
     with home(tmp_path, LONG, DONE) as cli, screen(cli, *ALLOWED) as one:
         until((cli.work / "began").exists, "the command to begin")
-        with screen(cli, "attach") as two:
+        with screen(cli, "attach", "--plain") as two:
             two.wait("Type to speak")
             two.type("/resume\n")
             two.wait("another process drives it; /take takes it over")
@@ -326,7 +326,7 @@ def test_who_hangs_is_killed_on_a_persons_word(tmp_path: Path, listens: bool) ->
         os.kill(worker, signal.SIGSTOP)
         if not listens:
             next(cli.root.glob("owners/*.sock")).unlink()
-        with screen(cli, "attach") as two:
+        with screen(cli, "attach", "--plain") as two:
             two.wait("Type to speak")
             if not listens:
                 two.type("/take\n")

@@ -65,7 +65,7 @@ def test_as_of_any_event_the_timeline_shows_what_the_views_do(
     life: tuple[int, int], places: list[int]
 ) -> None:
     events = events_of(life)
-    timeline = Timeline(STREAM)
+    timeline = Timeline(STREAM, stride=4)
     for event in events:
         timeline.add(event)
     assert shown(timeline) == folded(events)
@@ -93,7 +93,7 @@ def test_what_comes_meanwhile_does_not_move_who_looks_at_the_past(
 
 @given(lives)
 def test_going_tells_the_items_that_changed(life: tuple[int, int]) -> None:
-    timeline = Timeline(STREAM)
+    timeline = Timeline(STREAM, stride=4)
     for event in events_of(life):
         timeline.add(event)
     for place in (0, len(timeline.events), len(timeline.events) // 2):
@@ -106,7 +106,7 @@ def test_going_tells_the_items_that_changed(life: tuple[int, int]) -> None:
 
 @given(lives)
 def test_marks_are_found_from_any_place_both_ways(life: tuple[int, int]) -> None:
-    timeline = Timeline(STREAM)
+    timeline = Timeline(STREAM, stride=4)
     for event in events_of(life):
         timeline.add(event)
     end = len(timeline.events)
@@ -191,4 +191,3 @@ def test_a_command_that_failed_is_told_as_a_command_and_not_twice() -> None:
     ]
     assert not digest.empty
     assert DigestView(STREAM).digest().empty
-

@@ -26,7 +26,7 @@ from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Client, Owner
 from tuiagent.providers.scripted import Turn
-from tuiagent.reports import kept
+from tuiagent.reports import findable, kept
 
 LIMIT = 10.0
 """Seconds after which a test that waits for the screen gives up."""
@@ -162,7 +162,8 @@ def arguments(**more: Any) -> argparse.Namespace:
         "resume": "",
         "fork": "",
         "name": "",
-        "new": False,
+        "new": True,
+        "attach": None,
         "prompt": "",
         "file": [],
         "once": "",
@@ -196,6 +197,8 @@ async def screen(
             "kept": lambda key: kept(made.journal),
             "proposed": lambda key: proposed(made.journal, means, key),
         }
+        made.reports["health"] = lambda key: {"present": made.hub.present("session/*")}
+        findable(made, str(folder / "search.db"))
         client: Client = made.seat()
         if kind == "remote":
             path = str(folder / "socket")

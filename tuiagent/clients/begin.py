@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import os
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tuiagent.clients.console import Console
-from tuiagent.clients.find import named, newest
+from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ConfigureRules
@@ -99,6 +99,25 @@ async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
         raise ConfigError(f"{folder!a}: a folder whose name is not UTF-8 cannot be worked in")
 
 
+def forked(opening: SessionOpened, origin: Origin, folder: str, model: str) -> SessionOpened:
+    """How a session begins where another one, with this folder and model, stood."""
+    model = opening.model or model
+    return msgspec.structs.replace(opening, folder=folder, model=model, origin=origin)
+
+
+async def left(client: Client, args: argparse.Namespace, host: Host) -> dict[str, Any] | None:
+    """The row of this folder's session that goes on with nobody at it, driven here from now on.
+
+    None when something else was asked for; one that another process drives is left to that.
+    """
+    if any((args.prompt, args.newest, args.resume, args.fork, args.name, args.new)):
+        return None
+    for row in reversed(await alone(client, place(args, host))):
+        if await host.adopt(row["stream"]):
+            return row
+    return None
+
+
 async def _opening(client: Client, args: argparse.Namespace, host: Host) -> SessionOpened:
     """How the new session begins: as the flags say, perhaps where another one stands now."""
     opening = msgspec.structs.replace(host.opening(place(args, host)), name=args.name)
@@ -106,12 +125,8 @@ async def _opening(client: Client, args: argparse.Namespace, host: Host) -> Sess
         return opening
     row = await named(client, args.fork)
     position = (await client.read("sessions")).position
-    return msgspec.structs.replace(
-        opening,
-        folder=opening.folder if args.cwd != "." else row["folder"],
-        model=opening.model or row["model"],
-        origin=Origin(row["stream"], position),
-    )
+    folder = opening.folder if args.cwd != "." else row["folder"]
+    return forked(opening, Origin(row["stream"], position), folder, row["model"])
 
 
 def _ident(once: str, host: Host) -> str:

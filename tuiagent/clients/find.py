@@ -52,3 +52,13 @@ async def newest(client: Client, folder: str) -> dict[str, Any]:
     if not here:
         raise ConfigError(f"there is no session {'in ' + folder if folder else 'yet'}")
     return here[-1]
+
+
+async def watched(client: Client, name: str, folder: str) -> dict[str, Any]:
+    """The row of this session, or for "" of the newest in the folder, or anywhere."""
+    if name:
+        return await named(client, name)
+    try:
+        return await newest(client, folder)
+    except ConfigError:
+        return await newest(client, "")

@@ -17,6 +17,10 @@ PROMPT, FAILURE, APPROVAL = MARKS = ("prompt", "failure", "approval")
 """What people look for in a timeline."""
 
 
+STRIDE = 64
+"""Events that are gone over at once, where there are so many on the way."""
+
+
 class Touched(NamedTuple):
     """A file as of an event: what had been changed in it."""
 
@@ -46,7 +50,7 @@ class Timeline:
     ever folded twice, and going back is as cheap as going on.
     """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, stride: int = STRIDE) -> None:
         self.events: list[Event] = []
         self.place = 0
         """How many of the events have happened."""
@@ -57,6 +61,9 @@ class Timeline:
         self.marks: dict[str, list[int]] = {kind: [] for kind in MARKS}
         """The places right after what people look for, rising."""
         self._steps: list[_Step] = []
+        self._stride = stride
+        self._strides: list[_Step] = []
+        """What so many events in a row have changed."""
         self._transcript = TranscriptView(stream)
         self._latest: list[Item] = []
         """Each item as the newest event has left it."""
@@ -72,6 +79,8 @@ class Timeline:
         step = _Step(self._change_items(event), self._change_status(event), self._touch(event))
         self.events.append(event)
         self._steps.append(step)
+        if len(self._steps) % self._stride == 0:
+            self._strides.append(_merged(self._steps[-self._stride :]))
         for kind in _marked(event):
             self.marks[kind].append(len(self.events))
         if live:
@@ -80,27 +89,53 @@ class Timeline:
     def go(self, place: int) -> list[str]:
         """Shows what was after so many events; the ids of the items that changed."""
         place = max(0, min(place, len(self.events)))
-        changed: dict[str, None] = {}
-        for number in range(self.place, place):
-            step = self._steps[number]
-            for index, before, after in step.items:
-                self.items[index : index + 1] = [after]
-                changed[after.id] = None
-            self.status = step.status[1] if step.status else self.status
-            self.files |= {path: after for path, _, after in step.files}
-        for number in reversed(range(place, self.place)):
-            step = self._steps[number]
-            for index, before, after in reversed(step.items):
-                self.items[index : index + 1] = [] if before is None else [before]
-                changed[after.id] = None
-            self.status = step.status[0] if step.status else self.status
-            for path, before_it, _ in reversed(step.files):
-                if before_it is None:
+        if place > self.place:
+            changed = self._forward(self._between(self.place, place))
+        else:
+            changed = self._back(self._between(place, self.place))
+        self.place = place
+        return list(dict.fromkeys(changed))
+
+    def _between(self, first: int, last: int) -> list[_Step]:
+        """The steps from one place to a later one, in strides where those fit."""
+        begin, end = -(-first // self._stride), last // self._stride
+        if begin >= end:
+            return self._steps[first:last]
+        before, after = self._steps[first : begin * self._stride], self._steps[end * self._stride :]
+        return [*before, *self._strides[begin:end], *after[: last % self._stride]]
+
+    def _forward(self, steps: list[_Step]) -> list[str]:
+        items, changed = self.items, list[str]()
+        for changes, status, files in steps:
+            for index, before, after in changes:
+                if before is None:
+                    items.append(after)
+                else:
+                    items[index] = after
+                changed.append(after.id)
+            if status is not None:
+                self.status = status[1]
+            for path, _, touched in files:
+                self.files[path] = touched
+        return changed
+
+    def _back(self, steps: list[_Step]) -> list[str]:
+        items, changed = self.items, list[str]()
+        for changes, status, files in reversed(steps):
+            for index, before, after in reversed(changes):
+                if before is None:
+                    items.pop()
+                else:
+                    items[index] = before
+                changed.append(after.id)
+            if status is not None:
+                self.status = status[0]
+            for path, before, _ in reversed(files):
+                if before is None:
                     del self.files[path]
                 else:
-                    self.files[path] = before_it
-        self.place = place
-        return list(changed)
+                    self.files[path] = before
+        return changed
 
     def next(self, kind: str) -> int:
         """The place of the next mark of this kind, or the end."""
@@ -144,6 +179,21 @@ class Timeline:
             self._touched[path] = after
             steps.append((path, before, after))
         return tuple(steps)
+
+
+def _merged(steps: list[_Step]) -> _Step:
+    """What several steps have changed together."""
+    items: dict[int, tuple[int, Item | None, Item]] = {}
+    files: dict[str, tuple[str, Touched | None, Touched]] = {}
+    states: list[tuple[Status, Status]] = []
+    for step in steps:
+        for index, before, after in step.items:
+            items[index] = (index, items[index][1] if index in items else before, after)
+        for path, was, now in step.files:
+            files[path] = (path, files[path][1] if path in files else was, now)
+        states += [step.status] if step.status else []
+    status = (states[0][0], states[-1][1]) if states else None
+    return _Step(tuple(items[i] for i in sorted(items)), status, tuple(files.values()))
 
 
 def touched(file: ChangedFile) -> Touched:

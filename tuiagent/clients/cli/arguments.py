@@ -22,7 +22,7 @@ NAMED = tuple(name for name in (*COMMANDS, *OFFLINE) if name not in UNNAMED)
 EPILOG = """\
 commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   run PROMPT   the same as --headless PROMPT
-  attach       watch a session, type and approve, line by line
+  attach       watch a session, type and approve
   sessions     list, show, create, rename, archive, delete and restore sessions
   replay       play an exported session again, without model or network
   runs         list, show, wait for, follow, cancel and answer what goes on
@@ -75,6 +75,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser = _helpful(load("tuiagent.clients.cli.subcommands:SUBPARSERS")[argv[0]]())
         args = parser.parse_intermixed_args(argv[1:])
         args.command = argv[0]
+        if args.command == "attach" and not args.plain and able():
+            args = main().parse_args([], argparse.Namespace(command="tui", attach=args.session))
         return _completed(args)
     return prompted(argv)
 
@@ -173,6 +175,7 @@ USUAL = (
     ("max_time", 0.0),
     ("log_level", ""),
     ("local", False),
+    ("attach", None),
 )
 """What every command has, with its value where the command does not know it."""
 

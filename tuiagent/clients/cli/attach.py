@@ -10,17 +10,17 @@ from contextlib import suppress
 from typing import Any
 
 from tuiagent.clients.approve import SHORT, WORDS, answer
-from tuiagent.clients.begin import attached, begin
+from tuiagent.clients.begin import attached, begin, left
 from tuiagent.clients.cli import NEEDS_PERSON
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
-from tuiagent.clients.find import alone, named, newest
+from tuiagent.clients.find import watched
 from tuiagent.clients.host import Host
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.errors import ConfigError, StoreError, TuiagentError
+from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.message import Diff
@@ -72,13 +72,7 @@ SIMPLE: dict[str, Callable[[str, str], Intent]] = {
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Shows the end of the transcript, then everything live, until the input ends or /quit."""
-    if args.session:
-        row = await named(client, args.session)
-    else:
-        try:
-            row = await newest(client, os.path.realpath(args.cwd))
-        except ConfigError:
-            row = await newest(client, "")
+    row = await watched(client, args.session, os.path.realpath(args.cwd))
     conversation = Attached(client, row["stream"], host)
     await conversation.show_past()
     return await talk(conversation, host, args.window, interrupts=False)
@@ -86,8 +80,10 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
 
 async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     """Opens a session, or takes one up again, and talks in it."""
-    if left := await _left(client, args, host):
-        args.resume = left.removeprefix("session/")
+    if person() and (row := await left(client, args, host)):
+        since = time.strftime("%H:%M", time.localtime(row["opened"]))
+        Voice().line(f"note: this was begun here at {since}; tuiagent --new begins another")
+        args.resume = row["stream"].removeprefix("session/")
     files = attached(args.file, host.console.folder) if args.prompt else []
     text = "\n\n".join([args.prompt, *files] if args.prompt else [])
     begun = await begin(client, args, host, text)
@@ -99,22 +95,6 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
     else:
         conversation.introduce(begun.after)
     return await talk(conversation, host, args.window)
-
-
-async def _left(client: Client, args: argparse.Namespace, host: Host) -> str:
-    """The session of this folder that goes on with nobody at it, when nothing else was asked for.
-
-    One that another terminal drives is left to that.
-    """
-    words = (args.prompt, args.newest, args.resume, args.fork, args.name, args.new)
-    if any(words) or not person():
-        return ""
-    for row in reversed(await alone(client, os.path.realpath(args.cwd))):
-        if await host.adopt(row["stream"]):
-            since = time.strftime("%H:%M", time.localtime(row["opened"]))
-            Voice().line(f"note: this was begun here at {since}; tuiagent --new begins another")
-            return row["stream"]
-    return ""
 
 
 class Attached:

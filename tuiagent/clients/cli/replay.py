@@ -9,8 +9,9 @@ import time
 
 from tuiagent.clients.cli import DONE
 from tuiagent.clients.cli.follow import Follow
-from tuiagent.clients.cli.transfer import lines_of, masked
+from tuiagent.clients.cli.transfer import lines_of
 from tuiagent.clients.cli.voice import Voice
+from tuiagent.clients.exported import masked
 from tuiagent.clients.replayed import Clock, Pace, Replayed, Steps, load, stepped, timed
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import ConfigError, Refused

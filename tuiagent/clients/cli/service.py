@@ -18,7 +18,7 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.cli.serve import site, stop
-from tuiagent.clients.cli.whole import write
+from tuiagent.clients.whole import write
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.server import server_record
 

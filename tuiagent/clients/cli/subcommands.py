@@ -11,9 +11,10 @@ from tuiagent.views.runs import ENDS, WAITS
 
 def _attach() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tuiagent attach", description="Watch, type and approve, line by line."
+        prog="tuiagent attach", description="Watch, type and approve, wherever it goes on."
     )
     parser.add_argument("session", nargs="?", default="", help="an id, or the start of one")
+    parser.add_argument("--plain", action="store_true", help="line by line: nothing redrawn")
     return parser
 
 

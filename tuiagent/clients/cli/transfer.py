@@ -1,27 +1,19 @@
-"""`sessions export` and `sessions import`: a session as a file.
-
-What is for reading and for being given away has placeholders for secrets. What is for being
-imported is exact, or its chain would not hold.
-"""
+"""`sessions export` and `sessions import`: a session as a file."""
 
 import argparse
 import os
 import stat
-from typing import Any
 
 import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.markdown import markdown
 from tuiagent.clients.cli.printers import say
-from tuiagent.clients.cli.whole import write
-from tuiagent.clients.find import ALL, every, named
+from tuiagent.clients.exported import told
+from tuiagent.clients.find import every, named
 from tuiagent.clients.host import Host
+from tuiagent.clients.whole import write
 from tuiagent.kernel.errors import ConfigError, Conflict
-from tuiagent.kernel.mask import Mask
-from tuiagent.kernel.replay import Header as Bundle
-from tuiagent.kernel.replay import header as header_of
 from tuiagent.kernel.transfer import LARGEST, ImportSession, header
 from tuiagent.ports import Client
 
@@ -33,43 +25,14 @@ async def export(client: Client, args: argparse.Namespace, host: Host) -> int:
     if args.replay and (args.format or len(args.words) == 2):
         raise ConfigError("--replay FILE goes with neither --format nor another file")
     row = await named(client, args.words[0])
-    text, told = await _told(client, row, "replay" if args.replay else args.format)
+    text, word = await told(client, row, "replay" if args.replay else args.format)
     path = args.replay or (args.words[1] if len(args.words) == 2 else "")
     if not path:
         say(text)
         return DONE
     write(path, text.encode("utf-8", "replace"), args.force)
-    say(clean(f"{row['stream'].partition('/')[2]} is in {path}, {told}\n"))
+    say(clean(f"{row['stream'].partition('/')[2]} is in {path}, {word}\n"))
     return DONE
-
-
-async def _told(client: Client, row: dict[str, Any], kind: str) -> tuple[str, str]:
-    """The session as a file of this kind, and what is to be known of that."""
-    stream = row["stream"]
-    if kind in ("events", "replay"):
-        view = "export" if kind == "events" else "replay"
-        lines = (await client.read(view, stream)).data
-        text = "\n".join(lines) + "\n"
-        if kind == "events":
-            return text, "with everything that was said in it, secrets too"
-        return text, _bundled(header_of(text.encode().split(b"\n")[:-1]))
-    items = (await client.read("transcript", stream, ALL)).data
-    mask = Mask()
-    mask.learn(items)
-    items = mask.value(items)
-    text = msgspec.json.encode(items).decode() + "\n"
-    return text if kind == "json" else markdown(mask.value(row), items), masked(mask.found)
-
-
-def _bundled(told: Bundle) -> str:
-    left_out = f"; {told.left_out} frames are there without their facts" if told.left_out else ""
-    return f"{told.frames} frames, {masked(told.masked)}{left_out}; read it before you give it away"
-
-
-def masked(found: dict[str, int]) -> str:
-    """What was masked, in words."""
-    listed = ", ".join(f"{name} {count}" for name, count in found.items())
-    return f"masked: {listed}" if listed else "nothing in it was masked"
 
 
 async def bring_in(client: Client, args: argparse.Namespace, host: Host) -> int:

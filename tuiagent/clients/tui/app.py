@@ -12,20 +12,21 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tuiagent.clients.begin import begin
 from tuiagent.clients.host import Host
-from tuiagent.clients.tui import themes
+from tuiagent.clients.tui import places, themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.digest import DigestPanel
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
+from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
-from tuiagent.clients.tui.transcript import Talk, Transcript
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
@@ -63,6 +64,11 @@ class TuiApp(Opens):
         Binding("ctrl+y", "judge(True)", "Yes", show=False, priority=True, id="approve"),
         Binding("ctrl+n", "judge(False)", "No", show=False, priority=True, id="refuse"),
         Binding("f8", "changes", "Changes", id="changes"),
+        Binding("ctrl+o", "sessions", "Sessions", priority=True, id="sessions"),
+        Binding("ctrl+t", "scrub", "Time", id="scrub"),
+        Binding("alt+d", "digest", "Digest", show=False, priority=True, id="digest"),
+        Binding("alt+u", "usage", "Usage", priority=True, id="usage"),
+        Binding("alt+t", "take", "Take over", show=False, priority=True, id="take"),
         Binding("ctrl+left", "resize(-2)", "Narrower", show=False, id="narrower"),
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
@@ -94,6 +100,8 @@ class TuiApp(Opens):
         with Horizontal(id="panes"):
             yield Files(id="files")
             with Vertical(id="conversation"):
+                yield OwnerBar()
+                yield DigestPanel()
                 yield ApprovalBar()
                 yield Talk()
                 yield TodoList()
@@ -120,15 +128,12 @@ class TuiApp(Opens):
         self.call_after_refresh(self.layout.apply, self.screen_stack[0])
 
     async def _begin(self) -> None:
-        args, host = self.args, self.desk.host
-        if not (host.settings.model or args.newest or args.resume):
+        if not (self.desk.host.settings.model or places.named(self.args)):
             self.action_welcome()
             return
-        if not (args.newest or args.resume or args.fork or args.prompt):
-            return
-        begun = await begin(self.desk.client, args, host, args.prompt or "")
-        await host.adopt(begun.stream)
-        await self.desk.open(begun.stream)
+        stream = await places.arrival(self.desk, self.args)
+        if stream:
+            await self.desk.open(stream)
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""
@@ -191,16 +196,16 @@ class TuiApp(Opens):
 
     def on_trace_jump(self, message: Trace.Jump) -> None:
         """Shows a call where it was made."""
-        self.action_pane("conversation")
-        self.query_one(Transcript).go_to(message.item)
+        places.go_to(self, message.item)
 
     def action_judge(self, allow: bool) -> None:
         """Answers what the session at hand asks."""
         self.query_one(ApprovalBar).answer(allow)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leaves the keys that answer to others while nothing asks."""
-        return action != "judge" or any(bar.display for bar in self.query(ApprovalBar))
+        """Leaves the keys that answer to others while nothing asks that is seen."""
+        asks = any(bar.display for bar in self.query(ApprovalBar))
+        return action != "judge" or (asks and len(self.screen_stack) == 1)
 
     def watch_app_focus(self, focus: bool) -> None:
         """A click or a key that brings the window up answers nothing."""
@@ -208,9 +213,19 @@ class TuiApp(Opens):
             for pane in (*screen.query(Approvals), *screen.query(ApprovalBar)):
                 pane.moment.forget()
 
+    def action_digest(self) -> None:
+        """Unfolds what happened while nobody was here."""
+        self.query_one(DigestPanel).toggle()
+
+    def action_take(self) -> None:
+        """Has the session driven here."""
+        self.query_one(OwnerBar).take()
+
     async def action_interrupt(self) -> None:
-        """Stops the run; what was said is kept."""
+        """Closes the digest, or stops the run; what was said is kept."""
         conversation = self.desk.conversation
+        if self.query_one(DigestPanel).close():
+            return
         if conversation is not None and conversation.running:
             await self.desk.send(InterruptRun(conversation.stream))
 

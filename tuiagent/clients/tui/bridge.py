@@ -274,6 +274,7 @@ class Desk:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # where it was cancelled before it began
         return task
 
     async def look(self) -> None:

@@ -109,6 +109,7 @@ async def _theme(app: "TuiApp", rest: str) -> None:
 COMMANDS: dict[str, Command] = {
     "compact": Command("make the conversation shorter", _intent(_compact)),
     "copy": Command("copy the last answer", _copy),
+    "digest": Command("what happened while nobody was here", _action("digest")),
     "detach": Command("leave; the work goes on in the background", _action("detach")),
     "export": Command("write the session to a file", _action("export"), "FILE"),
     "fork": Command("go on from here in a copy of the session", _action("fork")),
@@ -128,6 +129,7 @@ COMMANDS: dict[str, Command] = {
     "sessions": Command("all sessions", _action("sessions")),
     "settings": Command("every setting with its meaning", _action("settings")),
     "take": Command("drive a session that another process drives", _action("take")),
+    "time": Command("the session as of any of its events", _action("scrub")),
     "theme": Command("how it looks", _theme, "THEME", _themes),
     "undo": Command("take back what a call did to files", _undo, "CALL"),
     "usage": Command("tokens and money", _action("usage")),

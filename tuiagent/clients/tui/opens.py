@@ -115,6 +115,25 @@ class Opens(TerminalApp):
         """Every setting."""
         self.push_screen(load(f"{SCREENS}.settings:SettingsSheet")())
 
+    def action_sessions(self) -> None:
+        """All sessions."""
+        self._over(load(f"{SCREENS}.sessions:Sessions"))
+
+    def action_scrub(self) -> None:
+        """The session at hand as of any of its events."""
+        if self.desk.conversation is not None:
+            scrub = load(f"{SCREENS}.scrub:Scrub")
+            self._over(scrub, self.desk.conversation.stream)
+
+    def action_usage(self) -> None:
+        """Tokens and money."""
+        self._over(load(f"{SCREENS}.usage:UsageScreen"))
+
+    def _over(self, screen: Any, *args: Any) -> None:
+        """Opens a screen, unless it is the one that is seen."""
+        if not isinstance(self.screen, screen):
+            self.push_screen(screen(*args))
+
     def action_theme(self) -> None:
         """How it looks; each is shown while it is at hand."""
         choice, chooser = _chooser()

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.presence import Typing
 from tuiagent.clients.tui.prompt import complete
 from tuiagent.clients.tui.prompt.doing import do, known, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
@@ -21,7 +22,6 @@ from tuiagent.clients.tui.prompt.offers import Offers
 from tuiagent.clients.tui.prompt.popup import Popup
 from tuiagent.clients.tui.prompt.queue import Queue
 from tuiagent.clients.tui.prompt.vim import INSERT
-from tuiagent.kernel.presence import HERE, TYPING
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -65,11 +65,11 @@ class Prompt(Vertical):
         """What was put into the editor from the history."""
         self._armed: tuple[str, object] | None = None
         """What Escape was pressed on: pressed on just this once more, it clears."""
-        self._typing = False
 
     def compose(self) -> ComposeResult:
         """What waits, the editor, and the list over both."""
         screen = self.desk.host.settings.tui
+        self.typing = Typing(self.desk)
         self.editor = Editor(vim=screen is not None and screen.vim)
         self.drafts = Drafts(self.desk.host.settings.root)
         self.offers = Offers(self, self.editor, self.popup, self.past)
@@ -160,7 +160,7 @@ class Prompt(Vertical):
         if self.drafts.trouble:
             self.app.trouble(self.drafts.trouble)
             self.drafts.trouble = ""
-        self._tell_typing()
+        self.typing.typed(self.editor.text)
         self._hint()
         self.offers.look()
 
@@ -169,13 +169,6 @@ class Prompt(Vertical):
         message.stop()
         self._hint()
         self.offers.look()
-
-    def _tell_typing(self) -> None:
-        """Lets others at the session see when somebody begins to type, and when not any more."""
-        typing = bool(self.editor.text.strip())
-        if typing != self._typing and self.desk.conversation is not None:
-            self.desk.spawn(self.desk.show(TYPING if typing else HERE))
-        self._typing = typing
 
     def _hint(self) -> None:
         vim = self.editor.vim
@@ -269,6 +262,8 @@ class Prompt(Vertical):
         elif self.editor.text:
             self._armed = self.editor.standing
             self._hint()
+        else:
+            raise SkipAction  # the app closes what is open
 
     # ------------------------------------------------------------ what waits to be said
 

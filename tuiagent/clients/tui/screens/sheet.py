@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.bridge import Unlisten
@@ -24,6 +25,7 @@ from tuiagent.clients.tui.status import Line
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
+Answered = Callable[[str], Coroutine[Any, Any, None]]
 Ends = tuple[list[Piece], list[Piece]]
 """What stands at the left of a line, and at its right."""
 
@@ -49,7 +51,7 @@ class Rows(Pane):
         """Another line is at hand."""
 
     class Taken(Message):
-        """The line at hand was clicked a second time."""
+        """The line at hand was chosen."""
 
     def __init__(self, ident: str = "") -> None:
         super().__init__(id=ident or None)
@@ -105,22 +107,24 @@ class Sheet(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._unlisten: list[Unlisten] = []
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._work: set[asyncio.Task[Any]] = set()
 
     def hear(self, topic: str, listener: Callable[[list[str]], None]) -> None:
         """Listens to the desk for as long as this is open."""
         self._unlisten.append(self.app.desk.listen(topic, listener))
 
-    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+    def later(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Goes on with something beside, for as long as this is open; trouble is shown."""
         task = self.app.desk.spawn(work)
-        self._tasks.append(task)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
 
     def on_unmount(self) -> None:
         """Lets go of the desk."""
         for unlisten in self._unlisten:
             unlisten()
-        for task in self._tasks:
+        for task in list(self._work):
             task.cancel()
 
     def action_back(self) -> None:
@@ -131,6 +135,71 @@ class Sheet(Screen[None]):
         """Draws these lines again."""
         for ident in idents:
             self.query_one(f"#{ident}", Widget).refresh()
+
+
+class ListSheet(Sheet):
+    """A screen with one list, which keys move from wherever the focus is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False, id="list.up"),
+        Binding("down", "move(1)", show=False, id="list.down"),
+        Binding("pageup", "page(-1)", show=False, id="list.pageup"),
+        Binding("pagedown", "page(1)", show=False, id="list.pagedown"),
+        Binding("ctrl+home", "page(-1000000)", show=False, id="list.first"),
+        Binding("ctrl+end", "page(1000000)", show=False, id="list.last"),
+    ]
+
+    def action_move(self, by: int) -> None:
+        """Goes so many lines down."""
+        self.query_one(Rows).move(by)
+
+    def action_page(self, by: int) -> None:
+        """Goes so many pages down."""
+        self.query_one(Rows).page(by)
+
+    def on_rows_taken(self) -> None:
+        """Opens what was clicked twice."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Does what Enter does with the line at hand."""
+
+
+class Ask(Input):
+    """A line of text that is asked for now and then; it is not seen before."""
+
+    app: "TuiApp"  # type: ignore[assignment]
+
+    def __init__(self, back: str) -> None:
+        super().__init__(compact=True, id="ask", classes="-hidden")
+        self._back = back
+        """The widget that has the focus once there is an answer."""
+        self._done: Answered | None = None
+
+    def ask(self, what: str, usual: str, done: Answered) -> None:
+        """Asks for this, and does it with the answer; nothing where there is none."""
+        self._done = done
+        self.placeholder = self.border_title = what
+        self.value = usual
+        self.remove_class("-hidden")
+        self.focus()
+        self.cursor_position = len(usual)
+
+    def leave(self) -> bool:
+        """Asks no more; whether it did."""
+        asked, self._done = self._done, None
+        if asked is not None:
+            self.add_class("-hidden")
+            self.screen.query_one(f"#{self._back}").focus()
+        return asked is not None
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Does what was asked for."""
+        event.stop()
+        done, text = self._done, event.value.strip()
+        self.leave()
+        if done is not None and text:
+            self.app.desk.spawn(done(text))
 
 
 def fit(text: str, width: int) -> str:

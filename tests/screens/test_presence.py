@@ -1,0 +1,144 @@
+"""Who is at a session, who drives it, and how it comes to be driven here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import call, opened, prompt, say, until
+from tests.screens.kit import KINDS, Screen, screen
+from tuiagent.clients.tui import presence
+from tuiagent.clients.tui.presence import OwnerBar
+from tuiagent.kernel.call import CallJudged
+from tuiagent.kernel.presence import HERE, TYPING, Presence, ShowPresence
+from tuiagent.kernel.run import RunFinished
+
+S = "session/s1"
+
+
+class Elsewhere:
+    """Another process that drives every session and lets go only when it is made to."""
+
+    def __init__(self, it: Screen, lets_go: str = "") -> None:
+        self.asked: list[tuple[str, str]] = []
+        self._lets_go = lets_go
+        it.app.desk.host.adopt = self.adopt  # type: ignore[method-assign]
+
+    async def adopt(self, stream: str, take: str = "") -> bool:
+        self.asked.append((stream, take))
+        return bool(take) and take == self._lets_go
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_others_see_who_types_and_who_has_stopped(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "STOPPED", 0.2)
+    async with screen(tmp_path, kind=kind) as it:
+        await opened(it.client, tmp_path)
+        await it.app.desk.open(S)
+        await it.until(lambda: it.app.desk.conversation and it.app.desk.conversation.caught_up)
+        seen: list[str] = []
+
+        async def watch() -> None:
+            async for one in it.client.watch(S):
+                if isinstance(one, Presence):
+                    seen.append(one.doing)
+
+        it.app.desk.spawn(watch())
+        await it.until(lambda: seen == [HERE])
+        await it.type("abc")
+        await it.until(lambda: TYPING in seen)
+        await it.until(lambda: seen[-1] == HERE)
+        assert seen == [HERE, TYPING, HERE]
+
+
+async def test_who_else_is_there_is_shown(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await opened(it.client, tmp_path)
+        await it.app.desk.open(S)
+        await it.client.submit(ShowPresence(S, "other", "\x1b[31mann at tty9", TYPING))
+        await it.until("ann at tty9 is typing")
+
+
+async def test_a_session_that_another_process_drives_is_asked_for_then_taken(
+    tmp_path: Path,
+) -> None:
+    async with screen(tmp_path) as it:
+        await opened(it.client, tmp_path)
+        other = Elsewhere(it, lets_go="kill")
+        await it.app.desk.open(S)
+        await it.until("Driven by another process.")
+        assert other.asked == [(S, "")]
+        await it.press("alt+t")
+        await it.until("Alt+T kills it")
+        assert other.asked[1:] == [(S, "ask")]
+        await it.pilot.click(OwnerBar)
+        assert other.asked[2:] == []
+        await it.press("alt+t")
+        await it.until(lambda: "goes on here now" in it.told)
+        assert other.asked[2:] == [(S, "kill")]
+        assert "Alt+T" not in it.shown
+
+
+async def test_a_click_asks_and_never_kills(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await opened(it.client, tmp_path)
+        other = Elsewhere(it, lets_go="ask")
+        await it.app.desk.open(S)
+        await it.until("Driven by another process.")
+        await it.pilot.click(OwnerBar)
+        await it.until(lambda: "goes on here now" in it.told)
+        assert [take for _, take in other.asked] == ["", "ask"]
+
+
+async def test_what_is_driven_here_has_no_bar_and_nothing_is_taken(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await opened(it.client, tmp_path)
+        await it.app.desk.open(S)
+        await it.press("alt+t")
+        await it.pilot.pause()
+        assert not it.app.query_one(OwnerBar).display
+
+
+async def test_what_goes_on_in_the_folder_with_nobody_at_it_is_picked_up(tmp_path: Path) -> None:
+    turns = [call("write", path="f", content="one\n"), say("Done.")]
+    async with screen(tmp_path, turns) as it:
+        await opened(it.client, tmp_path, "ask")
+        await prompt(it.client, "do it")
+        await until(it.client, CallJudged)
+        await begun(it, new=False)
+        assert it.app.desk.conversation
+        assert it.app.desk.conversation.stream == S
+
+
+async def test_a_session_that_is_over_is_not_picked_up(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("Done.")]) as it:
+        await opened(it.client, tmp_path)
+        await prompt(it.client, "do it")
+        await until(it.client, RunFinished)
+        await begun(it, new=False)
+        assert it.app.desk.conversation is None
+
+
+@pytest.mark.parametrize("said", ["s1", ""])
+async def test_attach_opens_the_session_that_is_named_or_the_newest(
+    tmp_path: Path, said: str
+) -> None:
+    async with screen(tmp_path, [say("Done.")]) as it:
+        await opened(it.client, tmp_path)
+        await begun(it, attach=said)
+        assert it.app.desk.conversation
+        assert it.app.desk.conversation.stream == S
+
+
+async def test_attach_says_that_there_is_no_such_session(tmp_path: Path) -> None:
+    async with screen(tmp_path, attach="nobody") as it:
+        await it.until(lambda: "there is no session 'nobody'" in it.told)
+
+
+async def begun(it: Screen, **args: Any) -> None:
+    """The app begins as if it had been called so."""
+    for name, value in args.items():
+        setattr(it.app.args, name, value)
+    await it.app._begin()
