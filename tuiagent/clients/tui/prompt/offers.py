@@ -90,6 +90,11 @@ class Offers:
         if self.searching or self._moved:
             return True
         query = self._wanted.query if self._wanted else ""
+        if self._wanted is not None:  # the list may be behind what was typed since
+            row, column = self._editor.cursor_location
+            typed = self._editor.document[row][self._wanted.start : column]
+            if typed.strip() == chosen.insert.strip():
+                return False
         return bool(query) and query != chosen.label.removeprefix("/").removeprefix("#")
 
     def take(self) -> None:
