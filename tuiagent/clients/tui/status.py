@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 
+ROOM = 100
+"""Columns from which on the panes' keys are named; below, tabs name the panes."""
+
+
 class Line(Widget, can_focus=False):
     """One line over the whole width."""
 
@@ -119,7 +123,8 @@ class Footer(Line):
         if desk.waiting:
             left.append((f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
         stop = "Esc interrupt  " if conversation is not None and conversation.running else ""
-        keys = f"{stop}F1 help  F2 files  F3 trace  F4 approvals  ^Q quit "
+        panes = "F2 files  F3 trace  F4 approvals  " if self.size.width >= ROOM else ""
+        keys = f"{stop}F1 help  {panes}^Q quit "
         return left, [(keys, "dim")]
 
 
