@@ -23,6 +23,7 @@ from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.prompt.chips import mention
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
@@ -176,7 +177,7 @@ class TuiApp(Opens):
 
     def on_files_mention(self, message: Files.Mention) -> None:
         """Puts a path into the prompt."""
-        self.query_one(Prompt).editor.insert(f"@{message.path} ")
+        self.query_one(Prompt).editor.insert(mention(message.path) + " ")
         self.action_pane("conversation")
 
     def action_zoom(self) -> None:

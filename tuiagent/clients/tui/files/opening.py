@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,13 @@ def differences(app: "TuiApp", place: Place, path: str) -> None:
 
 def edit(app: "TuiApp", path: str) -> None:
     """Opens a file in the person's editor, which has the terminal meanwhile."""
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-    if not editor:
-        app.trouble("no editor is known: set VISUAL or EDITOR, such as EDITOR=vim")
-        return
+    # what the person interrupts is the editor; a handler, unlike ignoring, is not inherited
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
         with app.suspend():
             subprocess.run([*editor, path], cwd=os.path.dirname(path), check=False)
-    except (OSError, SuspendNotSupported) as error:
-        app.trouble(f"{editor[0]} cannot be run here: {error}")
+    except (OSError, ValueError, SuspendNotSupported) as error:
+        app.trouble(f"no editor can be run here: {error}; set EDITOR, such as EDITOR=vim")
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -279,7 +279,12 @@ class Files(Listed):
 
     def action_mention(self) -> None:
         """Puts the path into the prompt."""
-        if path := self._here:
+        path = self._here
+        if clean(path) != path or "\n" in path:
+            self.app.trouble(
+                "its name holds what cannot be typed: rename it, or speak of its folder"
+            )
+        elif path:
             self.post_message(self.Mention(path))
 
     def action_copy(self) -> None:
