@@ -839,8 +839,8 @@ MUTANTS = (
     Mutant(
         "web: idle connections",
         PATIENCE,
-        'self._wait(self.head_seconds, "head")',
-        "pass",
+        'else:\n            self._wait(self.head_seconds, "head")',
+        "else:\n            pass",
         f"{GUARDS} -k h16",
     ),
     Mutant(
