@@ -77,6 +77,13 @@ PRESENCE = "tests/screens/test_presence.py"
 SESSIONS_SCREEN = "tests/screens/test_sessions.py"
 MUTANTS = (
     Mutant(
+        "what others wrote is cleaned on every line",
+        "tuiagent/clients/tui/lines.py",
+        'Segment(clean(text).replace("\\n", " ")',
+        'Segment(text.replace("\\n", " ")',
+        "tests/screens/test_escapes.py",
+    ),
+    Mutant(
         "nothing is answered that a screen covers",
         "tuiagent/clients/tui/app.py",
         "(asks and len(self.screen_stack) == 1)",
