@@ -28,7 +28,7 @@ from tuiagent.ports import Client, Owner
 from tuiagent.providers.scripted import Turn
 from tuiagent.reports import findable, kept
 
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds after which a test that waits for the screen gives up."""
 GOLDEN = Path(__file__).parent / "shown"
 SIZES = {"wide": (120, 40), "small": (80, 24), "tiny": (40, 10)}

@@ -387,7 +387,12 @@ async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> 
         await it.type("/rename better\n")
         await it.until(lambda: it.app.desk.conversation.status.name == "better")
         await it.type("/mode\n")
-        await it.until(lambda: "no screen for that yet" in it.told)
+        await it.until("changes nothing")
+        await it.press("escape")
+        await it.type("/resume better\n")
+        await it.until(lambda: it.app.desk.conversation.items)
+        await it.type("/resume nobody\n")
+        await it.until(lambda: "there is no session 'nobody'" in it.told)
 
 
 async def test_undo_takes_back_the_last_change(tmp_path: Path) -> None:

@@ -95,6 +95,15 @@ class Opens(TerminalApp):
         """The way to a first model."""
         self.push_screen(load(f"{SCREENS}.welcome:Welcome")())
 
+    async def action_resume(self, name: str = "") -> None:
+        """Another session, by its id or name; without one, all of them. Raises ConfigError."""
+        if not name:
+            await self.run_action("sessions")
+            return
+        row = await load("tuiagent.clients.find:named")(self.desk.client, name)
+        await self.desk.host.adopt(row["stream"])
+        await self.desk.open(row["stream"])
+
     def action_runs(self) -> None:
         """All runs."""
         self.push_screen(load(f"{SCREENS}.going:RunsSheet")())
