@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from tests.house import Fakes, engine
 from tuiagent.clients.console import OwnConsole
 from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.files import Files
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
@@ -208,7 +209,9 @@ async def screen(
             client = remote
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size, notifications=True) as pilot:
-            yield Screen(app, pilot, made, means, host)
+            it = Screen(app, pilot, made, means, host)
+            await it.until(lambda: app.query_one(Files).place.tree.readable(""))
+            yield it
 
 
 def check_shown(name: str, text: str) -> None:

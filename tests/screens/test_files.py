@@ -154,9 +154,9 @@ async def test_every_change_of_the_session_is_listed_and_taken_back(
             *("", "src/a.py"),
         ]
         await it.press("j", "j", "u")
-        await it.until("undone (undo1)")
+        await it.until("new.txt  created +1 −0  undone (undo1)")
         assert not (work / "new.txt").exists()
-        listed.go(4)
+        assert listed.at == 4
         await it.press("u")
         await it.until(lambda: (work / "new.txt").exists())
         await it.until("undo of undo1 undo2")

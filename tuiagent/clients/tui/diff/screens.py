@@ -184,6 +184,11 @@ class One(NamedTuple):
     change: Change
     diff: Diff | None = None
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """The call and the file."""
+        return self.change.call, self.diff.path if self.diff else ""
+
 
 class ChangeList(Listed):
     """Every call that changed files, the newest first, and below it its files."""
@@ -200,15 +205,18 @@ class ChangeList(Listed):
         self._lines: list[One] = []
 
     def show(self, changes: Changes) -> None:
-        """Shows these from now on."""
+        """Shows these from now on; what is at hand stays so, whatever comes above it."""
+        before = self._lines[self.at : self.at + 1]
         self.changes = changes
         self._lines = [
             one
             for change in reversed(changes.found)
             for one in (One(change), *(One(change, diff) for diff in change.diffs))
         ]
-        self.at = min(self.at, max(0, len(self._lines) - 1))
+        names = [one.name for one in self._lines]
         self.renew()
+        same = [names.index(one.name) for one in before if one.name in names]
+        self.go(same[0] if same else 0)
 
     def count(self) -> int:
         """See Pane."""
