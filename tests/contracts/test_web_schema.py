@@ -5,12 +5,15 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.web import opened, said, served, until
 
 EXAMPLES = 12
 """For each operation, beside those that follow from the bounds in the schema."""
 
 
+@pytest.mark.timeout(300)
 async def test_the_api_is_what_its_schema_says(tmp_path: Path) -> None:
     """Every operation, with and without a key; streams are left out, as they have no end."""
     async with served(tmp_path, [{"text": "said"}] * 500) as server:
