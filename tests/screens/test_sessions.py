@@ -263,7 +263,7 @@ STATES = "new running waiting done error limit refused interrupted cancelled".sp
 
 
 def row(number: int, status: str = "done", **more: object) -> Row:
-    at = NOW - number * 3600 - 120
+    at = NOW - (number + 1) * 3600 - 1200
     usual = {"title": f"number {number}", "status": status}
     return Row(f"session/s{number}", "/srv/shop", "openai/gpt-x", at, at, **(usual | more))  # type: ignore[arg-type]
 
@@ -309,7 +309,7 @@ async def test_how_found_texts_look(tmp_path: Path) -> None:
         sheet = await shows(it, USUAL)
         sheet.listed.contents = True
         place = ("session/s5", "nice name", "and", 7, NOW - 7210)
-        hostile = ("session/s6", "", "\x1b[31mred \u202e", 8, NOW - 90)
+        hostile = ("session/s6", "", "\x1b[31mred \u202e", 8, NOW - 5000)
         sheet.listed.hits = [
             Hit(*place, "reply", "…there 漢字 is a parser in it", [(13, 19)]),
             Hit(*hostile, "output", "\x1b]0;x\x07a \u202eparser", [(8, 14)]),

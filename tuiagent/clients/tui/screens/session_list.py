@@ -1,6 +1,7 @@
 """The list of sessions: which ones are shown, in which order, and how a line of it looks."""
 
 import asyncio
+from operator import attrgetter
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece
@@ -26,6 +27,8 @@ SIGNS = {
     "deleted": ("⌫", "dim"),
 }
 """How each state looks without its word, and its style."""
+PIECE = 200
+"""Rows that are looked through at once."""
 LIVE = ("running", "waiting")
 NAME, FOLDER, MODEL, COST, STATE = 24, 22, 20, 9, 12
 """Columns; a name has at least these."""
@@ -64,13 +67,15 @@ class Listed:
         for one in spent:
             self._costs[one.stream] = self._costs.get(one.stream, 0.0) + one.cost
 
-    async def sifted(self, typed: str, piece: int) -> list[Row]:
-        """What fits to what was typed, the best first; looks at so many rows at a time."""
+    async def sifted(self, typed: str) -> list[Row]:
+        """What fits to what was typed, the best first; others have their turn meanwhile."""
         wanted = matching.words(typed)
-        rows = sorted(self.rows.values(), key=self._order)
+        rows = sorted(self.rows.values(), key=attrgetter("changed"), reverse=True)
+        if self.here:
+            rows.sort(key=lambda row: row.folder != self.folder)
         found: list[tuple[int, Row]] = []
-        for start in range(0, len(rows), piece):
-            for row in rows[start : start + piece]:
+        for start in range(0, len(rows), PIECE):
+            for row in rows[start : start + PIECE]:
                 if not self.away and (row.archived or row.deleted is not None):
                     continue
                 fits = matching.match(wanted, title(row)) if wanted else (0, ())
@@ -110,9 +115,6 @@ class Listed:
     def cost(self, row: Row) -> float:
         """What a session cost, in US dollars."""
         return self._costs.get(row.stream, 0.0)
-
-    def _order(self, row: Row) -> tuple[bool, float]:
-        return self.here and row.folder != self.folder, -row.changed
 
 
 class SessionRows(Rows):

@@ -23,7 +23,7 @@ from tuiagent.views.transcript import Item
 from tuiagent.views.usage import Spent
 
 PIECE = 1000
-"""Rows that are read, or looked through, at once."""
+"""Rows that are read at once."""
 HITS = 200
 """Texts that a search in contents finds at most."""
 PAUSE = 0.15
@@ -44,7 +44,8 @@ class Sessions(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self.whole = False
-        """Whether all were read: before, whoever is at the newest one stays at the newest."""
+        """Whether all are listed: before, whoever is at the newest one stays at the newest."""
+        self._read_all = False
         self._finding: asyncio.Task[None] | None = None
         self._peeking: asyncio.Task[None] | None = None
 
@@ -80,8 +81,8 @@ class Sessions(Deeds):
             found = await client.read("sessions", "", Window(PIECE, before))
             self.listed.take(msgspec.convert(found.data, list[Row], strict=False))
             before = (found.total if before is None else before) - PIECE
+            self._read_all = before <= 0
             self._sift()
-        self.whole = True
         before = None
         while before is None or before > 0:
             found = await client.read("usage", "", Window(PIECE, before))
@@ -105,11 +106,13 @@ class Sessions(Deeds):
         if self.listed.contents:
             await self._find_texts(typed)
         else:
-            found = await self.listed.sifted(typed, PIECE)
+            read_all = self._read_all
+            found = await self.listed.sifted(typed)
             kept = self.at if self.whole or self._rows.at else None
             self.listed.show(typed, found)
             self._rows.renew()
             self._rows.go(self.listed.place(kept.stream) if kept and not typed else self._rows.at)
+            self.whole = read_all
         self._peek()
         self.said("head", "foot")
 
