@@ -393,6 +393,22 @@ async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> 
         await it.until(lambda: it.app.desk.conversation.items)
         await it.type("/resume nobody\n")
         await it.until(lambda: "there is no session 'nobody'" in it.told)
+        await it.type("/export talk.md\n")
+        await it.until((it.work / "talk.md").exists)
+        assert "one" in (it.work / "talk.md").read_text()
+        before = it.app.desk.conversation.stream
+        await it.type("/fork\n")
+        await it.until(lambda: it.app.desk.conversation.stream != before)
+        await it.until("forked from")
+
+
+async def test_a_defect_in_a_task_of_the_screen_is_told(tmp_path: Path) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError("here")
+
+    async with screen(tmp_path) as it:
+        it.app.desk.spawn(broken())
+        await it.until(lambda: "a defect in tuiagent: ZeroDivisionError" in it.told)
 
 
 async def test_undo_takes_back_the_last_change(tmp_path: Path) -> None:

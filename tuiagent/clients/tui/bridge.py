@@ -1,6 +1,7 @@
 """The only door to the engine: what the screens show, kept current, and what they ask for."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from tuiagent.views.sessions import KINDS, Row
 from tuiagent.views.status import Status, StatusView
 from tuiagent.views.transcript import Item, TranscriptView
 
+LOG = logging.getLogger("tuiagent.screen")
 TAIL = 200
 """Items of a transcript that are read before it is shown; the rest comes behind."""
 PIECE = 500
@@ -209,6 +211,9 @@ class Desk:
             await work
         except (TuiagentError, OSError) as error:
             self.trouble(str(error))
+        except Exception as error:
+            LOG.exception("a task of the screen")
+            self.trouble(f"a defect in tuiagent: {type(error).__name__}: {error}")
             return False
         return True
 

@@ -95,6 +95,23 @@ class Opens(TerminalApp):
         """The way to a first model."""
         self.push_screen(load(f"{SCREENS}.welcome:Welcome")())
 
+    async def action_fork(self) -> None:
+        """Goes on from here in a copy of the session."""
+        conversation = self.desk.conversation
+        if conversation is None:
+            raise ConfigError("there is no session yet: say something first")
+        status = conversation.status
+        fork = load("tuiagent.clients.tui.places:fork")
+        await fork(self, conversation.stream, status.folder, status.model)
+
+    async def action_export(self, path: str = "") -> None:
+        """Writes the session to a file. Raises ConfigError."""
+        conversation = self.desk.conversation
+        if conversation is None or not path:
+            raise ConfigError("say a file, such as /export talk.md, in a session")
+        row = await load("tuiagent.clients.find:named")(self.desk.client, conversation.stream)
+        await load(f"{SCREENS}.deeds:export")(self, row, path)
+
     async def action_resume(self, name: str = "") -> None:
         """Another session, by its id or name; without one, all of them. Raises ConfigError."""
         if not name:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from textual.binding import Binding, BindingType
@@ -17,6 +17,9 @@ from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.lifecycle import ArchiveSession, DeleteSession, NameSession, RestoreSession
 from tuiagent.views.sessions import Row
+
+if TYPE_CHECKING:
+    from tuiagent.clients.tui.app import TuiApp
 
 
 class Deeds(ListSheet):
@@ -105,16 +108,10 @@ class Deeds(ListSheet):
         )
 
     async def _export(self, rows: list[Row], path: str) -> None:
-        whole = os.path.join(self.app.desk.host.console.folder, os.path.expanduser(path))
         for row in rows:
             ident = row.stream.partition("/")[2]
-            into = whole if len(rows) == 1 else os.path.join(whole, f"{ident}.md")
-            kind = KINDS.get(os.path.splitext(into)[1])
-            if kind is None:
-                raise ConfigError(f"{into}: its end says as what, one of {', '.join(KINDS)}")
-            text, about = await told(self.app.desk.client, msgspec.to_builtins(row), kind)
-            await asyncio.to_thread(write, into, text.encode("utf-8", "replace"), False)
-            self.app.notify(f"{ident} is in {into}, {about}", markup=False)
+            into = path if len(rows) == 1 else os.path.join(path, f"{ident}.md")
+            await export(self.app, msgspec.to_builtins(row), into)
 
     def _selected(self) -> list[Row]:
         """The selected sessions, or the one at hand."""
@@ -127,3 +124,14 @@ class Deeds(ListSheet):
         done = [intent.stream for intent in intents if await desk.send(intent)]
         self.listed.marked.difference_update(done)
         return done
+
+
+async def export(app: "TuiApp", row: dict[str, Any], path: str) -> None:
+    """Writes a session to a file, as its ending says. Raises ConfigError."""
+    into = os.path.join(app.desk.host.console.folder, os.path.expanduser(path))
+    kind = KINDS.get(os.path.splitext(into)[1])
+    if kind is None:
+        raise ConfigError(f"{into}: its end says as what, one of {', '.join(KINDS)}")
+    text, about = await told(app.desk.client, row, kind)
+    await asyncio.to_thread(write, into, text.encode("utf-8", "replace"), False)
+    app.notify(f"{row['stream'].partition('/')[2]} is in {into}, {about}", markup=False)
