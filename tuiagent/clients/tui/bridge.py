@@ -211,9 +211,6 @@ class Desk:
             await work
         except (TuiagentError, OSError) as error:
             self.trouble(str(error))
-        except Exception as error:
-            LOG.exception("a task of the screen")
-            self.trouble(f"a defect in tuiagent: {type(error).__name__}: {error}")
             return False
         return True
 
@@ -348,3 +345,6 @@ class Desk:
             return await work
         except (TuiagentError, OSError) as error:
             self.trouble(str(error))
+        except Exception as error:
+            LOG.exception("a task of the screen")
+            self.trouble(f"a defect in tuiagent: {type(error).__name__}: {error}")
