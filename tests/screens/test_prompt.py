@@ -513,7 +513,7 @@ async def main():
         await it.type("ght")
         while prompt(it).drafts.pending:
             await it.pilot.pause(0.01)
-        print("typed", flush=True)
+        os.write(1, b"typed\\n")
         await asyncio.Event().wait()
 asyncio.run(main())
 """
