@@ -1,5 +1,8 @@
 """Palette, help, themes, settings, models and keys, by their keys."""
 
+import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,8 @@ from textual.color import Color
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
 from tuiagent import config_file
-from tuiagent.clients.tui import paint, themes
+from tuiagent.clients.tui import commands, paint, themes
+from tuiagent.clients.tui.app import TuiApp
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -115,6 +119,16 @@ async def test_the_first_start_leads_to_a_model(tmp_path: Path) -> None:
         await it.until(lambda: len(it.app.screen_stack) == 1)
         assert config_file.read(str(tmp_path / "config.toml")).model == "scripted/tour"
         assert it.host.reloaded == 1
+
+
+async def test_a_model_that_does_not_answer_is_not_kept(tmp_path: Path) -> None:
+    async with screen(tmp_path, model="") as it:
+        it.engine.reports["tested"] = lambda key: {"ok": False, "text": "nobody is there"}
+        await it.until("no server of models was found")
+        await it.press("end", "enter")
+        await it.until("nobody is there")
+        assert config_file.read(str(tmp_path / "config.toml")).model == ""
+        assert len(it.app.screen_stack) == 2, "another can be chosen"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -233,3 +247,19 @@ def test_who_has_it_read_aloud_gets_lines(
         (tmp_path / "tuiagent").mkdir()
         (tmp_path / "tuiagent" / "config.toml").write_text(text)
     assert paint.read_aloud() is aloud
+
+
+def test_every_command_has_what_it_opens() -> None:
+    for name in re.findall(r'_action\("(\w+)"\)', Path(commands.__file__).read_text()):
+        assert hasattr(TuiApp, f"action_{name}")
+
+
+async def test_drafts_that_nobody_came_back_to_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "drafts"
+    folder.mkdir(parents=True)
+    for name, age in (("old", 400 * 86400), ("new", 60)):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    async with screen(tmp_path) as it:
+        await it.until(lambda: not (folder / "old").exists())
+        assert (folder / "new").exists()

@@ -39,9 +39,7 @@ def _action(name: str) -> Do:
     """An action of the app, which has a screen for it."""
 
     async def do(app: "TuiApp", rest: str) -> None:
-        method = getattr(app, f"action_{name}", None)
-        if method is None:
-            raise TuiagentError("there is no screen for that yet")
+        method = getattr(app, f"action_{name}")
         done = method(rest) if rest else method()
         if inspect.isawaitable(done):
             await done
@@ -123,7 +121,7 @@ COMMANDS: dict[str, Command] = {
     "model": Command("let another model answer", _intent(ChangeModel, "models"), "PROVIDER/MODEL"),
     "new": Command("begin a new session", _new),
     "quit": Command("leave", _action("quit")),
-    "rename": Command("give the session a name", _intent(NameSession, "rename"), "NAME"),
+    "rename": Command("give the session a name", _intent(NameSession), "NAME"),
     "resume": Command("go on with another session", _action("resume"), "SESSION"),
     "runs": Command("what was asked for, and what came of it", _action("runs")),
     "sessions": Command("all sessions", _action("sessions")),

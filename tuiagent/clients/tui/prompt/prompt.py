@@ -1,5 +1,6 @@
 """The prompt's widget: the editor with its lists, its history, its drafts and its commands."""
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, ClassVar
 
@@ -83,6 +84,7 @@ class Prompt(Vertical):
         self.desk.listen("items", lambda changed: self._waits())
         self._enter_folder()
         self._conversation()
+        self.desk.spawn(asyncio.to_thread(self.drafts.forget_old))
 
     async def on_unmount(self) -> None:
         """Keeps what was typed."""

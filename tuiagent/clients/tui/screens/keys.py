@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tuiagent.clients.host import Host
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.menu import Menu
 from tuiagent.clients.tui.screens.sheet import Says, Sheet
@@ -158,10 +159,10 @@ class KeysSheet(Sheet):
         self.said("told")
 
 
-def found(host: object) -> list[tuple[str, str]]:
+def found(host: Host) -> list[tuple[str, str]]:
     """Each provider, and where its key is as sessions here would have it."""
-    opened = host.opening(".")  # type: ignore[attr-defined]
-    kept = host.keys.places()  # type: ignore[attr-defined]
+    opened = host.opening(".")
+    kept = host.keys.places()
     rows: list[tuple[str, str]] = []
     for name in sorted({"openai", *opened.credentials, *opened.endpoints, *kept}):
         kind, _, of = opened.credentials.get(name, "").partition(":")

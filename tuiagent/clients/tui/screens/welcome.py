@@ -7,7 +7,11 @@ from typing import ClassVar
 import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
 
+from tuiagent import config_file
+from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.keys import AskKey
@@ -18,9 +22,8 @@ from tuiagent.config import OPENAI_MODEL
 from tuiagent.kernel.errors import TuiagentError
 
 TEXT = """\
-tuiagent works in this folder with you, asks before it changes anything, and keeps all it does.
-It needs a model. Choose where one answers; this can be changed at any time with /model.
-"""
+tuiagent works in this folder with you: it asks before it changes anything, and keeps all it does. \
+It needs a model. Choose where one answers; /model changes that at any time."""
 KEYED = "openai"
 """The provider whose key can be typed here."""
 
@@ -50,7 +53,7 @@ class Ways(Menu):
     def line(self, number: int) -> list[Piece]:
         """See Pane."""
         way = self.ways[number]
-        return [(f"  {way.label:<34} ", "strong"), (way.help, "dim")]
+        return [(f"  {way.label:<22} ", "strong"), (way.help, "dim")]
 
 
 class Welcome(Sheet):
@@ -58,18 +61,12 @@ class Welcome(Sheet):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Choose", id="welcome.take")]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: list[Piece] = [(" looking for models on this machine … ", "dim")]
-
     def compose(self) -> ComposeResult:
         """Some words, the ways, and what came of one."""
         yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "dim")]))
-        for line in TEXT.splitlines():
-            yield Says(lambda line=line: ([(f" {line}", "")], []))
-        yield Says(lambda: ([], []))
+        yield Static(Content(TEXT), classes="words")
         yield Ways()
-        yield Says(lambda: (self._told, []), "told")
+        yield Static(Content("looking for models on this machine …"), id="told", classes="words")
         yield Says(lambda: ([(" ↑↓ move  Enter choose ", "dim")], []))
 
     def on_mount(self) -> None:
@@ -88,8 +85,8 @@ class Welcome(Sheet):
         ways = [Way("model", one.name, f"found at {one.url}", one.name, one.url) for one in near]
         ways += [
             Way("key", "type an OpenAI key", "it goes into the system's keyring"),
-            Way("server", "another server", "any that is compatible with OpenAI's, by its URL"),
-            Way("tour", "the tour", "a scripted model, not an AI: see how it works"),
+            Way("server", "another server", "any compatible with OpenAI's, by its URL"),
+            Way("tour", "the tour", "a scripted model, not an AI: how it works"),
         ]
         self.query_one(Ways).ways = ways
         self.query_one(Ways).renew()
@@ -142,11 +139,12 @@ class Welcome(Sheet):
         asked = msgspec.json.encode({"model": model}).decode()
         found = (await self.app.desk.client.read("tested", asked)).data
         if not found["ok"]:
+            config_file.put(host.settings.home, "model", "")  # the next start asks again
+            host.reload()
             self._tell(f"{model}: {found['text']}")
             return
         self.app.settle()
         self.dismiss()
 
     def _tell(self, text: str) -> None:
-        self._told = [(f" {text} ", "warn")] if text else []
-        self.said("told")
+        self.query_one("#told", Static).update(Content(clean(text)))
