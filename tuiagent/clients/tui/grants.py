@@ -111,7 +111,7 @@ class Grants(Pane):
         self._at = max(0, min(self._at + by, len(self.rows) - 1))
         first, view = self._folds.top(self._at), self.scrollable_content_region.height
         if not self.scroll_offset.y <= first < self.scroll_offset.y + view:
-            self.scroll_to(y=max(0, first - view // 2), animate=False)
+            self.scroll_line(max(0, first - view // 2))
         self.refresh()
 
     def action_unfold(self) -> None:

@@ -36,7 +36,7 @@ class Listed(Pane):
         self.at = min(max(0, at), max(0, self.count() - 1))
         height = max(1, self.scrollable_content_region.height)
         top = min(max(self.scroll_offset.y, self.at - height + 1), self.at)
-        self.scroll_to(y=top, animate=False)
+        self.scroll_line(top)
         self.refresh_line(self.at)
 
     def action_move(self, by: int) -> None:

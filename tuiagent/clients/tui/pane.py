@@ -33,6 +33,10 @@ class Pane(ScrollView, can_focus=True):
         self.virtual_size = Size(self.scrollable_content_region.width, max(1, self.count()))
         self.refresh()
 
+    def scroll_line(self, y: int) -> None:
+        """Puts a line at the top at once, also before the bar that it may need is laid out."""
+        self.scroll_to(y=y, animate=False, force=True, immediate=True)
+
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         width, number = self.scrollable_content_region.width, y + self.scroll_offset.y

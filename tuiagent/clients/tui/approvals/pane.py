@@ -135,7 +135,7 @@ class Approvals(Pane):
         y = self.scroll_offset.y
         wanted = self._folds.reveal(self._at, self.scrollable_content_region.height, y)
         if wanted != y:
-            self.scroll_to(y=wanted, animate=False)
+            self.scroll_line(wanted)
 
     # ------------------------------------------------------------ what happens
 
@@ -197,7 +197,7 @@ class Approvals(Pane):
         y, view = self.scroll_offset.y + by, self.scrollable_content_region.height
         first, height = self._folds.top(self._at), len(self._lines) + 1
         if abs(by) == 1 and first <= y <= first + height - view:
-            self.scroll_to(y=y, animate=False)
+            self.scroll_line(y)
             return
         at = max(0, min(self._at + by, len(self._rows) - 1))
         if at != self._at:

@@ -228,7 +228,7 @@ class Files(Listed):
         if search is self._search:
             self.at = 0
             self.renew()
-            self.scroll_to(y=0, animate=False)
+            self.scroll_line(0)
 
     async def on_key(self, event: events.Key) -> None:
         """Takes what is typed while something is searched for."""

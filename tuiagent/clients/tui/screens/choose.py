@@ -49,7 +49,7 @@ class Choices(Rows):
                 ranked.append((found[0] * 2 + inside, number, choice))
         self._found = [choice for _, _, choice in sorted(ranked, key=lambda one: one[:2])]
         self.at = 0
-        self.scroll_to(y=0, animate=False)
+        self.scroll_line(0)
         self.renew()
 
     @property

@@ -60,7 +60,7 @@ class Glimpse(Pane):
             self._lines += lines
         height = self.scrollable_content_region.height
         self.virtual_size = Size(width, max(1, self.count()))
-        self.scroll_to(y=max(0, self.count() - height), animate=False, force=True)
+        self.scroll_line(max(0, self.count() - height))
         self.refresh()
 
 

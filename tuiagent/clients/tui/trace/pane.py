@@ -134,12 +134,13 @@ class Trace(Pane):
         return rows.lines(item, reply, self.index.siblings(item.id), session, width)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wraps anew what is unfolded."""
+        """Wraps anew what is unfolded, and keeps the call at hand in sight."""
         for ident in self._unfolded:
             item = self._conversation.item(ident) if self._conversation else None
             self._unfolded[ident] = self._lines(item) if item else []
         self._refold()
         self.renew()
+        self._reveal()
 
     # ------------------------------------------------------------ what happens
 
@@ -189,7 +190,7 @@ class Trace(Pane):
         y = self.scroll_offset.y
         wanted = self._folds.reveal(self._at, self._view, y)
         if wanted != y:
-            self.scroll_to(y=wanted, animate=False)
+            self.scroll_line(wanted)
 
     def action_move(self, by: int) -> None:
         """Goes to another call; through an unfolded one line by line."""
@@ -197,7 +198,7 @@ class Trace(Pane):
         item = self._item(self._at)
         height = 1 + len(self._unfolded.get(item.id, [])) if item else 1
         if abs(by) == 1 and first <= y <= first + height - self._view:
-            self.scroll_to(y=y, animate=False)
+            self.scroll_line(y)
         else:
             self._go(self._at + by)
 
