@@ -37,6 +37,11 @@ class Pane(ScrollView, can_focus=True):
         """Puts a line at the top at once, also before the bar that it may need is laid out."""
         self.scroll_to(y=y, animate=False, force=True, immediate=True)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Puts the bar, when it comes, where the lines already are."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         width, number = self.scrollable_content_region.width, y + self.scroll_offset.y
