@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuiagent import tools
+from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine
@@ -115,26 +116,36 @@ async def nobody(owner: str) -> Client:
 
 
 async def build(
-    means: Fakes, store: Store | None = None, owner: str = "o1", cache: str = ""
+    means: Fakes,
+    store: Store | None = None,
+    owner: str = "o1",
+    cache: str = "",
+    world: World | None = None,
+    serves: bool = False,
 ) -> Engine:
     """An engine on this loop, to be closed by whoever asked for it."""
     store = store or MemoryStore()
     store.hold(owner)  # type: ignore[attr-defined]
-    world = QuickWorld()
+    world = world or QuickWorld()
     journal = Journal(store, codec(), owner, world)
     journal.writer = ThreadWriter(journal)
     hub = Hub()
     neighbours = Neighbours(journal, hub, nobody, nothing)
     kept = Snapshots(cache, journal) if cache else None
-    return Engine(Context(journal, hub, world, means), neighbours, kept)
+    context = Context(journal, hub, world, means, Attendance(own=not serves))
+    return Engine(context, neighbours, kept)
 
 
 @asynccontextmanager
 async def engine(
-    means: Fakes, store: Store | None = None, owner: str = "o1"
+    means: Fakes,
+    store: Store | None = None,
+    owner: str = "o1",
+    world: World | None = None,
+    serves: bool = False,
 ) -> AsyncGenerator[Engine]:
     """An engine that is closed in the end."""
-    made = await build(means, store, owner)
+    made = await build(means, store, owner, world=world, serves=serves)
     try:
         yield made
     finally:

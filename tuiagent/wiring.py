@@ -15,6 +15,7 @@ from tuiagent import __version__, clients, config, runtimes, server, stores, vau
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.console import OwnConsole
 from tuiagent.config import Flags, Settings
+from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.check import examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
@@ -239,7 +240,8 @@ class House:
             )
 
         means.fetched = go_on
-        context = Context(journal, hub, self._world, means)
+        attendance = Attendance(own=not self._serves)
+        context = Context(journal, hub, self._world, means, attendance)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
         others = Neighbours(journal, hub, dial, lambda: changes(root), store.locks.kill)
         engine = Engine(context, others, snapshots)

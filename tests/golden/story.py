@@ -332,6 +332,10 @@ async def _others(journal: Journal) -> None:
     await stalled.does(StallRun, "key OPENAI_API_KEY")
     await stalled.says(ResumeRun)
     await stalled.does(StallRun, "key OPENAI_API_KEY")
+    away = Teller(journal, "session/ii", "helper")
+    await away.asked("Go on.")
+    failed = ("p1.1", "limit", "spent", START + 9e5, "", "a quota at openai")
+    await away.does(runs.FailAttempt, *failed)
     with suppress(Refused):  # kept under its `once`
         await waiting.says(session.OpenSession, OPENED, once="twice")
     everywhere = Teller(journal, standing.STREAM)

@@ -5,11 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
+from tuiagent.engine.retry import look_again
 from tuiagent.kernel.call import FinishCall
 from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError
 from tuiagent.kernel.event import Event, Intent
@@ -63,6 +65,7 @@ class Context(Struct, frozen=True):
     hub: Hub
     world: World
     means: Means
+    attendance: Attendance = field(default_factory=Attendance)
 
 
 class Drive:
@@ -120,6 +123,17 @@ class Drive:
     def provider(self) -> Provider:
         """Who answers in this session. Raises ProviderError."""
         return self.context.means.provider(self.state.model, self.opened)
+
+    def waits_for(self, error: ProviderError) -> tuple[str, float] | None:
+        """What the run waits for, and until when, instead of ending with nobody there to see it.
+
+        A run that waits already goes on waiting when somebody comes: they see that it does.
+        """
+        run = self.state.run
+        if run is None or (run.stall is None and self.context.attendance.at(self.stream)):
+            return None
+        provider = self.state.model.partition("/")[0]
+        return look_again(error, provider, run.failures, self.context.world.now())
 
     @property
     def asks(self) -> bool:

@@ -122,6 +122,7 @@ class Engine:
         self._snapshots = snapshots
         self.journal = context.journal
         self.hub = context.hub
+        self.attendance = context.attendance
         self.worker = Worker(context)
         self.neighbours = neighbours
         self.reports: dict[str, Report] = {}
@@ -214,6 +215,7 @@ class Engine:
     async def _show(self, intent: ShowPresence) -> int:
         """Lets everybody at the session see it, whichever process they are guests of."""
         if intent.stream in self.worker.driving or not await self.neighbours.show(intent):
+            self.attendance.show(intent)
             self.hub.signal(Presence(intent.stream, intent.client, intent.name, intent.doing))
         return self.journal.store.position()
 

@@ -1,4 +1,4 @@
-"""When a failed model call is tried again: the one retry layer."""
+"""When a failed model call is tried again, and what is waited for: the one retry layer."""
 
 from tuiagent.kernel.errors import ProviderError
 
@@ -22,3 +22,33 @@ def retry_at(error: ProviderError, failures: int, now: float, chance: float) -> 
             return None
         wait = error.retry_after + chance
     return now + wait
+
+
+NEEDS = {
+    "network": "{} to be reached",
+    "cut": "{} to answer whole",
+    "timeout": "{} to answer in time",
+    "rate_limit": "{} to take requests again",
+    "overloaded": "{} to have room again",
+    "server": "{} to work again",
+    "not_api": "{} to be reached, not something else",
+    "limit": "a quota at {}",
+    "auth": "a key that {} takes",
+    "forbidden": "leave to use this model of {}",
+}
+"""What an unattended run waits for, by the kind of failure; other kinds end it."""
+SOON, LATER = (60.0, 900.0), (300.0, 3600.0)
+"""First and longest wait, in seconds: of what may mend itself, and of what a person mends."""
+MENDED = ("limit", "auth", "forbidden")
+
+
+def look_again(
+    error: ProviderError, provider: str, failures: int, now: float
+) -> tuple[str, float] | None:
+    """What an unattended run waits for, and when it looks again; None for what ends a run."""
+    if error.kind not in NEEDS:
+        return None
+    first, longest = LATER if error.kind in MENDED else SOON
+    looked = failures - (0 if error.kind in MENDED else ATTEMPTS - 1)
+    wait = min(longest, first * 2 ** min(max(0, looked), 10))
+    return NEEDS[error.kind].format(provider), now + max(wait, error.retry_after or 0.0)

@@ -142,7 +142,7 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
         return _calls(calls, fence, state.revision)
     if run.retry_at is not None and run.retry_at > now:
         return [Wait(run.retry_at)]
-    if run.stall is not None and run.stall.fence == fence:
+    if run.stall is not None and run.stall.again is None and run.stall.fence == fence:
         return []
     if state.crowded:
         return [ShortenPrompt(state.epoch + 1)]

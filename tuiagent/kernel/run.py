@@ -8,7 +8,7 @@ from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Signal
 from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, Turn, repeated, turn
 from tuiagent.kernel.message import Observation, Reply
-from tuiagent.kernel.stall import Stall
+from tuiagent.kernel.stall import RunResumed, RunStalled, Stall
 
 STOPS = ("end", "calls")
 """Stop reasons that are no news."""
@@ -132,6 +132,8 @@ class FailAttempt(Intent, frozen=True):
     error: str
     retry_at: float | None = None
     partial: str = ""
+    needs: str = ""
+    """What the run waits for from now on, looking again at `retry_at`; "" for nothing."""
 
 
 class ReceiveReply(Intent, frozen=True):
@@ -237,7 +239,7 @@ def decide_start(run: Run, at: At) -> list[Fact]:
         raise Refused("the run is being stopped")
     if run.open_calls():
         raise Refused("calls are still open")
-    facts = stall.decide_resume(run.id, run.stall)
+    facts = stall.decide_look(run.id, run.stall)
     if run.attempt is not None:
         if run.attempt.fence == at.fence:
             raise Refused("the model is being asked already")
@@ -262,20 +264,22 @@ def decide_limit(run: Run, intent: ReachLimit, at: At) -> list[Fact]:
     if not at.fence or run.deadline is None or at.now < run.deadline or run.stopping:
         raise Refused("the run's time is not over")
     what = f"the limit of {run.limits.seconds:g} s for one run is reached"
-    ended = Observation("cancelled", f"not run: {what}")
-    waiting = [state for state in run.open_calls() if state.phase != "started"]
-    return [
-        LimitReached(run.id, what),
-        *(CallFinished(state.call.id, ended) for state in waiting),
-    ]
+    return [LimitReached(run.id, what), *_not_run(run, what)]
 
 
-def decide_fail(run: Run, intent: FailAttempt) -> list[Fact]:
+def _not_run(run: Run, why: str) -> list[Fact]:
+    """The end of all calls that did not start yet."""
+    ended = Observation("cancelled", f"not run: {why}")
+    return [CallFinished(s.call.id, ended) for s in run.open_calls() if s.phase != "started"]
+
+
+def decide_fail(run: Run, intent: FailAttempt, at: At) -> list[Fact]:
     """The failure, and the end of the run when it is not to be tried again."""
     run.asking(intent.attempt)
-    failed = AttemptFailed(
-        intent.attempt, intent.kind, intent.error, intent.retry_at, intent.partial
-    )
+    how = (intent.kind, intent.error, intent.retry_at, intent.partial)
+    failed = AttemptFailed(intent.attempt, *how)
+    if intent.needs and not run.stopping:
+        return [failed, RunStalled(run.id, intent.needs, at.fence, intent.retry_at)]
     if intent.retry_at is not None or run.stopping:
         return [failed]
     return [failed, RunFinished(run.id, "error", intent.error)]
@@ -287,14 +291,14 @@ def decide_receive(run: Run, intent: ReceiveReply) -> list[Fact]:
     reply = intent.reply
     if run.stopping:
         return [ReplyInterrupted(intent.attempt, reply.text, "it came after the interruption")]
-    received = ReplyReceived(intent.attempt, reply, intent.cost, intent.context)
+    resumed = stall.decide_resume(run.id, run.stall)
+    received = [*resumed, ReplyReceived(intent.attempt, reply, intent.cost, intent.context)]
     status, error = _verdict(run, reply, intent.cost or 0.0)
     if not status:
-        return [received]
-    dropped = [
-        CallFinished(c.id, Observation("cancelled", f"not run: {error}")) for c in reply.calls
-    ]
-    return [received, *dropped, RunFinished(run.id, status, error)]
+        return received
+    ended = Observation("cancelled", f"not run: {error}")
+    dropped = [CallFinished(call.id, ended) for call in reply.calls]
+    return [*received, *dropped, RunFinished(run.id, status, error)]
 
 
 def _verdict(run: Run, reply: Reply, cost: float) -> tuple[str, str]:
@@ -338,12 +342,7 @@ def decide_interrupt(run: Run, intent: InterruptRun, at: At) -> list[Fact]:
     if run.stopping == "cancelled" or (run.stopping and not intent.cancel):
         raise Refused("the run is being stopped already")
     word = "cancelled" if intent.cancel else "interrupted"
-    ended = Observation("cancelled", f"not run: {word} by {at.actor}")
-    waiting = [state for state in run.open_calls() if state.phase != "started"]
-    return [
-        InterruptRequested(run.id, intent.cancel),
-        *(CallFinished(state.call.id, ended) for state in waiting),
-    ]
+    return [InterruptRequested(run.id, intent.cancel), *_not_run(run, f"{word} by {at.actor}")]
 
 
 def decide_end(run: Run) -> list[Fact]:
@@ -371,6 +370,7 @@ def fold(run: Run, fact: Fact) -> None:
     """Applies one of this module's facts to the run that is going on."""
     if isinstance(fact, stall.FOLDED):
         run.stall = stall.fold(fact)
+        run.retry_at = None if isinstance(fact, RunResumed) else fact.again
     elif isinstance(fact, AttemptStarted):
         run.attempt = Attempt(fact.attempt, fact.fence)
         run.attempts += 1

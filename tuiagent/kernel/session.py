@@ -236,7 +236,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,
-    runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i),
+    runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
     runs.InterruptReply: lambda s, i, at: runs.decide_interrupt_reply(s.running(), i),
     stall.StallRun: lambda s, i, at: stall.decide_stall(s.running().id, s.running().stall, i, at),

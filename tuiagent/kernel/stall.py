@@ -1,4 +1,4 @@
-"""What a run waits for that no step of it can bring, such as a key that this process has not."""
+"""What a run waits for that no step of it can bring, such as a key or a network."""
 
 from msgspec import Struct
 
@@ -13,6 +13,8 @@ class RunStalled(Fact, frozen=True):
     needs: str
     """What for, such as `key OPENAI_API_KEY`."""
     fence: int
+    again: float | None = None
+    """When it looks again by itself, in seconds since 1970; None for when it is told to."""
 
 
 class RunResumed(Fact, frozen=True):
@@ -22,9 +24,10 @@ class RunResumed(Fact, frozen=True):
 
 
 class StallRun(Intent, frozen=True):
-    """The run cannot go on in this process."""
+    """The run cannot go on in this process, or not before a time."""
 
     needs: str
+    again: float | None = None
 
 
 class ResumeRun(Intent, frozen=True):
@@ -36,6 +39,7 @@ class Stall(Struct):
 
     needs: str
     fence: int
+    again: float | None = None
 
 
 FOLDED = (RunStalled, RunResumed)
@@ -45,9 +49,9 @@ def decide_stall(run: str, stall: Stall | None, intent: StallRun, at: At) -> lis
     """What the run waits for, once for each process that has it not."""
     if not at.fence:
         raise Refused("only the session's owner knows what it lacks")
-    if stall == Stall(intent.needs, at.fence):
+    if stall == Stall(intent.needs, at.fence, intent.again):
         return []
-    return [RunStalled(run, intent.needs, at.fence)]
+    return [RunStalled(run, intent.needs, at.fence, intent.again)]
 
 
 def decide_resume(run: str, stall: Stall | None) -> list[Fact]:
@@ -55,6 +59,11 @@ def decide_resume(run: str, stall: Stall | None) -> list[Fact]:
     return [RunResumed(run)] if stall else []
 
 
+def decide_look(run: str, stall: Stall | None) -> list[Fact]:
+    """The run asks the model: what looks by itself waits on until it has an answer."""
+    return [] if stall and stall.again is not None else decide_resume(run, stall)
+
+
 def fold(fact: RunStalled | RunResumed) -> Stall | None:
     """What the run waits for after this fact."""
-    return Stall(fact.needs, fact.fence) if isinstance(fact, RunStalled) else None
+    return Stall(fact.needs, fact.fence, fact.again) if isinstance(fact, RunStalled) else None

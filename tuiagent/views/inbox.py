@@ -30,6 +30,8 @@ class Waiting(Struct, frozen=True):
     claims: Claims | None = None
     question: Question | None = None
     text: str = ""
+    again: float | None = None
+    """When it is looked for again without a person."""
 
 
 Place = tuple[str, str]
@@ -117,7 +119,8 @@ class InboxView:
         place = (event.stream, fact.run)
         if isinstance(fact, RunResumed):
             return self._drop(place)
-        self.waiting[place] = Waiting(*place, "key", event.at, text=f"needs {fact.needs}")
+        text = f"needs {fact.needs}"
+        self.waiting[place] = Waiting(*place, "key", event.at, text=text, again=fact.again)
         return [place]
 
     def _drop(self, place: Place) -> list[Place]:

@@ -59,6 +59,8 @@ class Status(Struct):
     """How the last run ended, as in RunFinished."""
     needs: str = ""
     """What the run waits for that is no answer, such as `key OPENAI_API_KEY`."""
+    again: float | None = None
+    """When that is looked for again without a person."""
     context: int = 0
     """Tokens of the conversation, as of the newest answer."""
     window: int = 0
@@ -148,7 +150,7 @@ def _finished(status: Status, fact: runs.RunFinished, at: float) -> None:
 
 
 def _stalled(status: Status, fact: stall.RunStalled, at: float) -> None:
-    status.needs = fact.needs
+    status.needs, status.again = fact.needs, fact.again
 
 
 def _resumed(status: Status, fact: stall.RunResumed, at: float) -> None:

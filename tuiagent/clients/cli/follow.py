@@ -3,6 +3,7 @@
 from typing import Any
 
 from tuiagent.clients.cli import CANCELLED, DONE, ERROR, LIMIT, NEEDS_PERSON, REFUSED
+from tuiagent.clients.waits import told
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import grants, undo
 from tuiagent.kernel import run as runs
@@ -45,6 +46,7 @@ class Follow:
         """What runs in the background, with its arguments."""
         self.denied: list[str] = []
         """Why calls were refused by policy."""
+        self._again: float | None = None
         self.needs = ""
         """What the run waits for that is no answer, such as a key."""
         self._started: dict[str, float] = {}
@@ -64,6 +66,7 @@ class Follow:
             self.status, self._ended = "cancelled", event.at
         elif isinstance(fact, FOLDED):
             self.needs = fact.needs if isinstance(fact, RunStalled) else ""
+            self._again = fact.again if isinstance(fact, RunStalled) else None
             self._asking = self._asking and not self.needs
         elif isinstance(fact, PromptSubmitted) and fact.prompt == self.repair:
             self.again()
@@ -178,7 +181,8 @@ class Follow:
         if self._asking or self.status:
             return []
         if self.needs:
-            text = f"needs {self.needs}: set it and go on"
+            way = ": set it and go on" if self._again is None else ""
+            text = told(self.needs, self._again) + way
             return [{**_row("", "", None), "status": "stalled", "question": text}]
         waiting: list[dict[str, Any]] = []
         blocked = False

@@ -6,6 +6,8 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tuiagent.clients.begin import Begun, attached, began, begin, place
 from tuiagent.clients.cli import DONE, NEEDS_PERSON
 from tuiagent.clients.cli.follow import Follow
@@ -14,6 +16,7 @@ from tuiagent.clients.console import Console
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
+from tuiagent.kernel.presence import GONE, ShowPresence
 from tuiagent.kernel.run import Halted, InterruptRun, RunStarted
 from tuiagent.ports import Client
 
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from tuiagent.clients.cli.answer import Wanted
 
 NOTHING = """\
-say what to do: tuiagent --headless PROMPT, or tuiagent --plain to talk line by line (the full \
-screen is not built yet)"""
+say what to do: tuiagent --headless PROMPT, or tuiagent alone for the screen (with --plain for \
+lines)"""
 HUNG_UP = 128 + signal.SIGHUP
 
 
@@ -63,6 +66,8 @@ async def _follow(
 ) -> int:
     """Prints what happens until the run is over, needs a person, or is interrupted."""
     left = _on_signals(client, begun.stream, host.console)
+    here = ShowPresence(begun.stream, host.new_id(), f"{client.actor}, headless")
+    await client.submit(here)
     watching = asyncio.create_task(_watch(client, begun, host.console, out, wanted))
     try:
         await asyncio.wait({watching, left}, return_when=asyncio.FIRST_COMPLETED)
@@ -71,6 +76,8 @@ async def _follow(
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        with suppress(OSError, TuiagentError):
+            await client.submit(replace(here, doing=GONE))
     if left.result() == HUNG_UP:
         with suppress(OSError, TuiagentError):  # nobody is there to be told: what is begun is kept
             await host.hand_over(await host.background())

@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.tui.lines import Piece, spread
+from tuiagent.clients.waits import told
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -113,7 +114,7 @@ class Footer(Line):
             if conversation.halted:
                 left.append((f" halted: {conversation.halted} ", "warn"))
             elif status.needs:
-                left.append((f" waits: needs {status.needs} ", "warn"))
+                left.append((f" waits: {told(status.needs, status.again)} ", "warn"))
             elif status.run:
                 left.append((" working ", "mark"))
             if status.jobs:

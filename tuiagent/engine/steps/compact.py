@@ -40,6 +40,9 @@ async def shorten_prompt(drive: Drive, step: ShortenPrompt) -> None:
         await drive.write(StallRun(drive.stream, error.needs))
         return
     except ProviderError as error:
+        if found := drive.waits_for(error):
+            await drive.write(StallRun(drive.stream, *found))
+            return
         LOG.warning("%s: no summary by the model: %s", drive.stream, error)
         reason = f"summarised without the model ({error.kind})"
         summary = compact.digest(view.texts, _changed(drive))

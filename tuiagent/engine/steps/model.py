@@ -110,9 +110,10 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     again = retry_at(error, failures, world.now(), world.random())
     if error.kind == "too_long" and drive.state.replies:
         again = world.now()  # once it is shorter; after that it has no reply since
-    text = str(error)
-    if again is None and error.retryable:
+    text, needs = str(error), ""
+    if again is None and (found := drive.waits_for(error)):
+        needs, again = found
+    elif again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
-    await drive.write(
-        runs.FailAttempt(drive.stream, assembly.attempt, error.kind, text, again, assembly.text)
-    )
+    failed = (assembly.attempt, error.kind, text, again, assembly.text, needs)
+    await drive.write(runs.FailAttempt(drive.stream, *failed))

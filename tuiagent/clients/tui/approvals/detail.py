@@ -10,6 +10,7 @@ from msgspec import Struct
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
 from tuiagent.clients.tui.wrap import exact, shortened, worded, wrapped
+from tuiagent.clients.waits import told
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Proposed
 from tuiagent.views.inbox import Waiting
@@ -33,7 +34,7 @@ KEYS = {
         "b": "rolled back",
         "o": "open",
     },
-    "key": {"y": "it is set: go on", "o": "open"},
+    "key": {"y": "go on now", "o": "open"},
 }
 """What each kind of waiting thing is answered with, and what that means."""
 SIGNS = {"approval": "?", "question": "…", "outcome": "!", "key": "¤"}
@@ -42,6 +43,7 @@ HOW = (
     "tuiagent keys set PROVIDER keeps one; or set it in the environment of the process that "
     "drives the session. Then go on here."
 )
+NOW = "It may do so now, or be given another model."
 REASON = 2
 """Lines that why it asks has, at least, where what would be done is longer than there is room."""
 
@@ -129,7 +131,8 @@ def _exact(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
     if one.question is not None:
         return _question(one, width)
     if one.kind == "key":
-        return _plain(f"{one.text}. {HOW}", width)
+        said = told(one.text.removeprefix("needs "), one.again)
+        return _plain(f"{said}. {HOW if one.again is None else NOW}", width)
     if one.kind == "outcome":
         return [*arguments(one.args, width), *_plain(one.text, width)]
     if found is not None and found.diffs and not found.trouble:
