@@ -52,6 +52,8 @@ class LocalMeans:
         self._lent: dict[tuple[str, str], str] = {}
         self._tools: dict[str, Tool] = {}
         self._kept: dict[str, concurrent.futures.Future[str | None]] = {}
+        self._set: set[str] = set()
+        """Kept ones that were set since this process began: a person wants these used."""
         self._awaited: set[str] = set()
         """Those that somebody waits for."""
         self.fetched: Callable[[], object] = lambda: None
@@ -82,13 +84,17 @@ class LocalMeans:
             self._providers[name, url, key] = known
         return known
 
-    def lend(self, loan: Loan) -> None:
-        """Takes a key that another process had, for sessions in its folder."""
+    def lend(self, loan: Loan) -> bool:
+        """Takes a key that another process had, for sessions in its folder; whether it is new."""
         kind, _, name = loan.where.partition(":")
         if kind == "kept":
             self._kept.pop(name, None)  # it is read again when it is next needed
-        else:
-            self._lent[loan.folder, loan.where] = loan.key
+            self._set.add(name)
+            return True
+        place = (loan.folder, loan.where)
+        new = loan.key != (self._lent.get(place) or self._vault.get(loan.where))
+        self._lent[place] = loan.key
+        return new
 
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""
@@ -103,12 +109,16 @@ class LocalMeans:
         """The key that the session records for this provider, if any. Raises NeedsError."""
         where = opened.credentials.get(name, "")
         kind, _, of = where.partition(":")
+        if name in self._set and name in config.kept_keys(self.settings.home):
+            return self._fetch(name)
         if kind == "kept":
             return self._fetch(of)
         table = self.settings.providers.get(of) if kind == "config" else None
         lent = self._lent.get((opened.folder, where))
         key = (table.api_key or None) if table else lent or self._vault.get(where)
         if where and key is None:
+            if name in config.kept_keys(self.settings.home):
+                return self._fetch(name)
             raise NeedsError(f"key {of}")
         return key
 

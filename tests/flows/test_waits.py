@@ -1,12 +1,19 @@
 """A run that nobody sees waits for what would end another one, and goes on by itself."""
 
 import asyncio
+import json
+import threading
 from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.flows.test_detach import home
 from tests.house import STREAM, Fakes, World, call, engine, facts, opened, prompt, say, until
+from tests.life import until as seen_outside
 from tuiagent.engine.orphans import adopt_orphans
 from tuiagent.engine.retry import ATTEMPTS
 from tuiagent.kernel.call import CallStarted
@@ -98,7 +105,7 @@ async def test_it_waits_longer_each_time_and_goes_on_by_itself(tmp_path: Path, k
         seen = await until(client, RunFinished)
         stalls = facts(seen, RunStalled)
         assert [stall.needs for stall in stalls] == [KINDS[kind]] * 3
-        waits = [b.again - a.again for a, b in zip(stalls, stalls[1:], strict=False)]
+        waits = [b.again - a.again for a, b in pairwise(stalls)]
         assert 0 < waits[0] < waits[1]
         assert len(facts(seen, RunResumed)) == 1, "it waits on while it looks"
         assert facts(seen, RunFinished)[0].status == "done"
@@ -209,3 +216,42 @@ async def test_another_process_waits_to_the_same_time_and_repeats_nothing(tmp_pa
             assert world.now() >= stall.again
             assert len(facts(seen, AttemptFailed)) == 1
             assert (tmp_path / "work/ran").read_text() == "a\n"
+
+
+class Picky(BaseHTTPRequestHandler):
+    """A model's server that takes one key only, and keeps those that it was sent."""
+
+    keys: list[str] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.keys.append(self.headers["authorization"])
+        parts = [{"delta": {"content": "yes"}}, {"delta": {}, "finish_reason": "stop"}]
+        lines = [json.dumps({"choices": [{"index": 0, **part}]}) for part in parts]
+        body = "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
+        good = self.keys[-1] == "Bearer sk-good"
+        self.send_response(200 if good else 401)
+        self.send_header("content-type", "text/event-stream" if good else "application/json")
+        self.end_headers()
+        self.wfile.write((body if good else "{}").encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+def test_a_key_that_is_set_is_used_at_once_and_no_other_is_tried_again(tmp_path: Path) -> None:
+    Picky.keys.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Picky) as server, home(tmp_path) as cli:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cli.environ["TUIAGENT_MODEL"] = "openai/m"
+        cli.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.server_port}/v1"
+        cli.environ["OPENAI_API_KEY"] = "sk-bad"
+        cli.serve()
+        assert cli.run("--headless", "hello", "--detach").returncode == 0
+        seen_outside(lambda: bool(cli.facts(RunStalled)), "the key to be refused")
+        assert cli.run("status").returncode == 0, "it lends the same key again"
+        assert Picky.keys == ["Bearer sk-bad"]
+        assert cli.run("keys", "set", "openai", "--command", "echo sk-good").returncode == 0
+        seen_outside(lambda: bool(cli.facts(RunFinished)), "the run to go on")
+        assert Picky.keys == ["Bearer sk-bad", "Bearer sk-good"]
+        server.shutdown()

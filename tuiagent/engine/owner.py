@@ -15,7 +15,7 @@ from tuiagent.ports import KILL, Loan
 class OwnerSeat(Seat):
     """ports.Owner in the engine's own thread."""
 
-    def __init__(self, engine: Engine, lend: Callable[[Loan], None]) -> None:
+    def __init__(self, engine: Engine, lend: Callable[[Loan], bool]) -> None:
         super().__init__(engine, OWNER)
         self._lend = lend
         self._going_on: set[asyncio.Task[None]] = set()
@@ -49,8 +49,8 @@ class OwnerSeat(Seat):
 
     async def lend(self, loans: Sequence[Loan]) -> None:
         """See ports.Owner."""
-        for loan in loans:
-            self._lend(loan)
+        if loans and not any([self._lend(loan) for loan in loans]):
+            return
         for stream, state in self._engine.worker.states().items():
             if state.run is None or state.run.stall is None:
                 continue

@@ -43,7 +43,7 @@ class EngineThread:
         """The local owner's seat, for another loop."""
         return Crossing(self.engine.seat(), self.loop)
 
-    def owner(self, lend: Callable[[Loan], None]) -> "OwnerCrossing":
+    def owner(self, lend: Callable[[Loan], bool]) -> "OwnerCrossing":
         """The same for what only processes of the same user ask."""
         return OwnerCrossing(OwnerSeat(self.engine, lend), self.loop)
 
