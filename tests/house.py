@@ -61,6 +61,7 @@ class Fakes:
         self.prompts: list[Prompt] = []
         self.more: dict[str, Tool] = {}
         self.tokens = 0
+        self.shown = frozenset(("image", "document"))
         self._turns = turns
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
@@ -77,6 +78,10 @@ class Fakes:
     def window(self, model: str) -> int:
         """See engine.drive.Means."""
         return self.tokens
+
+    def takes(self, model: str) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return self.shown
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means: a hundredth of a dollar for each token."""

@@ -1,7 +1,7 @@
 """What may stand in config.toml: every key with its meaning; its JSON Schema is made from this."""
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -43,6 +43,10 @@ class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_secs: Annotated[float, _means("longest silence while it answers")] = 120.0
     max_tokens: Annotated[int, _means("longest answer")] = 0
     context_window: Annotated[int, _means("tokens that fit into one request")] = 0
+    takes: Annotated[
+        tuple[Literal["image", "document"], ...] | None,
+        _means("what its models are shown beside text, in place of what is known"),
+    ] = None
     thinking: Annotated[str, _means("how much it thinks: off, adaptive, low, medium, high")] = ""
 
 

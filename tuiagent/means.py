@@ -225,6 +225,13 @@ class LocalMeans:
         found = load(providers.MODELS["find"])(model)
         return found.window if found else 0
 
+    def takes(self, model: str) -> frozenset[str]:
+        """See engine.drive.Means."""
+        table = self.settings.providers.get(model.partition("/")[0])
+        if table is not None and table.takes is not None:
+            return frozenset(table.takes)
+        return load(providers.MODELS["takes"])(model)
+
     def tool(self, name: str) -> Tool | None:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from provider_kit import TOOL, prompt, reply
 
 from tuiagent.kernel.errors import ProviderError
-from tuiagent.kernel.message import Call, Message, Prompt, Reasoning, Text
+from tuiagent.kernel.message import Call, Document, Image, Message, Prompt, Reasoning, Text
 from tuiagent.kernel.reply import Part, StopPart
 from tuiagent.providers.compatible import Events, request
 from tuiagent.providers.faults import Faults
@@ -222,3 +222,52 @@ def test_thoughts_go_back_only_where_they_are_asked_for() -> None:
         "content": "yes",
         "reasoning_content": "hm",
     }
+
+
+PICTURE, PAPER = Image("image/png", "aa", "a.png", 3, 2), Document("application/pdf", "bb", "b.pdf")
+
+
+def with_media(**more: Any) -> list[dict[str, Any]]:
+    """The messages of a prompt with an image, a call that gave two and one that gave none."""
+    first, second = Call("p1.1.1", "read", {}), Call("p1.1.2", "read", {})
+    history = (
+        Message("user", (Text("look"), PICTURE)),
+        Message("assistant", (first, second)),
+        Message("tool", (Text("an image"), PICTURE, PAPER), first),
+        Message("tool", (Text("plain"),), second),
+        Message("user", (Text("well?"),)),
+    )
+    return msgspec.json.decode(request(Prompt("m", "", (), history, **more)))["messages"]
+
+
+def test_images_and_documents_are_sent_and_follow_all_results_of_a_reply() -> None:
+    messages = with_media(files={"aa": b"PNG", "bb": b"PDF"})
+    assert [message["role"] for message in messages] == "user assistant tool tool user user".split()
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,UE5H"}}
+    assert messages[0]["content"] == [{"type": "text", "text": "look"}, image]
+    assert [message["content"] for message in messages[2:4]] == ["an image", "plain"]
+    begin, *given = messages[4]["content"]
+    assert "p1_1_1" in begin["text"]
+    file = {"filename": "b.pdf", "file_data": "data:application/pdf;base64,UERG"}
+    assert given == [image, {"type": "file", "file": file}]
+    assert messages[5]["content"] == "well?"
+
+
+@pytest.mark.parametrize(("why", "told"), [("it takes text", "it takes text"), ("", "not kept")])
+def test_what_a_model_cannot_be_shown_is_told_in_words(why: str, told: str) -> None:
+    messages = with_media(withheld=why)
+    texts = [part["text"] for part in messages[0]["content"]]
+    assert texts[0] == "look"
+    assert "a.png (PNG, 3×2) is not shown to you" in texts[1]
+    assert told in texts[1]
+    assert "b.pdf (PDF) is not shown to you" in messages[4]["content"][2]["text"]
+
+
+def test_a_longer_prompt_with_images_begins_with_the_shorter_one() -> None:
+    call = Call("p1.1.1", "read", {})
+    history = [Message("user", (Text("look"), PICTURE)), Message("assistant", (call,))]
+    history += [Message("tool", (Text("seen"), PICTURE), call), Message("user", (Text("so"),))]
+    files = {"aa": b"PNG"}
+    bodies = [request(Prompt("m", "", (), tuple(history[:n]), files=files)) for n in (1, 3, 4)]
+    for shorter, longer in pairwise(bodies):
+        assert longer.startswith(shorter[:-2])

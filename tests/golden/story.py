@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.pictures import pdf, png
 from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Work, deliver
@@ -34,10 +35,14 @@ from tuiagent.kernel.compact import Shortened
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.media import File, blobs
+from tuiagent.kernel.media import digest as digest_of
 from tuiagent.kernel.message import (
     Call,
     Command,
     Diff,
+    Document,
+    Image,
     Observation,
     Question,
     Reasoning,
@@ -116,7 +121,8 @@ class Teller:
     async def says(self, kind: type[Intent], *args: Any, once: str = "", **more: Any) -> None:
         """A person wants it."""
         intent = kind(self.stream, *args, **more)
-        await self.journal.write(Request(self.stream, (intent,), "owner", once))
+        kept = blobs(intent.files) if isinstance(intent, session.SubmitPrompt) else {}
+        await self.journal.write(Request(self.stream, (intent,), "owner", once, blobs=kept))
 
     async def does(
         self, kind: type[Intent], *args: Any, blobs: Mapping[str, bytes] | None = None
@@ -223,7 +229,8 @@ async def _calls(a: Teller) -> None:
     )
     reply = Reply(blocks, "calls", USAGE, "gpt-5.5-2026-04-23")
     await a.does(runs.ReceiveReply, "p1.2", reply, 0.0125, 1280)
-    await a.says(session.SubmitPrompt, "p2", "And quickly.", True)
+    files = (File("shot.png", png(1024, 768)), File("plan.pdf", pdf("The plan")))
+    await a.says(session.SubmitPrompt, "p2", "And quickly.", True, files=files)
     digest = await a.judged("p1.2.1", writes(path, state=("sha256:0",)))
     yes = {"reason": "fine", "grant": f"write({FOLDER}/*)", "until": START + 9e5, "uses": 3}
     changed = {"path": "a.txt", "content": "three"}
@@ -260,10 +267,15 @@ async def _calls(a: Teller) -> None:
     unknown = Observation("unknown", "Nobody knows.", seen)
     await a.does(calls.FinishCall, "p1.2.4", unknown, True)
     await a.says(calls.ResolveOutcome, "p1.2.4", "verified", "I looked.")
-    listed = Observation("ok", "1 thing", (Todos((Todo("write the docs", "open"),)),))
+    kept = pdf("One", "Two")
+    media = (
+        Image("image/png", "cd" * 32, "seen.png", 640, 480, 2000),
+        Document("application/pdf", digest_of(kept), "seen.pdf", len(kept), 2),
+    )
+    listed = Observation("ok", "1 thing", (Todos((Todo("write the docs", "open"),)),), media)
     await a.judged("p1.2.5", Claims("todo", "read", "todo"))
     await a.does(calls.StartCall, "p1.2.5", {})
-    await a.does(calls.FinishCall, "p1.2.5", listed)
+    await a.does(calls.FinishCall, "p1.2.5", listed, blobs={digest_of(kept): kept})
     digest = await a.judged("p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER))
     await a.says(calls.AnswerApproval, "p1.2.6", digest, True)
     note = {"spool": "/state/spools/aa.p1.2.6"}

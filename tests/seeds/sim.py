@@ -171,6 +171,10 @@ class SimMeans:
         """See engine.drive.Means."""
         return 0
 
+    def takes(self, model: str) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return frozenset()
+
     def price(self, model: str, usage: Any) -> float | None:
         """See engine.drive.Means."""
         return None

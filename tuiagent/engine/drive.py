@@ -41,6 +41,10 @@ class Means(Protocol):
         """Tokens that fit into one request; 0 when that is not known of PROVIDER/MODEL."""
         ...
 
+    def takes(self, model: str) -> frozenset[str]:
+        """What PROVIDER/MODEL is shown beside text: image, document."""
+        ...
+
     def tool(self, name: str) -> Tool | None:
         """The tool of this name."""
         ...

@@ -17,11 +17,12 @@ from tuiagent.engine.journal import Request
 from tuiagent.engine.neighbours import Neighbours, Tie
 from tuiagent.engine.snapshots import Kept, Snapshots
 from tuiagent.engine.worker import Worker
-from tuiagent.kernel import directory
+from tuiagent.kernel import directory, media
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
 from tuiagent.kernel.lifecycle import EraseSession
 from tuiagent.kernel.presence import Presence, ShowPresence
+from tuiagent.kernel.prompts import SubmitPrompt
 from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.kernel.transfer import ImportSession
@@ -200,6 +201,8 @@ class Engine:
             from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
 
             blobs = await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)
+        elif isinstance(intent, SubmitPrompt):
+            blobs = media.blobs(intent.files)
         request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
         request.admit = lambda known: access.check(known, actor, intent)
         written = await self.journal.write(request)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from tuiagent.kernel import media
 from tuiagent.kernel.jobs import Job
-from tuiagent.kernel.message import Call, Message, Reasoning, Text, Todo
+from tuiagent.kernel.message import Call, Document, Image, Message, Reasoning, Text, Todo
 
 FULL = 0.8
 """The part of a model's window at which the conversation is made shorter."""
@@ -46,6 +47,8 @@ def size(message: Message) -> int:
     for block in message.blocks:
         if isinstance(block, Text | Reasoning):
             total += len(block.text.encode("utf-8", "replace"))
+        elif isinstance(block, Image | Document):
+            total += 4 * media.tokens(block)
         else:
             total += len(str(block.args)) + len(block.raw) + len(block.name)
     return total // 4 + 1
@@ -57,8 +60,7 @@ def prunable(messages: Sequence[Message], keep: int) -> tuple[str, ...]:
     behind = 0
     for message in reversed(messages):
         behind += size(message)
-        text = message.blocks[0] if message.blocks else None
-        large = isinstance(text, Text) and len(text.text) > SMALL
+        large = 4 * size(message) > SMALL
         if behind > keep and message.call is not None and large:
             found.append(message.call.id)
     return tuple(reversed(found))
@@ -90,6 +92,7 @@ def record(messages: Sequence[Message], marks: Sequence[str]) -> str:
     for message, mark in zip(messages, marks, strict=True):
         texts = [block.text for block in message.blocks if isinstance(block, Text)]
         texts += [f"calls {b.name} {b.args}" for b in message.blocks if isinstance(b, Call)]
+        texts += [f"[{media.line(b)}]" for b in message.blocks if isinstance(b, Image | Document)]
         text = "\n".join(texts)
         shown = text if len(text) <= 4000 else f"{text[:2500]}\n…\n{text[-1500:]}"
         entries.append(f"[{mark}] {message.role}:\n{shown}")

@@ -1,5 +1,6 @@
 """Messages: what goes to a model and what comes back, in one shape for all providers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -31,7 +32,37 @@ class Call(Struct, frozen=True, tag="call", omit_defaults=True):
     """The provider's own id, which it expects back."""
 
 
-Block = Text | Reasoning | Call
+class Image(Struct, frozen=True, tag="image", omit_defaults=True):
+    """A picture; only its hash is kept here."""
+
+    media: str
+    """Its media type: image/png, image/jpeg, image/gif or image/webp."""
+    blob: str
+    """SHA-256 of its bytes, hexadecimal."""
+    name: str = ""
+    width: int = 0
+    """Pixels, as the height; 0 where that is not known."""
+    height: int = 0
+    size: int = 0
+    """Bytes; 0 where that is not known."""
+
+
+class Document(Struct, frozen=True, tag="document", omit_defaults=True):
+    """A document of pages; only its hash is kept here."""
+
+    media: str
+    """Its media type: application/pdf."""
+    blob: str
+    """SHA-256 of its bytes, hexadecimal."""
+    name: str = ""
+    size: int = 0
+    """Bytes; 0 where that is not known."""
+    pages: int = 0
+    """0 where that is not known."""
+
+
+Media = Image | Document
+Block = Text | Reasoning | Call | Image | Document
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -118,6 +149,8 @@ class Observation(Struct, frozen=True, omit_defaults=True):
     """What the model reads."""
     blocks: tuple[Display, ...] = ()
     """What people see, where it is more than the text."""
+    media: tuple[Media, ...] = ()
+    """What the model is shown with the text, and people too."""
 
 
 class Message(Struct, frozen=True, omit_defaults=True):
@@ -148,3 +181,7 @@ class Prompt(Struct, frozen=True):
     messages: tuple[Message, ...]
     cache_key: str = ""
     """Stable per session, for providers that route by it."""
+    files: Mapping[str, bytes] = {}
+    """The bytes of images and documents by their hash, as far as the model can be shown them."""
+    withheld: str = ""
+    """Why it cannot be shown the others."""

@@ -1,9 +1,11 @@
 """Prompts: what people say to the agent, and the epochs in which a model sees it."""
 
 from tuiagent.kernel.compact import Shortened
+from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Fact, Intent
 from tuiagent.kernel.limits import Limits
-from tuiagent.kernel.message import ToolSpec, Usage
+from tuiagent.kernel.media import File, attached
+from tuiagent.kernel.message import Media, ToolSpec, Usage
 
 # ---------------------------------------------------------------- facts
 
@@ -16,6 +18,8 @@ class PromptSubmitted(Fact, frozen=True):
     steer: bool = False
     """For the run that is going on, before its next model call; else it waits its turn."""
     limits: Limits = Limits()
+    media: tuple[Media, ...] = ()
+    """Images and documents that belong to it."""
 
 
 class PromptWithdrawn(Fact, frozen=True):
@@ -61,6 +65,8 @@ class SubmitPrompt(Intent, frozen=True):
     text: str
     steer: bool = False
     limits: Limits = Limits()
+    files: tuple[File, ...] = ()
+    """Images and documents; the fact keeps their hashes, and the store their bytes."""
 
 
 class ShortenConversation(Intent, frozen=True):
@@ -93,3 +99,11 @@ class ChangeModel(Intent, frozen=True):
     """Let another model answer."""
 
     model: str
+
+
+def submitted(intent: SubmitPrompt, steer: bool) -> PromptSubmitted:
+    """What was said, with what was put into it. Raises Refused."""
+    media = attached(intent.files)
+    if not intent.text.strip() and not media:
+        raise Refused("the prompt is empty")
+    return PromptSubmitted(intent.prompt, intent.text, steer, intent.limits, media)

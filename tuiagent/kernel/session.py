@@ -27,6 +27,7 @@ from tuiagent.kernel.prompts import (
     ShorteningRequested,
     SubmitPrompt,
     WithdrawPrompt,
+    submitted,
 )
 from tuiagent.kernel.run import Run
 
@@ -124,14 +125,8 @@ def _submit(state: Session, intent: SubmitPrompt, at: At) -> list[Fact]:
         raise Refused("there is no such session")
     if intent.prompt in state.prompts:
         raise Refused(f"prompt {intent.prompt} was submitted before")
-    if not intent.text.strip():
-        raise Refused("the prompt is empty")
-    running = state.run is not None
-    steer = intent.steer and running
-    submitted = PromptSubmitted(intent.prompt, intent.text, steer, intent.limits)
-    return (
-        [submitted] if running else [submitted, runs.started(submitted.prompt, intent.limits, at)]
-    )
+    told = submitted(intent, intent.steer and state.run is not None)
+    return [told] if state.run else [told, runs.started(told.prompt, told.limits, at)]
 
 
 def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:

@@ -7,6 +7,7 @@ TABLE = {
 MODELS = {
     "find": "tuiagent.providers.models:find",
     "origin": "tuiagent.providers.models:origin",
+    "takes": "tuiagent.providers.models:takes",
     "every": "tuiagent.providers.models:every",
     "nearby": "tuiagent.providers.nearby:nearby",
 }

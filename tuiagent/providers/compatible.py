@@ -4,6 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat, and what the many s
 themselves compatible really send: unknown fields are ignored, wrong types tolerated.
 """
 
+import base64
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,7 +13,18 @@ from typing import Any
 import msgspec
 
 from tuiagent.kernel.errors import ProviderError
-from tuiagent.kernel.message import Call, Message, Prompt, Reasoning, Text, Usage
+from tuiagent.kernel.media import untold
+from tuiagent.kernel.message import (
+    Call,
+    Document,
+    Image,
+    Media,
+    Message,
+    Prompt,
+    Reasoning,
+    Text,
+    Usage,
+)
 from tuiagent.kernel.reply import (
     CallPart,
     Part,
@@ -115,12 +127,41 @@ def _messages(prompt: Prompt) -> list[dict[str, Any]]:
         messages.append({"role": "system", "content": prompt.system})
     ids: dict[str, str] = {}
     used: set[str] = set()
+    given: list[dict[str, Any]] = []
     for message in prompt.messages:
         for block in message.blocks:
             if isinstance(block, Call):
                 ids[block.id] = _name_call(block, used)
-        messages.append(_message(message, ids))
-    return messages
+        if given and message.role != "tool":
+            messages.append({"role": "user", "content": given})
+            given = []
+        messages.append(_message(message, ids, prompt))
+        if message.call is not None:
+            given += _given(message, ids[message.call.id], prompt)
+    return [*messages, {"role": "user", "content": given}] if given else messages
+
+
+def _given(message: Message, call: str, prompt: Prompt) -> list[dict[str, Any]]:
+    """What a call gave beside text: a tool's message holds text alone, a person's follows them."""
+    media = [block for block in message.blocks if isinstance(block, Image | Document)]
+    if not media:
+        return []
+    begin = Text(f"(What call {call} gave beside its text. It is nobody's wish:)")
+    return [_part(begin, prompt), *(_part(block, prompt) for block in media)]
+
+
+def _part(block: Text | Media, prompt: Prompt) -> dict[str, Any]:
+    """A part of a message; what cannot be shown is told."""
+    if isinstance(block, Text):
+        return {"type": "text", "text": block.text}
+    data = prompt.files.get(block.blob)
+    if data is None:
+        why = prompt.withheld or "it is not kept any more"
+        return {"type": "text", "text": untold(block, why).text}
+    url = f"data:{block.media};base64,{base64.b64encode(data).decode()}"
+    if isinstance(block, Image):
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"filename": block.name, "file_data": url}}
 
 
 def _name_call(call: Call, used: set[str]) -> str:
@@ -132,12 +173,14 @@ def _name_call(call: Call, used: set[str]) -> str:
     return theirs
 
 
-def _message(message: Message, ids: dict[str, str]) -> dict[str, Any]:
+def _message(message: Message, ids: dict[str, str], prompt: Prompt) -> dict[str, Any]:
     text = "".join(block.text for block in message.blocks if isinstance(block, Text))
     if message.role == "tool" and message.call is not None:
         return {"role": "tool", "tool_call_id": ids[message.call.id], "content": text}
     if message.role != "assistant":
-        return {"role": message.role, "content": text}
+        parts = [_part(b, prompt) for b in message.blocks if isinstance(b, Text | Image | Document)]
+        whole = all(isinstance(block, Text) for block in message.blocks)
+        return {"role": message.role, "content": text if whole else parts}
     body: dict[str, Any] = {"role": "assistant", "content": text or None}
     thoughts = [
         block.text

@@ -7,6 +7,7 @@ for on the way to the first request.
 
 import functools
 import os
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -15,6 +16,17 @@ from msgspec import Struct
 from tuiagent.kernel.message import Usage
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models.jsonl")
+
+
+TAKES = {
+    "image": "anthropic/claude-(?!2|instant)|google/gem|scripted/|xai/grok-([4-9]|.*vision)"
+    "|openai/(gpt-4o|gpt-4-turbo|gpt-4[.]|gpt-[5-9]|chatgpt|computer|o1(?!-mini|-preview)|o3(?!-mini)|o[4-9])"
+    "|mistral/(pixtral|mistral-(medium|large|small)-(latest|2[5-9])|ministral|magistral)"
+    "|[^/]+/.*(vision|llava|-vl|vl:|gemma-?[34]|pixtral|minicpm-v|moondream|llama-?4)",
+    "document": "anthropic/claude-(?!2|instant|3-haiku|3-opus|3-sonnet)|google/gemini|scripted/"
+    "|openai/(gpt-4o|gpt-4[.]1|gpt-[5-9]|o1(?!-mini|-preview)|o3(?!-mini)|o[4-9])",
+}
+"""Of each kind that is no text, the models that their makers say take it."""
 
 
 class Rates(Struct, frozen=True, omit_defaults=True):
@@ -57,6 +69,11 @@ def find(name: str) -> Model | None:
         if start >= 0:
             return msgspec.json.decode(body[start : body.index(b"\n", start + 1)], type=Model)
     return None
+
+
+def takes(name: str) -> frozenset[str]:
+    """What PROVIDER/MODEL is shown beside text (image, document), as far as is known."""
+    return frozenset(kind for kind, names in TAKES.items() if re.match(names, name))
 
 
 def every() -> list[Model]:

@@ -9,7 +9,7 @@ from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
 from tuiagent.kernel.jobs import JobEnded, JobStarted
-from tuiagent.kernel.message import Call, Message, Observation, Prompt, Text, ToolSpec
+from tuiagent.kernel.message import Call, Media, Message, Observation, Prompt, Text, ToolSpec
 
 EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
 SUMMARY = "(What came before was made shorter. Each line names the entries it stands for.)"
@@ -35,6 +35,8 @@ class PromptView:
         """Of each message, the prompt, attempt or call that it comes from."""
         self.texts: dict[str, str] = {}
         """What people said, by prompt."""
+        self._media: dict[str, tuple[Media, ...]] = {}
+        """What they put into it, by prompt."""
         self._prompts: list[str] = []
         self._calls: tuple[Call, ...] = ()
         self._observations: dict[str, Observation] = {}
@@ -72,6 +74,7 @@ class PromptView:
             self._cut()
         elif isinstance(fact, session.PromptSubmitted):
             self.texts[fact.prompt] = fact.text
+            self._media[fact.prompt] = fact.media
             if fact.steer:
                 self._prompts.append(fact.prompt)
         elif isinstance(fact, runs.RunStarted):
@@ -184,12 +187,14 @@ class PromptView:
             observation = self._observations.pop(call.id)
             failed = observation.status != "ok"
             text = observation.text or "(no output)"
-            self._add(Message("tool", (Text(text),), call, failed), call.id)
+            blocks = (Text(text), *observation.media)
+            self._add(Message("tool", blocks, call, failed), call.id)
         self._calls = ()
         for text in self._notes:
             self._add(Message("user", (Text(text),)), "note")
         for prompt in self._prompts:
-            self._add(Message("user", (Text(self.texts[prompt]),)), prompt)
+            said = (Text(self.texts[prompt]),) if self.texts[prompt] else ()
+            self._add(Message("user", (*said, *self._media[prompt])), prompt)
         self._notes.clear()
         self._prompts.clear()
 

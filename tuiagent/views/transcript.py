@@ -9,7 +9,7 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import command, jobs, lifecycle, prompts, session, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
-from tuiagent.kernel.message import Display, Reasoning
+from tuiagent.kernel.message import Display, Media, Reasoning
 from tuiagent.kernel.policy import Verdict
 
 
@@ -39,6 +39,8 @@ class Item(Struct):
     seconds: float = 0.0
     cost: float | None = None
     """Of a reply in US dollars; None where its price is not known."""
+    media: tuple[Media, ...] = ()
+    """Images and documents of a prompt or of what a call gave."""
     answered: str = ""
     """Who allowed or refused the call."""
 
@@ -192,7 +194,7 @@ class TranscriptView:
         return self._add(item, event)
 
     def _PromptSubmitted(self, event: Event, fact: session.PromptSubmitted) -> list[str]:
-        item = Item(fact.prompt, "prompt", fact.text, "queued")
+        item = Item(fact.prompt, "prompt", fact.text, "queued", media=fact.media)
         if fact.steer:
             item.name = STEER
             self._steering.append(fact.prompt)
@@ -262,6 +264,7 @@ class TranscriptView:
             status=found.status,
             output=found.text,
             blocks=found.blocks,
+            media=found.media,
             seconds=seconds,
         )
 

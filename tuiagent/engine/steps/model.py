@@ -3,6 +3,8 @@
 import asyncio
 from functools import partial
 
+from msgspec.structs import replace
+
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
 from tuiagent.engine.steps import calls
@@ -11,7 +13,7 @@ from tuiagent.kernel.compact import size
 from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.loop import CallModel, RunCall
-from tuiagent.kernel.message import Message, Reply
+from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
 from tuiagent.kernel.stall import StallRun
@@ -87,11 +89,30 @@ def _context(drive: Drive, reply: Reply) -> int:
     return (len(drive.prompt.system) // 4) + sum(size(message) for message in messages)
 
 
+async def _whole(drive: Drive) -> Prompt:
+    """The prompt with the bytes of what its model can be shown."""
+    prompt, model = drive.prompt.prompt(), drive.prompt.model
+    blocks = (block for message in prompt.messages for block in message.blocks)
+    media = [block for block in blocks if isinstance(block, Image | Document)]
+    if not media:
+        return prompt
+    takes = drive.context.means.takes(model)
+    keys = {m.blob for m in media if ("image" if isinstance(m, Image) else "document") in takes}
+    store = drive.context.journal.store
+    found = {key: await asyncio.to_thread(store.blob, key) for key in sorted(keys)}
+    able = " and ".join(f"{kind}s" for kind in sorted(takes)) or "text alone"
+    return replace(
+        prompt,
+        files={key: body for key, body in found.items() if body is not None},
+        withheld=f"{model} takes {able}, as far as is known",
+    )
+
+
 async def _stream(drive: Drive, provider: Provider, assembly: Assembly) -> None:
     """Takes the parts as they arrive. Raises ProviderError, also for a stream without an end."""
     hub = drive.context.hub
     text = thoughts = 0
-    async for part in provider.stream(drive.prompt.prompt()):
+    async for part in provider.stream(await _whole(drive)):
         assembly.add(part)
         if isinstance(part, TextPart):
             hub.signal(runs.Delta(drive.stream, assembly.attempt, text, part.text))
