@@ -62,6 +62,7 @@ class Fakes:
         self.more: dict[str, Tool] = {}
         self.tokens = 0
         self.shown = frozenset(("image", "document"))
+        self.secrets: set[str] = set()
         self._turns = turns
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
@@ -78,6 +79,10 @@ class Fakes:
     def window(self, model: str) -> int:
         """See engine.drive.Means."""
         return self.tokens
+
+    def keys(self) -> set[str]:
+        """See engine.drive.Means."""
+        return self.secrets
 
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""

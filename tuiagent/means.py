@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 HELLO = "Say hello in one word."
+KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
+"""Ends of the names of variables that hold keys."""
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -47,6 +49,7 @@ class LocalMeans:
         given: Sequence[Tool],
     ) -> None:
         self.settings = settings
+        self._environ = environ
         self._vault = load(vaults.TABLE["env"])(environ)
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
         self._lent: dict[tuple[str, str], str] = {}
@@ -95,6 +98,13 @@ class LocalMeans:
         new = loan.key != (self._lent.get(place) or self._vault.get(loan.where))
         self._lent[place] = loan.key
         return new
+
+    def keys(self) -> set[str]:
+        """See engine.drive.Means."""
+        told = [future.result() for future in self._kept.values() if _came(future)]
+        named = [table.api_key for table in self.settings.providers.values()]
+        here = [key for name, key in self._environ.items() if name.endswith(KEYED)]
+        return {key for key in (*self._lent.values(), *told, *named, *here) if key}
 
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""
@@ -273,3 +283,7 @@ class LocalMeans:
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
         return load(library.TABLE["instructions"])(opened.folder, self.settings.home)
+
+
+def _came(future: "concurrent.futures.Future[str | None]") -> bool:
+    return future.done() and future.exception() is None

@@ -337,7 +337,9 @@ async def _others(journal: Journal) -> None:
     await waiting.asked("Change it.")
     call = Call("p1.1.1", "shell", {"command": "touch x"})
     await waiting.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
-    await waiting.judged("p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER))
+    await waiting.judged(
+        "p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER, secret=True)
+    )
     stalled = Teller(journal, "session/hh", "helper")
     await stalled.asked("Go on.")
     await stalled.does(runs.FailAttempt, "p1.1", "network", "gone", START)

@@ -171,6 +171,10 @@ class SimMeans:
         """See engine.drive.Means."""
         return 0
 
+    def keys(self) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return frozenset()
+
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
         return frozenset()

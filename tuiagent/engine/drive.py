@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -35,6 +35,10 @@ class Means(Protocol):
 
     def price(self, model: str, usage: Usage) -> float | None:
         """US dollars; None when the price of PROVIDER/MODEL is not known."""
+        ...
+
+    def keys(self) -> Iterable[str]:
+        """The keys that this process knows, which stand in no fact."""
         ...
 
     def window(self, model: str) -> int:

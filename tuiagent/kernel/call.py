@@ -12,6 +12,7 @@ from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.grants import RuleGranted
 from tuiagent.kernel.message import Call, Observation, Question
+from tuiagent.kernel.places import touches_keys
 from tuiagent.kernel.policy import Verdict
 from tuiagent.kernel.rules import Rule, parse_rule
 
@@ -156,6 +157,8 @@ class CallState(Struct):
     """proposed, asked, allowed, started, deferred or done."""
     args: dict[str, Any] | None = None
     effect: str = ""
+    keyed: bool = False
+    """Whether it touches files that may hold keys."""
     rule: str = ""
     """The rule that lets it through."""
     digest: str = ""
@@ -288,6 +291,7 @@ def fold(state: CallState, fact: Fact) -> None:
         state.digest = fact.digest
         state.revision = fact.revision
         state.effect = fact.claims.effect
+        state.keyed = touches_keys(fact.claims)
         state.rule = fact.verdict.rule
         if state.covered == "*":
             state.covered = fact.digest

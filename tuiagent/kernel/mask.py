@@ -66,12 +66,14 @@ class Mask:
     """Puts placeholders in place of secrets; what is the same gets the same one.
 
     `known` are texts that are masked wherever they stand, with their placeholders. With `places`
-    the folders of people are masked too.
+    the folders of people are masked too; unless `named`, what only its name tells is not.
     """
 
-    def __init__(self, known: Mapping[str, str] | None = None, places: bool = False) -> None:
+    def __init__(
+        self, known: Mapping[str, str] | None = None, places: bool = False, named: bool = True
+    ) -> None:
         self._known = dict(known or {})
-        self._places = places
+        self._places, self._by_name = places, named
         self._names: dict[str, str] = {}
         self._literals: re.Pattern[str] | None = None
         self._fresh = bool(self._known)
@@ -118,7 +120,8 @@ class Mask:
     def _by_shape(self, text: str) -> str:
         for kind, shape in self._parts:
             text = shape.sub(partial(self._part, kind, 1), text)
-        return NAMED.sub(self._named, self._keys.sub(self._key, text))
+        text = self._keys.sub(self._key, text)
+        return NAMED.sub(self._named, text) if self._by_name else text
 
     def _key(self, match: re.Match[str]) -> str:
         return self._placeholder((match.lastgroup or "").replace("_", "-"), match[0])

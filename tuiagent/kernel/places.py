@@ -39,6 +39,11 @@ def holds_keys(path: str) -> bool:
     return bool(KEYS.search(path)) and not HARMLESS.search(path)
 
 
+def touches_keys(claims: Claims) -> bool:
+    """Whether a call touches a file whose name says that it may hold keys."""
+    return any(holds_keys(path) for path in (*claims.reads, *claims.writes, *claims.mentions))
+
+
 def secrets(claims: Claims) -> tuple[str, str]:
     """A path that is key material, and one in the folder that may hold some; "" for none."""
     touched = (*claims.reads, *claims.writes, *claims.mentions)

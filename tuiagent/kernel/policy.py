@@ -67,6 +67,8 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
     if own and not named:
         return Verdict("deny", "own", f"{own} holds settings of this program")
+    if claims.secret and not denied:
+        return Verdict("ask", "secrets", "a key stands in the arguments")
     if denied:
         return Verdict("deny", "rule", f"a rule says deny: {denied[0]}", str(denied[0]))
     if doubtful and not named:

@@ -16,6 +16,8 @@ LONGEST = 86_400.0
 """Seconds after which it is ended, unless the call says earlier."""
 SHOWN = 30_000
 """Characters of its output that are shown."""
+NEAR = 1000
+"""Characters in which a line may end, so that no word of it is cut in two."""
 SIZE = 64 * 1024
 """Bytes of a command; all of it is looked at before it is judged."""
 JOBS = 16
@@ -139,12 +141,17 @@ def room(kit: Kit) -> None:
 
 
 def shortened(text: str, dropped: int = 0) -> str:
-    """The head and the tail of a long text."""
+    """The head and the tail of a long text, cut between lines where a line ends near by."""
     if len(text) <= SHOWN and not dropped:
         return text
     half = SHOWN // 2
-    hidden = max(0, len(text) - SHOWN) + dropped
-    return f"{text[:half]}\n… ({hidden} characters are not shown)\n{text[-half:]}"
+    head, tail = text[:half], text[-half:]
+    if len(text) > SHOWN:
+        end = head.rfind("\n", half - NEAR)
+        head = head[:end] if end >= 0 else head
+        tail = tail[tail.find("\n", 0, NEAR) + 1 :]
+    hidden = max(0, len(text) - len(head) - len(tail)) + dropped
+    return f"{head}\n… ({hidden} characters are not shown)\n{tail}"
 
 
 def _timeout(args: dict[str, Any]) -> float:

@@ -8,9 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.engine.drive import Drive, SessionJobs
+from tuiagent.engine.secrecy import Secrecy
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.message import Observation, Reply
@@ -54,11 +56,17 @@ class Work:
         self.id = ident
         self.args = args or {}
         self.blobs = StagedBlobs(drive)
+        self.secrecy = Secrecy(drive.context.means.keys())
+        self._held = ""
+        """The end of what it wrote, where that may be the beginning of a key."""
         place = f"{drive.stream.partition('/')[2]}.{ident}"
         self.kit = Kit(place, drive.runtime, self.blobs, self._progress, SessionJobs(drive))
 
     def _progress(self, text: str) -> None:
-        self.drive.context.hub.signal(Progress(self.drive.stream, self.id, text))
+        text = self._held + text
+        whole = len(text) - self.secrecy.begun(text)
+        shown, self._held = self.secrecy.text(text[:whole]), text[whole:]
+        self.drive.context.hub.signal(Progress(self.drive.stream, self.id, shown))
 
     async def finish(
         self, observation: Observation, settled: bool = False, job: Note | None = None
@@ -67,11 +75,23 @@ class Work:
         world = self.drive.context.world
         world.point("call-done")
         note = encode_note(job) if job else None
+        observation = await self.masked(observation)
         finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
         asks = self.id not in self.drive.state.wishes and self.drive.asks
         begin = [StartAttempt(self.drive.stream)] if asks else []
         await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
+
+    async def masked(self, observation: Observation) -> Observation:
+        """What came of it, without the keys in it."""
+        state = self.drive.state.find(self.id)
+        keyed = state is not None and state.keyed
+        return await self.secrecy.observation(observation, self.blobs, keyed)
+
+    async def claims(self) -> Claims:
+        """What the call would touch. Raises ToolError."""
+        found = await self.tool.claims(self.args, self.drive.runtime)
+        return self.secrecy.held(found, self.args)
 
     async def discard(self, note: Note) -> None:
         """Gives back what the runtime keeps for a call that is over, while the loop goes on.
@@ -137,7 +157,7 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
         return Prepared((calls.FinishCall(drive.stream, ident, found),))
     work = Work(drive, state.call.id, state.args, found)
     try:
-        claims = await found.claims(work.args, drive.runtime)
+        claims = await work.claims()
         judge = calls.JudgeCall(drive.stream, ident, claims)
         rules = drive.state.rulebook.holding(drive.context.world.now())
         verdict = policy.judge(claims, rules, drive.state.mode)
@@ -176,7 +196,7 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
         return
     work = Work(drive, state.call.id, state.args, found)
     try:
-        claims = await found.claims(work.args, drive.runtime)
+        claims = await work.claims()
         if calls.digest(state.call.name, state.args, claims) != state.digest:
             # what would be touched is not what was judged: it is judged again
             await drive.write(calls.JudgeCall(drive.stream, step.call, claims))

@@ -30,6 +30,7 @@ async def follow_job(drive: Drive, step: loop.FollowJob) -> None:
         outcome = Observation("unknown", f"outcome unknown: {outcome.why}")
     if not isinstance(outcome, Observation):
         outcome = Observation("error", "it never began")
+    outcome = await work.masked(outcome)
     await drive.write(EndJob(drive.stream, job.id, outcome), blobs=work.blobs.take())
     while any(call.note.get("terminal") == note.data.get("spool") for call in _open(drive)):
         await drive.changed()  # a call still looks at what it was doing there

@@ -1,0 +1,93 @@
+"""What tools bring is masked before it becomes a fact: keys are kept out of the journal."""
+
+import asyncio
+import base64
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
+
+from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.mask import Mask
+from tuiagent.kernel.message import Command, Display, Observation, Text
+
+if TYPE_CHECKING:
+    from tuiagent.engine.steps.calls import StagedBlobs
+
+SHORTEST = 8
+"""Characters of a key that is looked for."""
+FEWEST = 4
+"""Characters of the beginning of a key that are held back until more is known."""
+EDGE = 1
+"""Groups of base64 at either end of a key that also depend on what stands next to it."""
+
+
+def spellings(secret: str) -> list[str]:
+    """The secret as it is, and as hexadecimal, base64 (wherever it begins) or a URL has it."""
+    body = secret.encode()
+    found = [secret, quote(secret, safe=""), body.hex(), body.hex().upper()]
+    for offset in range(3):
+        coded = base64.b64encode(bytes(offset) + body).decode()
+        inner = coded[4 * EDGE if offset else 0 : len(coded) - 4 * EDGE]
+        found += [inner, inner.replace("+", "-").replace("/", "_")]
+    return [spelling for spelling in dict.fromkeys(found) if len(spelling) >= SHORTEST]
+
+
+class Secrecy:
+    """Masks keys that this process knows, and what has the shape of one."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        words = {word for key in keys if len(key) >= SHORTEST for word in spellings(key)}
+        self._words = sorted(words, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, self._words))) if words else None
+
+    def text(self, text: str, named: bool = False) -> str:
+        """The text with placeholders; `named`: also what only its name tells to be a secret."""
+        text = self._known.sub("<key>", text) if self._known else text
+        return Mask(named=named).text(text)
+
+    def begun(self, text: str) -> int:
+        """How many characters at the end may be the beginning of a key that goes on later."""
+        ends = (
+            n
+            for word in self._words
+            for n in range(min(len(word) - 1, len(text)), FEWEST - 1, -1)
+            if text.endswith(word[:n])
+        )
+        return max(ends, default=0)
+
+    def body(self, body: bytes, named: bool) -> bytes:
+        """The same for bytes, which stay as they are where nothing is masked."""
+        text = body.decode("utf-8", "surrogateescape")
+        masked = self.text(text, named)
+        return body if masked == text else masked.encode("utf-8", "surrogateescape")
+
+    async def observation(
+        self, observation: Observation, blobs: "StagedBlobs", named: bool
+    ) -> Observation:
+        """What came of a call, with what people are shown of it; a change of a file stays."""
+        blocks = [await self._block(block, blobs, named) for block in observation.blocks]
+        text = self.text(observation.text, named)
+        return replace(observation, text=text, blocks=tuple(blocks))
+
+    async def _block(self, block: Display, blobs: "StagedBlobs", named: bool) -> Display:
+        if isinstance(block, Text):
+            return Text(self.text(block.text, named))
+        if not isinstance(block, Command):
+            return block
+        output, kept = block.output, blobs.staged.get(block.output)
+        if kept is not None:
+            masked = await asyncio.to_thread(self.body, kept, named)
+            if masked != kept:
+                del blobs.staged[output]
+                output = blobs.put(masked)
+        return replace(block, command=self.text(block.command), output=output)
+
+    def held(self, claims: Claims, args: object) -> Claims:
+        """The claims of a call, which say when its arguments hold a key."""
+        written = msgspec.json.encode(args).decode()
+        holds = self._known is not None and self._known.search(written)
+        return replace(claims, secret=True) if holds else claims
