@@ -257,6 +257,7 @@ async def _calls(a: Teller) -> None:
         "it holds a substitution",
         FOLDER,
         ("here",),
+        True,
     )
     digest = await a.judged("p1.2.4", shell)
     await a.says(calls.AnswerApproval, "p1.2.4", digest, True)
@@ -337,9 +338,7 @@ async def _others(journal: Journal) -> None:
     await waiting.asked("Change it.")
     call = Call("p1.1.1", "shell", {"command": "touch x"})
     await waiting.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
-    await waiting.judged(
-        "p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER, secret=True)
-    )
+    await waiting.judged("p1.1.1", Claims("shell", "execute", "touch x", why="?", folder=FOLDER))
     stalled = Teller(journal, "session/hh", "helper")
     await stalled.asked("Go on.")
     await stalled.does(runs.FailAttempt, "p1.1", "network", "gone", START)

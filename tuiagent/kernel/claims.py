@@ -26,7 +26,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     """Why a command is not made of plain words only."""
     folder: str = ""
     """The session's folder, links resolved."""
-    secret: bool = False
-    """Whether a key that is known stands in the arguments."""
     state: tuple[str, ...] = ()
     """What was there when it was judged, such as the hash of the file to be changed."""
+    secret: bool = False
+    """Whether a key that is known stands in the arguments."""
