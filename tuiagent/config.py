@@ -33,6 +33,7 @@ KEPT = "keys.toml"
 ENVIRONMENT = {
     "TUIAGENT_HOME": "the state root, where the journal is",
     "TUIAGENT_MODEL": "the model, as PROVIDER/MODEL",
+    "TUIAGENT_PASSPHRASE": "what opens the encrypted file of keys",
     "TUIAGENT_MODE": "the permission mode",
     "OPENAI_API_KEY": "the key of openai/… models",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",

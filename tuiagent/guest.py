@@ -59,10 +59,10 @@ class Guest:
         """Reads the settings again. Raises ConfigError, and then those before hold."""
         self.settings = config.load(self._environ, self.settings.flags or Flags())
 
-    async def renewed(self, name: str) -> None:
+    async def renewed(self, name: str, key: str = "") -> None:
         """Has the server read a provider's key again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
-        await self.client.lend([Loan("", f"kept:{name}", "")])
+        await self.client.lend([Loan("", f"kept:{name}", key)])
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

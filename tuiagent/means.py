@@ -92,6 +92,9 @@ class LocalMeans:
         kind, _, name = loan.where.partition(":")
         if kind == "kept":
             self._kept.pop(name, None)  # it is read again when it is next needed
+            if loan.key:
+                self._kept[name] = concurrent.futures.Future()
+                self._kept[name].set_result(loan.key)
             self._set.add(name)
             return True
         place = (loan.folder, loan.where)

@@ -94,11 +94,11 @@ class House:
         self.settings = config.load(self.environ, self.settings.flags or Flags())
         self._means.settings = self.settings
 
-    async def renewed(self, name: str) -> None:
+    async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         owner = self._thread.owner(self._means.lend)
-        await owner.lend([Loan("", f"kept:{name}", "")])
+        await owner.lend([Loan("", f"kept:{name}", key)])
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -23,6 +23,7 @@ from tuiagent.config_file import ScreenTable
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.proposed import proposed
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.errors import StoreError
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Client, Owner
@@ -41,12 +42,22 @@ class FakeKeys:
 
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
+        self.passphrase: str | None = None
+        """What opens the encrypted file; None where there is a keyring."""
 
     def places(self) -> dict[str, str]:
         return dict.fromkeys(self.held, "keyring")
 
-    def put(self, name: str, key: str) -> None:
+    def put(self, name: str, key: str, passphrase: str = "") -> None:
+        if self.passphrase is not None and not passphrase:
+            raise StoreError("this machine has no keyring")
+        self.passphrase = passphrase or self.passphrase
         self.held[name] = key
+
+    def unlock(self, passphrase: str) -> dict[str, str]:
+        if passphrase != self.passphrase:
+            raise StoreError("another passphrase")
+        return dict(self.held)
 
     def name_command(self, name: str, command: str) -> None:
         self.held[name] = command
@@ -92,7 +103,7 @@ class TestHost:
     def reload(self) -> None:
         self.reloaded += 1
 
-    async def renewed(self, name: str) -> None:
+    async def renewed(self, name: str, key: str = "") -> None:
         return
 
     async def adopt(self, stream: str, take: str = "") -> bool:

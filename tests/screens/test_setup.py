@@ -160,6 +160,29 @@ async def test_a_key_is_typed_once_and_never_shown(tmp_path: Path) -> None:
         assert it.host.keys.held == {}
 
 
+async def test_without_a_keyring_a_passphrase_keeps_it(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        it.host.keys.passphrase = ""
+        await it.app.run_action("keys")
+        await it.until("openai")
+        await it.press("enter")
+        await it.until("The key of openai")
+        await it.type("sk-canary")
+        await it.press("enter")
+        await it.until("No keyring here")
+        await it.type("open")
+        await it.press("enter")
+        await it.until("is in the encrypted file")
+        assert (it.host.keys.held, it.host.keys.passphrase) == ({"openai": "sk-canary"}, "open")
+        for typed, answer in (("wrong", "another passphrase"), ("open", "unlocked: openai")):
+            await it.press("u")
+            await it.until("The encrypted file")
+            await it.type(typed)
+            await it.press("enter")
+            await it.until(answer)
+        assert "canary" not in it.shown
+
+
 @pytest.mark.parametrize("name", sorted(themes.files("")))
 def test_what_a_theme_says_can_be_read(name: str) -> None:
     """By WCAG 2's contrast: 4.5 for words, 7 where a theme is made for that."""

@@ -15,11 +15,18 @@ class Keys(Protocol):
     """The keys of models that a person keeps; those from the environment are not among them."""
 
     def places(self) -> dict[str, str]:
-        """Each provider that a key is kept for, and where: keyring, or a command."""
+        """Each provider that has a key, and where: keyring, encrypted file, or a command."""
         ...
 
-    def put(self, name: str, key: str) -> None:
-        """Keeps a provider's key in the keyring; slow. Raises StoreError where there is none."""
+    def put(self, name: str, key: str, passphrase: str = "") -> None:
+        """Keeps a provider's key in the keyring, or under a passphrase in an encrypted file; slow.
+
+        Raises StoreError where there is no keyring, or that file has another passphrase.
+        """
+        ...
+
+    def unlock(self, passphrase: str) -> dict[str, str]:
+        """The keys in the encrypted file; slow. Raises StoreError for another passphrase."""
         ...
 
     def name_command(self, name: str, command: str) -> None:
@@ -42,8 +49,8 @@ class Host(Protocol):
         """Reads the settings again. Raises ConfigError, and then those before hold."""
         ...
 
-    async def renewed(self, name: str) -> None:
-        """Has a provider's key read again, and what waits for it go on."""
+    async def renewed(self, name: str, key: str = "") -> None:
+        """Has a provider's key read again, or be this one, and what waits for it go on."""
         ...
 
     def new_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Keys that a person keeps in the system's keyring, or has from a command; never in a file.
+"""Keys that a person keeps: in the system's keyring, by a command, or in an encrypted file.
 
 A small table in the user's folder says which keys there are and where each comes from.
 """
@@ -11,15 +11,21 @@ from typing import Any
 from tuiagent import config
 from tuiagent.kernel.errors import ConfigError, StoreError
 from tuiagent.vaults import private
+from tuiagent.vaults.sealed import Sealed
 
 SERVICE = "tuiagent"
 """Whose keys they are, to the keyring."""
-KEYRING, COMMAND = "keyring", "command"
+KEYRING, FILE = "keyring", "encrypted file"
+PASSPHRASE = "TUIAGENT_PASSPHRASE"
+LOCKED = """\
+it is in an encrypted file: tuiagent keys unlock opens that for the background server; or say its \
+passphrase in TUIAGENT_PASSPHRASE, or on the screen's list of keys"""
 PATIENCE = 60.0
 """Seconds for a command, or for a person who unlocks something."""
 NONE = """\
-this machine has no keyring that can be used ({}): keep the key in the environment, or name a \
-command that prints it: tuiagent keys set {} --command 'op read …'"""
+this machine has no keyring that can be used ({0}): keep the key in the environment, name a \
+command that prints it (tuiagent keys set {1} --command 'op read …'), or keep it in a file that a \
+passphrase opens (tuiagent keys set {1} --file)"""
 
 
 class Kept:
@@ -28,6 +34,7 @@ class Kept:
     def __init__(self, home: str) -> None:
         self._home = home
         self._path = os.path.join(home, config.KEPT)
+        self._sealed = Sealed(os.path.join(home, "keys.sealed"))
 
     def places(self) -> dict[str, str]:
         """See config.kept_keys."""
@@ -38,14 +45,30 @@ class Kept:
         place = self.places().get(name)
         if place is None:
             return None
+        if place == FILE:
+            passphrase = os.environ.get(PASSPHRASE)
+            if not passphrase:
+                raise StoreError(LOCKED)
+            return self._sealed.get(passphrase).get(name)
         if place == KEYRING:
             return _ring().get_password(SERVICE, name)
         return _told(name, place)
 
-    def put(self, name: str, key: str) -> None:
-        """Keeps a key in the keyring. Raises StoreError where there is none."""
+    def unlock(self, passphrase: str) -> dict[str, str]:
+        """The keys in the encrypted file. Raises StoreError for another passphrase."""
+        return self._sealed.get(passphrase)
+
+    def put(self, name: str, key: str, passphrase: str = "") -> None:
+        """Keeps a key in the keyring, or under a passphrase in the encrypted file.
+
+        Raises StoreError where there is no keyring, or that file has another passphrase.
+        """
         if not key.strip() or not key.isprintable():
             raise ConfigError("that is no key: it is empty, or has characters that none has")
+        if passphrase:
+            self._sealed.put(passphrase, name, key.strip())
+            self._note(name, FILE)
+            return
         _ring(name).set_password(SERVICE, name, key.strip())
         self._note(name, KEYRING)
 
@@ -61,6 +84,7 @@ class Kept:
         place = places.pop(name, None)
         if place == KEYRING and (ring := _ring(name)).get_password(SERVICE, name) is not None:
             ring.delete_password(SERVICE, name)
+        self._sealed.delete(name)
         if place is not None:
             self._write(places)
         return place is not None

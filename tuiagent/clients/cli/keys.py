@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import getpass
+import os
 
 import msgspec
 
@@ -10,15 +11,17 @@ from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.ports import Client
+from tuiagent.ports import Client, Loan
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
-    """`keys list`, `set NAME [--command COMMAND]`, `delete NAME`, `test [PROVIDER/MODEL]`."""
+    """`keys list`, `set NAME [--command COMMAND | --file]`, `delete NAME`, `test`, `unlock`."""
     if args.what == "list":
         return _list(host)
     if args.what == "test":
         return await _test(client, args.name or host.settings.model)
+    if args.what == "unlock":
+        return await _unlock(host)
     if not args.name:
         raise ConfigError(f"say whose key: tuiagent keys {args.what} openai")
     if args.what == "delete":
@@ -29,10 +32,36 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"the key {args.name} is had from that command from now on\n")
     else:
         key = await asyncio.to_thread(_typed, host, args.name)
-        await asyncio.to_thread(host.keys.put, args.name, key)
-        say(f"the key {args.name} is in the keyring\n")
+        passphrase = await asyncio.to_thread(_passphrase, host, True) if args.file else ""
+        await asyncio.to_thread(host.keys.put, args.name, key, passphrase)
+        say(f"the key {args.name} is in the {'encrypted file' if args.file else 'keyring'}\n")
+        await host.renewed(args.name, key if args.file else "")
+        return DONE
     await host.renewed(args.name)
     return DONE
+
+
+async def _unlock(host: Host) -> int:
+    """Lends the keys of the encrypted file to the background server."""
+    server = await host.background()
+    keys = host.keys.unlock(await asyncio.to_thread(_passphrase, host, False))
+    await server.lend([Loan("", f"kept:{name}", key) for name, key in keys.items()])
+    await server.close()
+    say(f"the server has {', '.join(keys) or 'no key'} until it ends\n")
+    return DONE
+
+
+def _passphrase(host: Host, new: bool) -> str:
+    """What opens the encrypted file: from the environment, or typed unseen."""
+    given = os.environ.get("TUIAGENT_PASSPHRASE", "")
+    if given:
+        return given
+    if not host.console.terminal(0):
+        raise ConfigError("say the passphrase in TUIAGENT_PASSPHRASE, or call this at a terminal")
+    first = getpass.getpass("passphrase of the encrypted file: ")
+    if new and getpass.getpass("once more: ") != first:
+        raise ConfigError("these were two different passphrases; nothing was kept")
+    return first
 
 
 def _typed(host: Host, name: str) -> str:

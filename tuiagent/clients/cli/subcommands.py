@@ -51,8 +51,10 @@ def _keys() -> argparse.ArgumentParser:
         prog="tuiagent keys",
         description="The keys of models, in the system's keyring; none is ever printed.",
     )
-    choices = ("list", "set", "delete", "test")
+    choices = ("list", "set", "delete", "test", "unlock")
     parser.add_argument("what", nargs="?", default="list", choices=choices)
+    file = "set: in a file that a passphrase opens, in place of the keyring; unlock opens it"
+    parser.add_argument("--file", action="store_true", help=file)
     whose = "a provider, such as openai; test: PROVIDER/MODEL"
     parser.add_argument("name", nargs="?", default="", help=whose)
     command = "set: have the key from this command, such as 'op read …', in place of the keyring"

@@ -16,27 +16,27 @@ from tuiagent.clients.host import Host
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.menu import Menu
 from tuiagent.clients.tui.screens.sheet import Says, Sheet
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import StoreError, TuiagentError
 
 
 class AskKey(ModalScreen[str]):
-    """One line that is not shown; the key is the result, "" for none."""
+    """One line that is not shown; what is typed is the result, "" for nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss('')", "Leave", id="key.leave", priority=True)
     ]
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, title: str, about: str) -> None:
         super().__init__()
-        self._name = name
+        self._title, self._about = title, about
 
     def compose(self) -> ComposeResult:
         """The line, and where it goes."""
         with Vertical() as box:
-            box.border_title = Content(f"The key of {self._name}")
-            yield Static("It goes into the system's keyring, and into no file.")
+            box.border_title = Content(self._title)
+            yield Static(Content(self._about))
             yield Input(password=True, compact=True)
-            yield Static("Enter keep   Esc leave")
+            yield Static("Enter go on   Esc leave")
 
     def on_mount(self) -> None:
         """It can be typed at once."""
@@ -65,6 +65,11 @@ class Providers(Menu):
 
 
 NONE = "none"
+KEYRING = "It goes into the system's keyring, and into no file."
+NO_KEYRING = """\
+This machine has no keyring. A passphrase of yours keeps the key in an encrypted file: say one, or \
+leave, and have the key from the environment or a command (tuiagent keys set NAME --command …)."""
+UNLOCK = "The passphrase of the encrypted file; its keys are then known until this process ends."
 
 
 class KeysSheet(Sheet):
@@ -73,6 +78,7 @@ class KeysSheet(Sheet):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "ask", "Type one", id="keys.ask"),
         Binding("t", "test", "Test", id="keys.test"),
+        Binding("u", "unlock", "Unlock", id="keys.unlock"),
         Binding("d", "delete", "Forget", id="keys.delete"),
     ]
 
@@ -85,7 +91,7 @@ class KeysSheet(Sheet):
         yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "dim")]))
         yield Providers()
         yield Says(lambda: (self._told, []), "told")
-        keys = " Enter type one (kept in the keyring)  t test  d forget "
+        keys = " Enter type one (kept in the keyring)  t test  u unlock  d forget "
         yield Says(lambda: ([(keys, "dim")], []))
 
     def on_mount(self) -> None:
@@ -100,7 +106,13 @@ class KeysSheet(Sheet):
     def action_ask(self) -> None:
         """Asks for a key, and keeps it."""
         name = self._at()
-        self.app.push_screen(AskKey(name), lambda key: self.later(self._keep(name, key or "")))
+        ask = AskKey(f"The key of {name}", KEYRING)
+        self.app.push_screen(ask, lambda key: self.later(self._keep(name, key or "")))
+
+    def action_unlock(self) -> None:
+        """Asks for the passphrase of the encrypted file, and has its keys used."""
+        ask = AskKey("The encrypted file", UNLOCK)
+        self.app.push_screen(ask, lambda passphrase: self.later(self._unlock(passphrase or "")))
 
     def action_delete(self) -> None:
         """Forgets a key that is kept."""
@@ -118,18 +130,34 @@ class KeysSheet(Sheet):
         self.query_one(Providers).rows = found(self.app.desk.host)
         self.query_one(Providers).renew()
 
-    async def _keep(self, name: str, key: str) -> None:
+    async def _keep(self, name: str, key: str | None, passphrase: str | None = "") -> None:
         if not key:
+            return
+        try:
+            await kept(self.app.desk.host, name, key, passphrase or "")
+            self.app.desk.host.reload()
+            where = "encrypted file" if passphrase else "keyring"
+            self._tell(f"the key of {name} is in the {where}; what waited for it goes on")
+        except (TuiagentError, OSError) as error:
+            self._tell(str(error))
+            if isinstance(error, StoreError) and not passphrase:
+                ask = AskKey("No keyring here", NO_KEYRING)
+                self.app.push_screen(
+                    ask, lambda said: self.later(self._keep(name, said and key, said))
+                )
+        self._renew()
+
+    async def _unlock(self, passphrase: str) -> None:
+        if not passphrase:
             return
         host = self.app.desk.host
         try:
-            await asyncio.to_thread(host.keys.put, name, key)
-            await host.renewed(name)
-            host.reload()
-            self._tell(f"the key of {name} is in the keyring; what waited for it goes on")
+            keys = await asyncio.to_thread(host.keys.unlock, passphrase)
+            for name, key in keys.items():
+                await host.renewed(name, key)
+            self._tell(f"unlocked: {', '.join(keys) or 'no key is in it'}")
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
-        self._renew()
 
     async def _delete(self, name: str) -> None:
         host = self.app.desk.host
@@ -157,6 +185,12 @@ class KeysSheet(Sheet):
     def _tell(self, text: str) -> None:
         self._told = [(f" {text} ", "warn")] if text else []
         self.said("told")
+
+
+async def kept(host: Host, name: str, key: str, passphrase: str) -> None:
+    """Keeps a key, has what waits for it go on. Raises StoreError where there is no keyring."""
+    await asyncio.to_thread(host.keys.put, name, key, passphrase)
+    await host.renewed(name, key if passphrase else "")
 
 
 def found(host: Host) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """The first start: from nothing to a model that answers, in a few keys."""
 
-import asyncio
 import os
 from typing import ClassVar
 
@@ -14,12 +13,12 @@ from tuiagent import config_file
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.keys import AskKey
+from tuiagent.clients.tui.screens.keys import KEYRING, NO_KEYRING, AskKey, kept
 from tuiagent.clients.tui.screens.menu import Menu
 from tuiagent.clients.tui.screens.models import TOUR, Offer, use
 from tuiagent.clients.tui.screens.sheet import Says, Sheet
 from tuiagent.config import OPENAI_MODEL
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import StoreError, TuiagentError
 
 TEXT = """\
 tuiagent works in this folder with you: it asks before it changes anything, and keeps all it does. \
@@ -100,7 +99,8 @@ class Welcome(Sheet):
         ways = self.query_one(Ways)
         way = ways.ways[ways.at]
         if way.what == "key":
-            self.app.push_screen(AskKey(KEYED), lambda key: self.later(self._key(key or "")))
+            ask = AskKey(f"The key of {KEYED}", KEYRING)
+            self.app.push_screen(ask, lambda key: self.later(self._key(key or "")))
         elif way.what == "server":
             fields = [
                 Field("url", "its base URL", hint="http://127.0.0.1:8080/v1"),
@@ -115,15 +115,16 @@ class Welcome(Sheet):
             raise TuiagentError("say a URL that begins with http:// or https://, and a model")
         self.later(self._use(f"server/{values['model']}", values["url"]))
 
-    async def _key(self, key: str) -> None:
+    async def _key(self, key: str | None, passphrase: str | None = "") -> None:
         if not key:
             return
-        host = self.app.desk.host
         try:
-            await asyncio.to_thread(host.keys.put, KEYED, key)
-            await host.renewed(KEYED)
+            await kept(self.app.desk.host, KEYED, key, passphrase or "")
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
+            if isinstance(error, StoreError) and not passphrase:
+                ask = AskKey("No keyring here", NO_KEYRING)
+                self.app.push_screen(ask, lambda said: self.later(self._key(said and key, said)))
             return
         await self._use(f"{KEYED}/{os.environ.get('OPENAI_MODEL') or OPENAI_MODEL}", "")
 
