@@ -38,6 +38,8 @@ class ApprovalAnswered(Fact, frozen=True):
     digest: str
     allow: bool
     reason: str = ""
+    by: str = ""
+    """Who answered."""
 
 
 class CallAmended(Fact, frozen=True):
@@ -47,6 +49,20 @@ class CallAmended(Fact, frozen=True):
     args: dict[str, Any]
 
 
+class Authority(Struct, frozen=True, omit_defaults=True):
+    """Under which right a call runs."""
+
+    actor: str
+    """Who acts."""
+    session: str
+    """The stream it acts in."""
+    gate: str
+    """What let it through, as in Verdict."""
+    rule: str = ""
+    by: str = ""
+    """Who allowed it, where a person was asked."""
+
+
 class CallStarted(Fact, frozen=True):
     """The call's effect may happen from here on."""
 
@@ -54,6 +70,8 @@ class CallStarted(Fact, frozen=True):
     fence: int
     note: dict[str, Any] = {}
     """What the tool needs to settle the call."""
+    authority: Authority | None = None
+    """None in journals of before this was kept."""
 
 
 class CallDeferred(Fact, frozen=True):
@@ -159,8 +177,11 @@ class CallState(Struct):
     effect: str = ""
     keyed: bool = False
     """Whether it touches files that may hold keys."""
+    gate: str = ""
     rule: str = ""
-    """The rule that lets it through."""
+    """The gate and the rule that let it through."""
+    by: str = ""
+    """Who allowed it, where a person was asked."""
     digest: str = ""
     covered: str = ""
     """The digest that a person allowed; `*` after an amendment, until it is judged again."""
@@ -210,7 +231,7 @@ def decide_answer(state: CallState, intent: AnswerApproval, at: At, agent: str) 
         raise Refused(f"call {intent.call} does not wait for an approval (it is {state.phase})")
     if intent.digest != state.digest:
         raise Refused("this is not what was shown: the call has changed since; look again")
-    answered = ApprovalAnswered(intent.call, intent.digest, intent.allow, intent.reason)
+    answered = ApprovalAnswered(intent.call, intent.digest, intent.allow, intent.reason, at.actor)
     if not intent.allow:
         reason = f": {intent.reason}" if intent.reason else ""
         refusal = Observation("denied", f"refused by {at.actor}{reason}")
@@ -235,7 +256,9 @@ def decide_start(state: CallState, intent: StartCall, at: At, revision: int) -> 
         raise Refused(f"call {intent.call} may not start: it is {state.phase}")
     if state.revision != revision:
         raise Refused("the policy has changed since the call was judged")
-    return [CallStarted(intent.call, at.fence, intent.note)]
+    by = state.by if state.gate == "approval" else ""
+    authority = Authority(at.actor, intent.stream, state.gate, state.rule, by)
+    return [CallStarted(intent.call, at.fence, intent.note, authority)]
 
 
 def decide_defer(state: CallState, intent: DeferCall) -> list[Fact]:
@@ -292,13 +315,13 @@ def fold(state: CallState, fact: Fact) -> None:
         state.revision = fact.revision
         state.effect = fact.claims.effect
         state.keyed = touches_keys(fact.claims)
-        state.rule = fact.verdict.rule
+        state.gate, state.rule = fact.verdict.gate, fact.verdict.rule
         if state.covered == "*":
             state.covered = fact.digest
     elif isinstance(fact, ApprovalAnswered):
         if fact.allow:
-            state.phase = "allowed"
-            state.covered = fact.digest
+            state.phase, state.gate, state.rule = "allowed", "approval", ""
+            state.covered, state.by = fact.digest, fact.by
     elif isinstance(fact, CallAmended):
         state.phase = "proposed"
         state.args = fact.args
