@@ -64,6 +64,8 @@ class Row(Struct):
     error: str = ""
     needs: str = ""
     """What it waits for that is no answer, such as `key OPENAI_API_KEY`."""
+    again: float | None = None
+    """When that is looked for again without a person."""
     turns: int = 0
     """Replies of the model."""
     calls: int = 0
@@ -229,7 +231,7 @@ class RunsView:
         row = self._live(event.stream, home.run)
         if row is None:
             return []
-        row.needs = fact.needs
+        row.needs, row.again = fact.needs, fact.again
         return [row.id, *self._waits(row, home)]
 
     def _RunResumed(self, event: Event, home: Home, fact: RunResumed) -> list[str]:

@@ -16,6 +16,7 @@ from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, brief, printer, say
 from tuiagent.clients.find import ALL, named
 from tuiagent.clients.host import Host
+from tuiagent.clients.waits import told
 from tuiagent.kernel.call import AnswerQuestion
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
@@ -103,7 +104,7 @@ async def _show(client: Client, row: Row, args: argparse.Namespace, host: Host) 
         "folder": row["folder"],
         "model": row["model"],
         "status": row["status"],
-        "needs": row["needs"],
+        "waits": told(row["needs"], row["again"]) if row["needs"] else "",
         "error": row["error"],
         **times,
         "used": f"{row['turns']} replies, {row['calls']} calls, ${row['cost']:.4f}",
