@@ -109,11 +109,14 @@ class Faults:
         return text if len(text) <= length else text[:length] + "…"
 
     def _advice(self, kind: str) -> str:
-        variable = f"{self.name.upper().replace('-', '_')}"
-        address = f"{variable}_BASE_URL"
+        configured = f"[providers.{self.name}] of config.toml"
+        ours = self.name == "openai"
+        address = "OPENAI_BASE_URL" if ours else f"api_base in {configured}"
+        key = "OPENAI_API_KEY" if ours else f"env_var or api_key in {configured}"
         later = "try again later, or choose another model"
         return {
-            "auth": f"check {variable}_API_KEY" if self._key else f"set {variable}_API_KEY",
+            "auth": f"{'check' if self._key else 'set'} {key}, or keep one: tuiagent keys set "
+            f"{self.name}",
             "forbidden": "this key may not use this model here: choose another model, or ask who "
             "manages the account",
             "bad_request": f"check the model's name and the address in {address}",
