@@ -320,7 +320,7 @@ async def test_without_a_key_none_is_sent_and_advice_says_so() -> None:
     refusing = Row("401", status=401, body="")
     async with Server([refusing]) as server:
         provider = Compatible(f"{server.url}?api-version=2", None, "my-server")
-        with pytest.raises(ProviderError, match=r"Set env_var or api_key in \[providers\.my-server\]"):
+        with pytest.raises(ProviderError, match=r"Set .* \[providers\.my-server\]"):
             await collect(provider)
         assert "authorization" not in server.requests[0].headers
         assert server.requests[0].target == "/v1/chat/completions?api-version=2"

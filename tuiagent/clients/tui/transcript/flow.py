@@ -55,13 +55,23 @@ class Flow:
         return self.blocks[number - self._base]
 
     def show(self, items: Sequence[Item]) -> None:
-        """Begins anew with these."""
-        self._kept.clear()
+        """Begins anew with these; the very same items stay as they were drawn and folded."""
         self._base = 0
-        self.blocks = [Block(item, number) for number, item in enumerate(items)]
+        self.blocks = [self._again(item, number) for number, item in enumerate(items)]
         self._by_id = {block.item.id: block for block in self.blocks}
+        around = [block.around for block in self.blocks]
         self._look(0, len(self.blocks))
+        for block, before in zip(self.blocks, around, strict=True):
+            if block.around != before:
+                block.renew()
         self.resize(self.width)
+
+    def _again(self, item: Item, number: int) -> Block:
+        block = self._by_id.get(item.id)
+        if block is None or block.item is not item:
+            return Block(item, number)
+        block.number = number
+        return block
 
     def append(self, item: Item) -> None:
         """One more at the end."""
