@@ -158,7 +158,7 @@ async def test_enter_shows_the_event_in_the_conversation(tmp_path: Path, kind: s
         await lived(it.client, str(it.work))
         await opened(it)
         gone: list[str] = []
-        it.app.query_one("Transcript").go_to = gone.append  # type: ignore[attr-defined]
+        it.app.query_one("Talk").go_to = gone.append  # type: ignore[attr-defined]
         await it.press("shift+left", "enter")
         await it.until(lambda: gone)
         assert gone == ["p2"]

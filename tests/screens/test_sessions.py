@@ -71,7 +71,7 @@ async def test_what_was_said_is_found_and_opened_where_it_was_said(
         await three(it.client, tmp_path)
         sheet = await listed(it)
         gone: list[str] = []
-        transcript = it.app.query_one("Transcript")
+        transcript = it.app.query_one("Talk")
         transcript.go_to = gone.append  # type: ignore[attr-defined]
         await it.press("ctrl+s")
         await it.type("parse args")

@@ -22,6 +22,7 @@ from tests.kernel.world import STREAM
 from tests.screens.kit import KINDS as KINDS_OF_CLIENT
 from tests.screens.kit import check_shown, screen
 from tests.screens.rolling import CHANGE, HOSTILE, WORDS, every, lines, rolled
+from tuiagent.clients.tui import places
 from tuiagent.clients.tui.transcript import Transcript, diff, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
@@ -522,4 +523,10 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         await it.until(lambda: len(transcript.flow.blocks) == items)
         transcript.focus()
         await it.press("home")
+        await it.until("first")
+        await it.app.desk.leave()
+        await it.until("Say what is to be done.")
+        first = next(item.id for item in conversation.items if item.kind == "prompt")
+        await places.show_item(it.app, stream, first)  # which is not read yet
+        await it.until(lambda: transcript.cursor and transcript.cursor.item.id == first)
         await it.until("first")

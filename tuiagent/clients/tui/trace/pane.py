@@ -181,6 +181,13 @@ class Trace(Pane):
         self.refresh()
         self._reveal()
 
+    def go_to(self, call: str) -> None:
+        """Stands at this call; a filter that it does not pass is taken off."""
+        if call not in self.index.shown:
+            self._another([])
+        if call in self.index.shown:
+            self._go(self.index.shown.index(call))
+
     def _grown(self, entry: int) -> None:
         """Stands at a call once there is room for what is new."""
         self._go(entry)

@@ -1,8 +1,11 @@
 """The conversation at hand, kept current."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tuiagent.clients.tui.transcript.flow import Place
 from tuiagent.clients.tui.transcript.widget import Transcript
+from tuiagent.views.transcript import Item
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -14,6 +17,9 @@ class Talk(Transcript):
 
     app: "TuiApp"  # type: ignore[assignment]
     EMPTY = "Say what is to be done."
+    _shows: "Conversation | None" = None
+    _sought = ""
+    """The item that is gone to as soon as it is read, unless somebody goes elsewhere before."""
 
     def on_mount(self) -> None:
         """Listens."""
@@ -21,9 +27,30 @@ class Talk(Transcript):
         self.app.desk.listen("items", self._news)
         self._other([])
 
+    def go_to(self, ident: str) -> None:
+        """Takes the block of this item of the session at hand, once it is read back to there."""
+        self._sought = ident
+        self._seek()
+
+    def _seek(self) -> None:
+        block = self.flow.find(self._sought)
+        if block is not None and self._shows is self.app.desk.conversation:
+            self.pinned = False
+            self.take(block)
+            self._sought = ""
+
+    def _go(self, place: Place) -> None:
+        self._sought = ""
+        super()._go(place)
+
+    def _prepend(self, items: Sequence[Item]) -> None:
+        super()._prepend(items)
+        self._seek()
+
     def _other(self, changed: list[str]) -> None:
-        conversation = self.app.desk.conversation
+        conversation = self._shows = self.app.desk.conversation
         self.show(list(conversation.items) if conversation else [])
+        self._seek()
         if conversation is not None:
             self.app.desk.spawn(self._past(conversation))
 
