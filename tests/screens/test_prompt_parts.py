@@ -13,7 +13,8 @@ from textual.events import Key
 
 from tests.kernel.test_runs_view import told
 from tests.kernel.world import OPENED, STREAM
-from tuiagent.clients.tui.prompt import complete, files, fuzzy, keys, outside, skills, symbols
+from tuiagent.clients.tui import fuzzy
+from tuiagent.clients.tui.prompt import complete, files, keys, outside, skills, symbols
 from tuiagent.clients.tui.prompt.files import FileIndex
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.lifecycle import SessionDeleted, SessionErased, SessionRestored
@@ -23,6 +24,7 @@ from tuiagent.views.history import HistoryView
 
 TEXTS = st.text(alphabet="abAB/_-. zé", max_size=30)
 QUERIES = st.text(alphabet="abAB/_.é", min_size=1, max_size=6)
+SEVERAL = st.lists(QUERIES, min_size=1, max_size=3).map(" ".join)
 
 
 def holds(query: str, text: str) -> bool:
@@ -43,13 +45,21 @@ def test_a_match_is_what_holds_the_letters_in_order(query: str, text: str) -> No
         assert letters == query or letters.lower() == query
 
 
-@given(QUERIES, st.lists(TEXTS.filter(bool), min_size=1, max_size=20))
+@given(st.text(alphabet="ab c", max_size=30), st.integers(0, 30), st.integers(1, 5))
+def test_every_part_of_a_text_finds_it_word_by_word(text: str, start: int, size: int) -> None:
+    words = text[start : start + size].split()
+    hit = fuzzy.match(" ".join(reversed(words)), text)
+    assert hit is not None
+    assert {text[place] for place in hit.positions} == set("".join(words))
+
+
+@given(SEVERAL, st.lists(TEXTS.filter(bool), min_size=1, max_size=20))
 def test_the_quick_look_finds_the_same(query: str, texts: list[str]) -> None:
     found = fuzzy.lines(query, "\n".join(texts))
     assert found == [text for text in texts if fuzzy.match(query, text)]
 
 
-@given(QUERIES, st.lists(TEXTS, max_size=20), st.integers(1, 5))
+@given(SEVERAL, st.lists(TEXTS, max_size=20), st.integers(1, 5))
 def test_the_best_of_some_are_the_first_of_all(query: str, texts: list[str], limit: int) -> None:
     every = fuzzy.rank(query, texts, len(texts) + 1)
     assert fuzzy.rank(query, reversed(texts), limit) == every[:limit]

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.commands import COMMANDS
-from tuiagent.clients.tui.prompt import fuzzy, skills
+from tuiagent.clients.tui.prompt import skills
 from tuiagent.clients.tui.prompt.chips import mention
 from tuiagent.clients.tui.prompt.complete import Wanted
 from tuiagent.clients.tui.prompt.files import MOST, FileIndex

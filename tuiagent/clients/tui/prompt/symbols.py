@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from tuiagent.clients.tui.prompt import fuzzy
+from tuiagent.clients.tui import fuzzy
 
 LARGEST = 512 * 1024
 """Bytes of a file that is looked at."""

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.matching import match, words
 from tuiagent.clients.tui.screens.sheet import Rows
 
 if TYPE_CHECKING:
@@ -40,14 +40,13 @@ class Choices(Rows):
 
     def find(self, typed: str) -> None:
         """Shows only what fits this."""
-        wanted = words(typed)
-        ranked: list[tuple[int, int, Choice]] = []
+        ranked: list[tuple[bool, int, int]] = []
         for number, choice in enumerate(self._all):
-            found = match(wanted, f"{choice.name} {choice.help}") if wanted else (0, ())
+            named = fuzzy.match(typed, choice.name)
+            found = named or fuzzy.match(typed, f"{choice.name} {choice.help}")
             if found is not None:
-                inside = 0 if match(wanted, choice.name) else 1
-                ranked.append((found[0] * 2 + inside, number, choice))
-        self._found = [choice for _, _, choice in sorted(ranked, key=lambda one: one[:2])]
+                ranked.append((named is None, -found.score, number))
+        self._found = [self._all[number] for *_, number in sorted(ranked)]
         self.at = 0
         self.scroll_line(0)
         self.renew()

@@ -11,7 +11,6 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from tuiagent.clients.tui import places
-from tuiagent.clients.tui.screens import matching
 from tuiagent.clients.tui.screens.deeds import Deeds
 from tuiagent.clients.tui.screens.session_list import SessionRows
 from tuiagent.clients.tui.screens.sheet import Ask, Ends, Says
@@ -121,7 +120,7 @@ class Sessions(Deeds):
         await asyncio.sleep(PAUSE)
         hits: list[Hit] = []
         self.listed.note = ""
-        if matching.words(typed):
+        if typed.strip():
             asked = {"text": typed, "limit": HITS, "all": self.listed.away}
             key = msgspec.json.encode(asked).decode()
             found = (await self.app.desk.client.read("search", key)).data
