@@ -3,7 +3,6 @@
 import time
 import unicodedata
 from copy import deepcopy
-from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
 from tests.screens.kit import KINDS as KINDS_OF_CLIENT
 from tests.screens.kit import check_shown, screen
-from tests.screens.rolling import CHANGE, HOSTILE, WORDS, every, lines, rolled
+from tests.screens.rolling import HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui import places
-from tuiagent.clients.tui.transcript import Transcript, diff, markdown
+from tuiagent.clients.tui.transcript import Transcript, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
 from tuiagent.clients.tui.transcript.heights import Heights
@@ -270,25 +269,6 @@ def test_folded_rows_fit_and_join_to_the_line(text: str, width: int) -> None:
         assert all(cell_len(row.text) <= width for row in rows)
         joined = rows[0].words + "".join(row.joint + row.words for row in rows[1:])
         assert joined.rstrip() == text.rstrip()
-
-
-@given(st.lists(st.sampled_from("abc"), max_size=40), st.lists(st.sampled_from("abc"), max_size=40))
-def test_a_change_is_shown_line_by_line(before: list[str], after: list[str]) -> None:
-    unified = "\n".join(unified_diff(before, after, "a/f", "b/f", lineterm=""))
-    signs = [line for line in unified.split("\n")[2:] if not line.startswith("@@")]
-    lines = [line for hunk in diff.hunks("f", unified) for line in hunk.lines]
-    assert [line.sign + line.text for line in lines] == signs
-    for line in lines:
-        if line.sign != "+":
-            assert before[line.old - 1] == line.text
-        if line.sign != "-":
-            assert after[line.new - 1] == line.text
-
-
-def test_words_that_changed_are_marked() -> None:
-    (hunk, *_) = diff.hunks("f.py", CHANGE)
-    looks = [look for row in diff.rows(hunk, 80) for text, look in row.spans if text == ", y"]
-    assert looks == ["added added-word"]
 
 
 # ---------------------------------------------------------------- on the screen

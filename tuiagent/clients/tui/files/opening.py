@@ -11,6 +11,7 @@ from textual.app import SuspendNotSupported
 from tuiagent.clients.tui.files import disk
 from tuiagent.clients.tui.files.git import GitError
 from tuiagent.clients.tui.files.place import Place
+from tuiagent.clients.tui.transcript.diff import unchanged
 from tuiagent.threads import in_thread
 
 if TYPE_CHECKING:
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 
 async def read(app: "TuiApp", place: Place, path: str) -> None:
     """Shows what is in a file of this place."""
-    from tuiagent.clients.tui.diff.hunks import plain  # noqa: PLC0415 - after the first frame
-    from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - likewise
+    from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - few open one
     from tuiagent.clients.tui.diff.view import Section  # noqa: PLC0415 - likewise
 
     def shown() -> tuple[Section, str]:
         head = disk.head(place.root, path)
-        return Section("", tuple(plain(head.text)), path if head.plain else ""), head.note
+        return Section("", tuple(unchanged(head.text)), path if head.plain else ""), head.note
 
     section, note = await in_thread(shown)
     app.push_screen(FileScreen(path, section, note))

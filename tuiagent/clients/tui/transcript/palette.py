@@ -11,7 +11,7 @@ NAMES = (
 ).split()
 """Each is a component class of the transcript, behind PREFIX."""
 CSS = """
-Roll {
+Painted {
     height: 1fr;
     overflow-x: hidden;
     overflow-y: scroll;

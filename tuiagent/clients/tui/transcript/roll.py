@@ -1,11 +1,9 @@
 """One scroll of lines, smooth however long it is: where it stands, and how it is drawn."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.geometry import Offset, Size
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,7 +12,7 @@ from tuiagent.clients.tui.transcript import paint
 from tuiagent.clients.tui.transcript.blocks import Block
 from tuiagent.clients.tui.transcript.copying import between
 from tuiagent.clients.tui.transcript.flow import START, Flow, Place
-from tuiagent.clients.tui.transcript.palette import CSS, NAMES, PREFIX, Palette
+from tuiagent.clients.tui.transcript.paint import Painted
 from tuiagent.clients.tui.transcript.rows import BLANK, Row
 from tuiagent.clients.tui.transcript.search import Search
 from tuiagent.views.transcript import Item
@@ -25,11 +23,9 @@ BEHIND = 500
 NEW = " ↓ new below "
 
 
-class Roll(ScrollView, can_focus=True):
+class Roll(Painted):
     """Items, the newest at the bottom, where it stays until a person scrolls up."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {PREFIX + name for name in NAMES}
-    DEFAULT_CSS = CSS
     EMPTY = ""
     """Said when there is nothing."""
 
@@ -50,7 +46,6 @@ class Roll(ScrollView, can_focus=True):
         about the heights above it."""
         self._older: list[Item] = []
         self._settling = False
-        self._palette = Palette(self)
         self._look = 0
 
     # ------------------------------------------------------------ what it shows
@@ -207,7 +202,6 @@ class Roll(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: everything is drawn anew."""
         super().notify_style_update()
-        self._palette.clear()
         self._look += 1
 
     # ------------------------------------------------------------ drawing
@@ -216,7 +210,7 @@ class Roll(ScrollView, can_focus=True):
         """See Widget."""
         room = self._room
         if not y and not self._shown:
-            return paint.banner([(f"   {self.EMPTY}", "muted")], self._palette, room.width)
+            return paint.banner([(f"   {self.EMPTY}", "muted")], self.palette, room.width)
         if y == room.height - 1 and (self.search is not None or self.news):
             return self._banner(room.width)
         block, row = self._shown[y] if y < len(self._shown) else (None, BLANK)
@@ -231,22 +225,22 @@ class Roll(ScrollView, can_focus=True):
             return row.strip  # type: ignore[return-value] - kept together with its key
         spots: list[tuple[int, int, object]] = []
         if search is not None and marking:
-            look = self._palette["found-here" if here else "found"]
+            look = self.palette["found-here" if here else "found"]
             spots += [(start, end, look) for start, end in search.spots(row)]
         if selection is not None and (span := selection.get_span(number)) is not None:
             look = self.screen.get_component_rich_style("screen--selection")
             end = span[1] if span[1] >= 0 else len(row.text)
             spots.append((span[0], end, look))
-        strip = paint.painted(row, self._palette, room.width, number, bar, spots)  # type: ignore[arg-type]
+        strip = paint.painted(row, self.palette, room.width, number, bar, spots)  # type: ignore[arg-type]
         if selection is None:
             row.key, row.strip = key, strip
         return strip
 
     def _banner(self, width: int) -> Strip:
         if self.search is not None:
-            return paint.banner([(self.search.line(), "new")], self._palette, width)
+            return paint.banner([(self.search.line(), "new")], self.palette, width)
         room = max(0, width - len(NEW))
-        return paint.banner([(" " * room, ""), (NEW, "new")], self._palette, width)
+        return paint.banner([(" " * room, ""), (NEW, "new")], self.palette, width)
 
     def selection_updated(self, selection: Selection | None) -> None:
         """See Widget."""
