@@ -222,8 +222,8 @@ def rows(
 def _folded(line: Line, spans: Spans, number: int, size: int, width: int) -> list[Row]:
     """A line behind its number and its sign."""
     if line.kind in "@\\":
-        sign = "⋯" if line.kind == "@" else ""
-        return fold(spans, width, ((f"{sign:>{size}} ", "number"),), words=False)
+        sign = f"{'⋯' if line.kind == '@' else '':>{size}}"
+        return fold(spans, width, ((f"{sign} " if spans else sign, "number"),), words=False)
     fill, look = LOOKS.get(line.kind, ("", ""))
     lead = ((f"{number or '':>{size}} ", f"{fill} number"), (f"{line.kind} ", f"{fill} {look}"))
     return fold(spans, width, lead, ((" " * (size + 3), fill),), words=False, fill=fill)
