@@ -279,8 +279,8 @@ class TerminalApp(App[int]):
             super()._display(screen, renderable)
 
     def _on_ready(self) -> None:
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.take()
+        if take := getattr(self._driver, "take", None):
+            take()
 
     def on_understood(self, message: Understood) -> None:
         """The driver may go on with the next key."""
