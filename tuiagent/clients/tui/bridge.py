@@ -12,7 +12,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen
 from tuiagent.kernel.lifecycle import OpenSession
-from tuiagent.kernel.presence import GONE, HERE, Presence, ShowPresence
+from tuiagent.kernel.presence import GONE, HERE, Driven, Presence, ShowPresence
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.ports import Client, Window
 from tuiagent.views.inbox import InboxView, Waiting
@@ -90,6 +90,8 @@ class Conversation:
         """Who else is there, by the id of their screen."""
         self.halted = ""
         """Why nothing goes on at the moment, such as a full disk."""
+        self.elsewhere: bool | None = None
+        """Whether another process drives it now; None while nothing was heard of that."""
         self.caught_up = asyncio.Event()
         self.news = News()
         """Told the ids of items that changed; "" for what is no item."""
@@ -152,6 +154,9 @@ class Conversation:
             changed = [""]
         elif isinstance(seen, Presence):
             self._meet(seen)
+            changed = [""]
+        elif isinstance(seen, Driven):
+            self.elsewhere = seen.elsewhere
             changed = [""]
         elif isinstance(seen, runs.Halted) or (self.halted and isinstance(seen, Event)):
             self.halted = seen.why if isinstance(seen, runs.Halted) else ""
