@@ -124,7 +124,7 @@ async def test_a_key_in_the_conversation_goes_to_the_call_in_the_trace(tmp_path:
         it.app.query_one(Talk).focus()
         await it.press("t")
         await it.until(lambda: trace.has_focus)
-        assert trace.index.shown[trace._at] == first
+        assert trace.index.shown[trace.at] == first
 
 
 async def test_a_click_goes_to_a_call_and_unfolds_it(tmp_path: Path) -> None:

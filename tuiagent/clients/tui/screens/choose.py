@@ -116,7 +116,7 @@ class Chooser(ModalScreen[str]):
             self._list.find(event.value)
             self._look()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows what it would be."""
         self._look()
 
@@ -135,11 +135,11 @@ class Chooser(ModalScreen[str]):
 
     def action_move(self, by: int) -> None:
         """Goes up or down."""
-        self._list.move(by)
+        self._list.action_move(by)
 
     def action_page(self, by: int) -> None:
         """Goes a page up or down."""
-        self._list.page(by)
+        self._list.action_page(by)
 
     def _look(self) -> None:
         chosen = self._list.chosen

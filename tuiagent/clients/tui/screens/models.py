@@ -129,11 +129,11 @@ class ModelsSheet(Sheet):
 
     def action_move(self, by: int) -> None:
         """Goes up or down."""
-        self.query_one(Models).move(by)
+        self.query_one(Models).action_move(by)
 
     def action_page(self, by: int) -> None:
         """Goes a page up or down."""
-        self.query_one(Models).page(by)
+        self.query_one(Models).action_page(by)
 
     def action_test(self) -> None:
         """Asks the model at hand for one word."""

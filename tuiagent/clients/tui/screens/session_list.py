@@ -34,7 +34,7 @@ NAME, FOLDER, MODEL, COST, STATE = 24, 22, 20, 9, 12
 """Columns; a name has at least these."""
 
 
-class Listed:
+class Sifted:
     """The rows that are known, and those of them that are shown."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Listed:
 class SessionRows(Rows):
     """A line for each session, or for each text that was found."""
 
-    def __init__(self, listed: Listed, ident: str) -> None:
+    def __init__(self, listed: Sifted, ident: str) -> None:
         super().__init__(ident)
         self._listed = listed
 

@@ -178,7 +178,7 @@ class Sessions(Deeds):
         if event.input.id == "filter":
             self.action_open()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows the end of what is at hand now."""
         self._peek()
 
@@ -206,7 +206,7 @@ class Sessions(Deeds):
         """Selects the session at hand, or no longer."""
         if self.at is not None:
             self.listed.marked ^= {self.at.stream}
-            self._rows.move(1)
+            self._rows.action_move(1)
             self.said("head", "rows")
 
     def action_open(self) -> None:
