@@ -16,6 +16,9 @@ from tuiagent.ports import Owner
 
 DRAIN = 660.0
 """Seconds that another process gets to end what it has begun."""
+DIALS = 60
+"""How often one is called that drives a session: it claims that first, and listens a moment later;
+and it is mute before its claim is seen to be void."""
 ANSWERS = 5.0
 """Seconds that it gets to show that it lives."""
 HUNG = (
@@ -196,9 +199,11 @@ class Neighbours:
             if elsewhere != (owner is not None):
                 elsewhere = not elsewhere
                 self._hub.signal(Driven(stream, elsewhere))
-            if owner is not None:
-                await self._relay(stream, owner)
-                await asyncio.sleep(0.05)  # one listens after its claim, and is mute before its end
+            for _ in range(DIALS if owner else 0):
+                await self._relay(stream, str(owner))
+                await asyncio.sleep(0.05)
+                if self._owner(stream) != owner:
+                    break
             self._changed.clear()
             if self._owner(stream) == owner:
                 await self._changed.wait()
