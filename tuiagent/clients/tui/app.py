@@ -199,11 +199,6 @@ class TuiApp(Opens):
         """Shows a call where it was made."""
         places.go_to(self, message.item)
 
-    def on_transcript_jump(self, message: Talk.Jump) -> None:
-        """Shows a call in the trace."""
-        self.action_pane("trace")
-        self.query_one(Trace).go_to(message.call)
-
     def action_judge(self, allow: bool) -> None:
         """Answers what the session at hand asks."""
         self.query_one(ApprovalBar).answer(allow)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript.flow import Place
 from tuiagent.clients.tui.transcript.widget import Transcript
 from tuiagent.views.transcript import Item
@@ -66,6 +67,11 @@ class Talk(Transcript):
         conversation = self.app.desk.conversation
         if conversation is not None:
             self.changed(changed, conversation.items)
+
+    def on_transcript_jump(self, message: Transcript.Jump) -> None:
+        """Shows a call in the trace."""
+        self.app.action_pane("trace")
+        self.app.query_one(Trace).go_to(message.call)
 
     async def on_transcript_retry(self, message: Transcript.Retry) -> None:
         """Says the prompt of a run once more."""
