@@ -13,8 +13,8 @@ from textual.events import Key
 
 from tests.kernel.test_runs_view import told
 from tests.kernel.world import OPENED, STREAM
-from tuiagent.clients.tui import fuzzy
-from tuiagent.clients.tui.prompt import complete, files, keys, outside, skills, symbols
+from tuiagent.clients.tui import fuzzy, outside
+from tuiagent.clients.tui.prompt import complete, files, keys, skills, symbols
 from tuiagent.clients.tui.prompt.files import FileIndex
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.lifecycle import SessionDeleted, SessionErased, SessionRestored

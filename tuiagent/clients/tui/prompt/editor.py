@@ -254,7 +254,7 @@ class Editor(TextArea, inherit_bindings=False):
         """Edits the text in the person's own editor, which has the terminal meanwhile."""
         from textual.app import SuspendNotSupported  # noqa: PLC0415 - few ever need it
 
-        from tuiagent.clients.tui.prompt.outside import edited  # noqa: PLC0415
+        from tuiagent.clients.tui.outside import edited  # noqa: PLC0415
 
         text = self.text
         try:
