@@ -1,13 +1,14 @@
 """The tree model, the disk and git beneath the file pane: whatever happens, as a fresh reading."""
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import watchfiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from tuiagent.clients.tui.files import disk, git
 from tuiagent.clients.tui.files.disk import Watch
 from tuiagent.clients.tui.files.git import Git, parsed
 from tuiagent.clients.tui.files.tree import Tree, above
+from tuiagent.folder import FULL
 
 NAMES = st.sampled_from(["a", "b", "B", "a/a", "a/b", "a/a/c", "b/a", ".git"])
 ACTS = st.sampled_from(["folder", "file", "gone", "open", "close", "hide", "read"])
@@ -241,15 +243,16 @@ async def test_a_folder_that_has_gone_is_news(tmp_path: Path) -> None:
 async def test_what_cannot_be_followed_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*folders: str, **more: object) -> None:
-        raise OSError("OS file watch limit reached")
+    async def full(*args: object) -> AsyncIterator[set[str]]:
+        raise OSError(errno.ENOSPC, FULL)
+        yield set()
 
-    monkeypatch.setattr(watchfiles, "watch", full)
+    monkeypatch.setattr(disk, "changes", full)
     said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     watch = Watch(lambda folders: None, said.set_result)
     watch.follow(frozenset({str(tmp_path)}))
     async with asyncio.timeout(20):
-        assert await said == "OS file watch limit reached"
+        assert await said == FULL
 
 
 def test_a_search_finds_by_words_and_counts_the_rest() -> None:
