@@ -221,7 +221,8 @@ async def screen(
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size, notifications=True) as pilot:
             it = Screen(app, pilot, made, means, host)
-            await it.until(lambda: app.query_one(Files).place.tree.readable(""))
+            files = app.query_one(Files)
+            await it.until(lambda: not files.display or files.place.tree.readable(""))
             yield it
 
 

@@ -17,10 +17,12 @@ from tuiagent.clients.tui import places, themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
+from tuiagent.clients.tui.driver import TerminalScreen
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
+from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
@@ -48,7 +50,7 @@ class TuiApp(Opens):
     CSS_PATH = "app.tcss"
     TITLE = "tuiagent"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (100, WIDE)]
+    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
@@ -94,8 +96,13 @@ class TuiApp(Opens):
         if wished.reduced_motion:
             self.animation_level = "none"
 
+    def get_default_screen(self) -> Screen[None]:
+        """The work place, with the classes that it will have: each later one styles all anew."""
+        width = WIDE if self.size.width >= ROOMY else NARROW
+        return TerminalScreen(id="_default", classes=f"-conversation {width}")
+
     def compose(self) -> ComposeResult:
-        """The work place."""
+        """What is on it."""
         yield Header()
         yield Tabs(PANES)
         with Horizontal(id="panes"):

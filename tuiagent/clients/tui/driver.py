@@ -268,6 +268,26 @@ class TerminalDriver(LinuxDriver):
         return columns or 80, rows or 24
 
 
+class TerminalScreen(Screen[None]):
+    """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
+
+    AUTO_FOCUS = "TextArea"
+
+    def _compositor_refresh(self) -> None:
+        if drawable(self.app):
+            super()._compositor_refresh()
+        else:
+            self._dirty_widgets.clear()  # it is drawn whole, later
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        event.refresh_styles = event.refresh_styles and self.stack_updates > 0
+
+
+def drawable(app: App[Any]) -> bool:
+    """Whether a frame can be drawn now; see TerminalDriver.ready."""
+    return not isinstance(app._driver, TerminalDriver) or app._driver.ready()
+
+
 class TerminalApp(App[int]):
     """An app whose frames wait for the terminal, and whose shape is the next start's first."""
 
@@ -275,8 +295,15 @@ class TerminalApp(App[int]):
     """The state root; the shape is kept there."""
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if not isinstance(self._driver, TerminalDriver) or self._driver.ready():
+        if drawable(self):
             super()._display(screen, renderable)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """See App. Before there is a screen no style has been read that could be read again."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def _on_ready(self) -> None:
         if take := getattr(self._driver, "take", None):
