@@ -1,5 +1,6 @@
 """The work place, driven by keys, over a client of each kind."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
+from textual.widget import Widget
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
@@ -54,6 +56,33 @@ async def test_the_first_screen_is_read_and_styled_once(
             "Approvals": 1,
         }
     assert not again
+
+
+async def test_news_of_an_answer_draws_nothing_but_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with screen(tmp_path, [say("All done.")]) as it:
+        await it.type("do it\n")
+        await it.until("All done.")
+        conversation = it.app.desk.conversation
+        assert conversation is not None
+        await it.until(lambda: not conversation.running)
+        await it.until(lambda: "working" not in it.shown)
+        told = asyncio.Event()
+        it.app.desk.listen("items", lambda changed: told.set())
+        drawn: list[str] = []
+        refresh = Widget.refresh
+
+        def refreshed(self: Widget, *args: Any, **more: Any) -> Widget:
+            drawn.append(type(self).__name__)
+            return refresh(self, *args, **more)
+
+        monkeypatch.setattr(Widget, "refresh", refreshed)
+        (answer,) = (item for item in conversation.items if item.kind == "reply")
+        conversation.news.tell([answer.id])
+        async with asyncio.timeout(20):
+            await told.wait()
+        assert not {"Trace", "Header", "Footer", "TodoList"} & set(drawn)
 
 
 async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:

@@ -42,6 +42,11 @@ LOST = 0.5
 """Seconds after which the next key is told, though the one before seems to do something still."""
 
 
+YOUNG = 10_000
+"""New objects after which garbage is looked for: what a few frames are made of, so that it is gone
+before it counts as old. With the usual 700 a look through all that is old came every second."""
+
+
 class Understood(Message):
     """Goes the way of a key, after it: from who has the focus up to the app."""
 
@@ -119,6 +124,7 @@ class TerminalDriver(LinuxDriver):
             self.shown = True
             self._app.screen.refresh()
             gc.freeze()  # what the start has made stays; the command line had turned collecting off
+            gc.set_threshold(YOUNG)
             gc.enable()
 
     def disable_input(self) -> None:
@@ -246,6 +252,11 @@ class TerminalDriver(LinuxDriver):
         target = self._app.focused or self._app.screen
         target.post_message(Understood().set_sender(target))  # one of the app would end below it
 
+    @property
+    def coming(self) -> bool:
+        """Whether more was typed than has been told."""
+        return bool(self._coming)
+
     def understood(self) -> None:
         """A key has done what it does, but for what it had the app do later."""
         if self._waits is not None:
@@ -272,6 +283,10 @@ class TerminalScreen(Screen[None]):
     """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
 
     AUTO_FOCUS = "TextArea"
+
+    def draw(self) -> None:
+        """Draws what has changed, where Textual would wait for its clock, up to 17 ms."""
+        self._on_timer_update()
 
     def _compositor_refresh(self) -> None:
         if drawable(self.app):
@@ -310,9 +325,11 @@ class TerminalApp(App[int]):
             take()
 
     def on_understood(self, message: Understood) -> None:
-        """The driver may go on with the next key."""
+        """The driver may go on with the next key; what the last one did is drawn at once."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.understood()
+            if not self._driver.coming and isinstance(self.screen, TerminalScreen):
+                self.screen.draw()
 
     def exit(self, *args: Any, **more: Any) -> None:
         """See App."""
