@@ -291,7 +291,7 @@ class Desk:
         news = asyncio.Event()
         reading = self.spawn(self._reread(dirty, news))
         try:
-            async for seen in self.client.watch("session/*", position):
+            async for seen in self.client.watch("session/*!", position):
                 if not isinstance(seen, Event | Lagged):
                     continue
                 kind = seen.kind if isinstance(seen, Event) else ""
