@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tuiagent.clients.tui.files import disk, git
 from tuiagent.clients.tui.files.disk import Watch
 from tuiagent.clients.tui.files.git import Git, parsed
-from tuiagent.clients.tui.files.tree import Tree, above
+from tuiagent.clients.tui.files.place import Place
+from tuiagent.clients.tui.files.tree import Entry, Listing, Tree, above
 from tuiagent.folder import FULL
 
 NAMES = st.sampled_from(["a", "b", "B", "a/a", "a/b", "a/a/c", "b/a", ".git"])
@@ -262,3 +263,23 @@ def test_a_search_finds_by_words_and_counts_the_rest() -> None:
     assert (len(found.entries), found.more) == (disk.FOUND, 4)
     assert [e.name for e in disk.matching(paths, "docs mod").entries] == ["docs/Module"]
     assert above("a/b") == "a"
+
+
+async def test_folders_that_were_read_at_once_are_told_at_once(tmp_path: Path) -> None:
+    told = asyncio.Event()
+    times: list[int] = []
+
+    def tell() -> None:
+        times.append(len(place.tree.rows))
+        told.set()
+
+    place = Place(str(tmp_path), lambda work: work.close(), tell)
+    for number in range(40):
+        place.tree.open.add(f"d{number}")
+    place._put("", Listing(tuple(Entry(f"d{number}", True) for number in range(40))))
+    for number in range(40):
+        place._put(f"d{number}", Listing((Entry("f"),)))
+    async with asyncio.timeout(20):
+        await told.wait()
+    assert times == [80]
+    place.close()
