@@ -17,7 +17,6 @@ from tuiagent.clients.tui import places, themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
-from tuiagent.clients.tui.driver import TerminalScreen
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import Layout
 from tuiagent.clients.tui.notices import Notices
@@ -50,6 +49,7 @@ class TuiApp(Opens):
     CSS_PATH = "app.tcss"
     TITLE = "tuiagent"
     ENABLE_COMMAND_PALETTE = False
+    FIRST = "-conversation"
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
@@ -95,11 +95,6 @@ class TuiApp(Opens):
         self.set_keymap(wished.keys)
         if wished.reduced_motion:
             self.animation_level = "none"
-
-    def get_default_screen(self) -> Screen[None]:
-        """The work place, with the classes that it will have: each later one styles all anew."""
-        width = WIDE if self.size.width >= ROOMY else NARROW
-        return TerminalScreen(id="_default", classes=f"-conversation {width}")
 
     def compose(self) -> ComposeResult:
         """What is on it."""
