@@ -92,6 +92,8 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    skills: tuple[str, ...] = ()
+    """Those that new sessions are told whole."""
 
 
 class Flags(Struct, frozen=True):
@@ -107,6 +109,7 @@ class Flags(Struct, frozen=True):
     seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
+    skills: Sequence[str] = ()
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -146,6 +149,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
     )
 
 
@@ -224,6 +228,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         credentials=credentials,
         endpoints=endpoints,
         rules=settings.rules,
+        skills=settings.skills,
     )
 
 
@@ -236,6 +241,10 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     if table is None or not (table.input_price or table.output_price):
         return None
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
+
+
+def _default_skills(table: "ConfigFile | None") -> tuple[str, ...]:
+    return table.default_skills if table else ()
 
 
 def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:

@@ -113,7 +113,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
-LATER = ("default_skills", "work_dir", "mcp_servers", "memory")
+LATER = ("work_dir", "mcp_servers", "memory")
 LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
 LATER_OF_SCREENS = ("theme_color",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""

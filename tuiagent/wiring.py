@@ -228,7 +228,7 @@ class House:
         hub = Hub()
         self._standing = holding(journal)
         hub.listen(standing.STREAM, self._holds)
-        means = LocalMeans(self.settings, self.environ, self._standing.files, self._given)
+        means = LocalMeans(self.settings, self.environ, self._standing, self._given)
         self._means = means
         await self._prove(means)
 

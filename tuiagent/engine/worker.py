@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
-from tuiagent.engine.steps import calls, compact, jobs, model, undo
+from tuiagent.engine.steps import calls, compact, hooks, jobs, model, undo
 from tuiagent.kernel import loop
 from tuiagent.kernel.errors import Fenced, StoreError
 from tuiagent.kernel.loop import Step, next_steps
@@ -59,6 +59,7 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.StopCall: calls.stop_call,
     loop.EndRun: end_run,
     loop.EndTime: end_time,
+    loop.AskHooks: hooks.ask_hooks,
 }
 
 

@@ -1,6 +1,7 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
+from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -30,12 +31,16 @@ __all__ = [
     "Execution",
     "Exit",
     "Head",
+    "Hook",
     "Jobs",
     "Kit",
+    "Library",
     "Loan",
     "Note",
+    "Offer",
     "OutcomeUnknown",
     "Owner",
+    "Paper",
     "Proposed",
     "Proposing",
     "Provider",
@@ -48,4 +53,5 @@ __all__ = [
     "Typed",
     "Usual",
     "Window",
+    "Words",
 ]

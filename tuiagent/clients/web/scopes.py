@@ -70,6 +70,9 @@ VIEWS = {
     "prices": CONFIG,
     "check": CONFIG,
     "kept": CONFIG,
+    "skills": CONFIG,
+    "commands": CONFIG,
+    "trust": CONFIG,
 }
 """The views that another scope than `admin` is enough for."""
 

@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
-from tuiagent.engine.steps import calls
+from tuiagent.engine.steps import asides, calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import size
 from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
 from tuiagent.kernel.event import Intent
+from tuiagent.kernel.hooks import STOP
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
@@ -33,6 +34,9 @@ async def call_model(drive: Drive, step: CallModel) -> None:
         provider = error  # the attempt says so
     if run is None or run.attempt is None or run.attempt.id != step.attempt:
         try:
+            await asides.report(drive)
+            if drive.state.run is not run:
+                return  # a hook ended it
             await drive.write(*opening(drive))
         except Refused:
             return  # something happened in between: the loop asks again
@@ -57,7 +61,8 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     reply = assembly.reply()
     prepared = calls.Prepared() if drive.leaving else await calls.prepare_first(drive, reply)
     cost = drive.context.means.price(drive.prompt.model, reply.usage) if reply.usage else None
-    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply))
+    held = not reply.calls and bool(drive.library.hooks(STOP))
+    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply), held)
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
     if prepared.work is not None:
@@ -77,8 +82,7 @@ def opening(drive: Drive) -> list[Intent]:
         system = means.system(drive.opened) if not state.epoch else drive.prompt.system
         tools = means.tools() if not state.epoch else drive.prompt.tools
         intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools, window))
-    intents.append(runs.StartAttempt(drive.stream))
-    return intents
+    return [*intents, *asides.fresh(drive), runs.StartAttempt(drive.stream)]
 
 
 def _context(drive: Drive, reply: Reply) -> int:
