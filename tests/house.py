@@ -22,6 +22,7 @@ from tuiagent.kernel.message import Prompt, ToolSpec, Usage
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
 from tuiagent.kernel.standing import Standing
 from tuiagent.library.shelf import Shelf
+from tuiagent.library.trust import brought
 from tuiagent.ports import Client, Library, Provider, Runtime, Store, Tool
 from tuiagent.providers.scripted import Scripted, ScriptedCall, Turn
 from tuiagent.registry import load
@@ -118,7 +119,19 @@ class Fakes:
 
     def library(self, opened: SessionOpened) -> Library:
         """See engine.drive.Means: what lies below the folder's home, and nothing that ships."""
-        return Shelf(opened.folder, str(self.folder / "home"), "", self.standing)
+        return self.shelf(opened.folder)
+
+    def shelf(self, folder: str) -> Shelf:
+        """See means.LocalMeans."""
+        return Shelf(folder, str(self.folder / "home"), "", self.standing)
+
+    async def given(self, folder: str, name: str, arguments: str) -> str:
+        """See means.LocalMeans."""
+        return self.shelf(folder).command(name, arguments).text
+
+    def brought(self, folder: str) -> list[Any]:
+        """See means.LocalMeans."""
+        return brought(folder, str(self.folder / "home"), "", self.standing)
 
 
 async def nothing() -> AsyncIterator[object]:

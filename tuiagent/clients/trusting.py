@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import Struct
 
+from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.standing import STREAM, DistrustFile, TrustFile
 from tuiagent.ports import Client, Offer
@@ -21,7 +22,10 @@ class Brought(Struct, frozen=True):
 
 async def brought(client: Client, folder: str) -> list[Brought]:
     """What the files of this folder would have us run."""
-    return msgspec.convert((await client.read("trust", folder)).data, list[Brought])
+    try:
+        return msgspec.convert((await client.read("trust", folder)).data, list[Brought])
+    except Refused:
+        return []  # an engine that runs nothing of the kind
 
 
 def lines(row: Brought) -> list[str]:

@@ -125,6 +125,7 @@ class TuiApp(Opens):
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
+        self.desk.spawn(self.action_trust("asked"))
 
     def on_resize(self) -> None:
         """Lays the panes out anew, where that makes them tabs, or panes again."""

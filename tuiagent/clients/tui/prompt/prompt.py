@@ -11,7 +11,9 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tuiagent.clients.slash import given
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
 from tuiagent.clients.tui.prompt import complete
 from tuiagent.clients.tui.prompt.doing import do, known, run
@@ -23,6 +25,7 @@ from tuiagent.clients.tui.prompt.offers import Offers
 from tuiagent.clients.tui.prompt.popup import Popup
 from tuiagent.clients.tui.prompt.queue import Queue
 from tuiagent.clients.tui.prompt.vim import INSERT
+from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -110,6 +113,11 @@ class Prompt(Vertical):
         self.editor.focus(scroll_visible)
         return self
 
+    def begin_with(self, text: str) -> None:
+        """Puts this before what was typed, to be gone on with."""
+        self.editor.put(text + self.editor.text)
+        self.focus()
+
     def give_back(self, text: str) -> None:
         """Puts back what could not be said, before what was typed since."""
         now = self.editor.text
@@ -136,7 +144,9 @@ class Prompt(Vertical):
     def _enter_folder(self) -> None:
         """Looks at what lies in the folder, and was said there."""
         self.editor.folder = self.folder
-        self.offers.look_in(Finder(self.folder, self.desk.host.settings.home))
+        finder = Finder(self.folder, self.desk.client)
+        self.offers.look_in(finder)
+        self.desk.spawn(finder.renew())
         self.desk.spawn(self.past.load(self.desk.client, self.folder))
 
     def _waits(self) -> None:
@@ -195,9 +205,14 @@ class Prompt(Vertical):
         if not text.strip():
             return
         if found := complete.SLASH.match(text):
-            if not known(self.app, found["name"]):
+            written = self.offers.finder.written if self.offers.finder else {}
+            if found["name"] in written and found["name"] not in COMMANDS:
+                rest = self.editor.sent.partition(found["name"])[2].strip()
+                self.desk.spawn(self._given(text, found["name"], rest, steer))
+            elif not known(self.app, found["name"]):
                 return
-            self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
+            else:
+                self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
             self.desk.spawn(self._run(text, found["command"], bool(found["quiet"])))
         else:
@@ -208,6 +223,16 @@ class Prompt(Vertical):
     async def _run(self, text: str, command: str, quiet: bool) -> None:
         if not await run(self.desk, command, quiet):
             self.give_back(text)
+
+    async def _given(self, text: str, name: str, arguments: str, steer: bool) -> None:
+        """Says what a command of people's own comes to."""
+        try:
+            said = await given(self.desk.client, self.folder, name, arguments)
+        except TuiagentError as error:
+            self.app.trouble(str(error))
+            self.give_back(text)
+            return
+        self.post_message(self.Submitted(said, steer))
 
     def action_newline(self) -> None:
         """Begins a new line."""
