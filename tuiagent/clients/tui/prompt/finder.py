@@ -63,10 +63,8 @@ class Finder:
             hits = fuzzy.rank(wanted.query, values, LIMIT)
             return [Choice(hit.text, hit.text, "", hit.positions) for hit in hits]
         found: list[Choice] = []
-        every = {name: (command.takes, command.help) for name, command in COMMANDS.items()}
-        every = {
-            n: (p.hint, f"{p.description} · {p.source}") for n, p in self.written.items()
-        } | every
+        every = {n: (p.hint, f"{p.description} · {p.source}") for n, p in self.written.items()}
+        every |= {name: (command.takes, command.help) for name, command in COMMANDS.items()}
         for name in sorted(every, key=lambda name: (name.find(wanted.query), name)):
             place = name.find(wanted.query)
             if place < 0:
