@@ -165,7 +165,7 @@ def words(fact: HookRan) -> list[str]:
         reason = one.reason if one.decision == "block" and fact.event in (AFTER, STOP) else ""
         told = "\n".join(text for text in (reason, one.context) if text)
         if told:
-            found.append(f"(The hook {one.command!r} for {fact.event} says:)\n{told}")
+            found.append(f"(A hook for {fact.event} says:)\n{told}")
     return found
 
 

@@ -94,7 +94,7 @@ def _read(place: Place, path: str) -> list[Hook]:
     """The hooks of a file. Raises ConfigError."""
     text = places.read(place, path, LARGEST)
     try:
-        table = msgspec.json.decode(text, type=dict[str, Any]).get("hooks") or {}
+        table = msgspec.json.decode(text, type=dict[str, Any]).get("hooks", {})
         groups = msgspec.convert(table, dict[str, list[dict[str, Any]]])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ConfigError(f"it holds no hooks: {error}") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.library import head, places
-from tuiagent.library.places import Place
+from tuiagent.library.places import Place, read_file
 from tuiagent.ports.library import Paper, Words
 
 FILE = "SKILL.md"
@@ -108,9 +108,10 @@ def _look(place: Place, path: str) -> Paper | None:
     if suffix not in ("", "md") or not name or not os.path.lexists(file):
         return None
     try:
-        if not suffix and os.path.basename(path) != name:
-            return None
-        fields, words = head.split(places.read(place, file, LARGEST, cut=True))
+        linked = os.path.islink(path) or os.path.islink(file)
+        # where no link is in the way, that of the place was looked at once for all
+        read = places.read(place, file, LARGEST, True) if linked else read_file(file, LARGEST, True)
+        fields, words = head.split(read)
         if os.path.getsize(file) > LARGEST:
             raise ConfigError(f"it is longer than {LARGEST // 1024} KiB")
         return _paper(place, file, name, fields, words)
