@@ -1,11 +1,10 @@
 """What hooks say, and that it makes nothing looser."""
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tuiagent.kernel import hooks
 from tuiagent.kernel.errors import Refused
@@ -71,16 +70,14 @@ def test_words_are_for_whom_they_are_meant() -> None:
     assert len(ruling(hooks.PROMPT, "f", "c", 0, "x" * 99_999, "").context) < 10_100
 
 
-RULINGS = st.lists(
-    st.sampled_from(["", "deny", "ask", "stop", "block", "failed", "allow", "approve"]).map(
-        lambda decision: Ruling("f", "c", decision, "r")
-    ),
-    max_size=4,
-)
+DECISIONS = ("", "deny", "ask", "stop", "block", "failed", "allow", "approve")
 
 
-@given(st.sampled_from(STRICT), RULINGS, st.sampled_from(MODES))
-def test_hooks_only_make_a_verdict_stricter(before: str, said: list[Ruling], mode: str) -> None:
+@pytest.mark.parametrize("before", STRICT)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("pair", itertools.product(DECISIONS, DECISIONS), ids="-".join)
+def test_hooks_only_make_a_verdict_stricter(before: str, pair: tuple[str, str], mode: str) -> None:
+    said = [Ruling("f", "c", decision, "r") for decision in pair]
     verdict = Verdict(before, "rule", "r", "shell(x)")
     after = tightened(verdict, said, mode)
     assert STRICT.index(after.decision) >= STRICT.index(before)
