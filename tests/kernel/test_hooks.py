@@ -75,7 +75,7 @@ DECISIONS = ("", "deny", "ask", "stop", "block", "failed", "allow", "approve")
 
 @pytest.mark.parametrize("before", STRICT)
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("pair", itertools.product(DECISIONS, DECISIONS), ids="-".join)
+@pytest.mark.parametrize("pair", [*itertools.product(DECISIONS, DECISIONS)], ids="-".join)
 def test_hooks_only_make_a_verdict_stricter(before: str, pair: tuple[str, str], mode: str) -> None:
     said = [Ruling("f", "c", decision, "r") for decision in pair]
     verdict = Verdict(before, "rule", "r", "shell(x)")
