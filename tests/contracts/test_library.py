@@ -191,7 +191,7 @@ def test_every_shipped_skill_can_be_used(repo: Path) -> None:
 def test_a_command_is_filled_in(repo: Path) -> None:
     written(
         repo / ".claude/commands/fix.md",
-        "---\ndescription: Fix it\nargument-hint: '[issue]'\n---\nFix $1 ($2) of $ARGUMENTS; $10.",
+        "---\ndescription: Fix it\nargument-hint: [issue]\n---\nFix $1 ($2) of $ARGUMENTS; $10.",
     )
     written(repo / ".agents/commands/front/end.md", "Do it.")
     at = shelf(repo)

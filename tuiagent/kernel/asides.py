@@ -10,7 +10,7 @@ class AsideTold(Fact, frozen=True):
     """The model is told this before it is asked next; of one source only once."""
 
     kind: str
-    """What it is, such as a skill."""
+    """What it is, such as `The skill review-diff`."""
     source: str
     """The file that it is from."""
     text: str
@@ -38,9 +38,9 @@ def decide(told: set[str], intent: TellAside, at: At) -> list[Fact]:
 
 def words(fact: AsideTold) -> str:
     """What the model reads: where it is from comes first."""
-    return f"(This {fact.kind} is from {fact.source}.)\n\n{fact.text}"
+    return f"({fact.kind}, from {fact.source}:)\n\n{fact.text}"
 
 
 def line(fact: AsideTold) -> str:
     """What people are told of it."""
-    return f"told: {fact.kind} {fact.source}"
+    return f"told: {fact.kind}, from {fact.source}"

@@ -151,5 +151,7 @@ def _paper(place: Place, name: str, path: str) -> Paper:
         return Paper(shown, "", place.source, path, str(error))
     first = next((line.strip("# ") for line in words.splitlines() if line.strip("# ")), "")
     told = " ".join(str(fields.get("description") or first).split())[:200]
-    hint = " ".join(str(fields.get("argument-hint") or "").split())[:80]
+    takes = fields.get("argument-hint") or ""
+    takes = f"[{', '.join(map(str, takes))}]" if isinstance(takes, list) else str(takes)
+    hint = " ".join(takes.split())[:80]
     return Paper(name, told, place.source, path, hint=hint)

@@ -12,6 +12,7 @@ from tuiagent.kernel.run import Run
 
 NAMED = re.compile(r"(?:^|(?<=\s))#([a-z0-9][a-z0-9_-]{0,63})(?![\w-])")
 """A skill that is named in a prompt."""
+INSTRUCTIONS = "How agents are to work in a folder that calls have come to"
 
 
 async def report(drive: Drive) -> None:
@@ -52,7 +53,7 @@ def _skills(drive: Drive, run: Run) -> list[TellAside]:
     names = dict.fromkeys(name for text in texts for name in NAMED.findall(text))
     skills = ((name, drive.library.skill(name)) for name in names)
     return [
-        TellAside(drive.stream, f"skill, {name},", words.path, words.text)
+        TellAside(drive.stream, f"The skill {name}", words.path, words.text)
         for name, words in skills
         if words is not None
     ]
@@ -65,7 +66,7 @@ def _instructions(drive: Drive) -> list[TellAside]:
         if (folder := os.path.dirname(path)) not in drive.looked:
             drive.looked.add(folder)
             found += [
-                TellAside(drive.stream, "text for agents", words.path, words.text)
+                TellAside(drive.stream, INSTRUCTIONS, words.path, words.text)
                 for words in drive.library.entered(path)
             ]
     drive.touched.clear()

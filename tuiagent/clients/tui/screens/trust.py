@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.trusting import Brought, answer, lines
+from tuiagent.clients.tui.approvals.moment import Moment
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -33,6 +34,7 @@ class Trust(ModalScreen[None]):
     def __init__(self, rows: list[Brought]) -> None:
         super().__init__()
         self._rows = rows
+        self.moment = Moment()
 
     def compose(self) -> ComposeResult:
         """Each file, and what of it would be run."""
@@ -47,8 +49,14 @@ class Trust(ModalScreen[None]):
             yield Static("", classes="said")
             yield Static(Content("y yes, run it   n no   Esc later"), classes="said")
 
+    def on_mount(self) -> None:
+        """From when on it is seen."""
+        self.call_after_refresh(self.moment.drawn, "shown")
+
     async def action_say(self, yes: bool) -> None:
-        """A person's word on all of it."""
+        """A person's word on all of it; what was typed as it came up is not one."""
+        if not self.moment.ripe("shown"):
+            return
         for row in self._rows:
             if not row.offer.problem:
                 await self.app.desk.send(answer(row, yes))
