@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
-from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged, CallStarted
+from tuiagent.kernel.call import AnswerApproval, CallDeferred, CallFinished, CallJudged, CallStarted
 from tuiagent.kernel.hooks import HookRan
 from tuiagent.kernel.message import Prompt, Text
 from tuiagent.kernel.run import AttemptStarted, ReplyReceived, RunFinished
@@ -175,6 +175,27 @@ async def test_what_came_of_a_call_is_told_and_answered(tmp_path: Path) -> None:
     assert "mind the gap" in words(means.prompts[0])
     assert "lint: x" in words(means.prompts[1])
     assert len(facts(seen, HookRan)) == 2
+
+
+async def test_a_session_that_is_left_at_rest_has_ended(tmp_path: Path) -> None:
+    hooked(tmp_path, "SessionEnd", f"cat >>{tmp_path}/told; echo 'could not tidy' >&2; exit 1")
+    store = MemoryStore()
+    turns = [say("well"), call("ask", question="Which?"), say("never")]
+    async with engine(Fakes(tmp_path, turns), store) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        await until(client, RunFinished)
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["hook_event_name"], told["reason"]) == ("SessionEnd", "other")
+    store.drop("o1")
+    async with engine(Fakes(tmp_path, turns), store, "o2") as made:
+        client = made.seat()
+        await made.adopt(STREAM)
+        await prompt(client, "again", "p2")
+        seen = await until(client, CallDeferred)
+        assert facts(seen, HookRan)[0].rulings[0].reason.endswith("could not tidy")
+    assert (tmp_path / "told").read_text().count("SessionEnd") == 1, "it waits: it has not ended"
 
 
 async def test_a_verdict_is_kept_over_a_restart(tmp_path: Path) -> None:

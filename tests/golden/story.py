@@ -378,9 +378,8 @@ async def _hooked(here: Teller) -> None:
     said = hooks.Ruling(source, "./remind", "failed", "exit 1", "Run the tests.", "slow today")
     await here.does(hooks.ReportHooks, hooks.PROMPT, "p1", (said,))
     await here.does(RebasePrompt, "first", "openai/gpt-5.5", "Be brief.", TOOLS)
-    await here.does(
-        asides.TellAside, "The skill review-diff", "/skills/review-diff/SKILL.md", "Look twice."
-    )
+    skill = ("The skill review-diff", "/skills/review-diff/SKILL.md", "Look twice.")
+    await here.does(asides.TellAside, *skill)
     await here.does(runs.StartAttempt)
     call = Call("p1.1.1", "shell", {"command": "rm x"})
     await here.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))

@@ -123,6 +123,7 @@ class Worker:
 
     async def close(self) -> None:
         """Stops driving; what is running stays as the journal says, for whoever comes next."""
+        await asyncio.gather(*map(hooks.end, list(self._open.values())))
         tasks = list(self._drives.values())
         for task in tasks:
             task.cancel()

@@ -10,15 +10,17 @@ from tuiagent.kernel.prompts import PromptWithdrawn
 from tuiagent.kernel.run import Run, RunFinished
 
 
-def decide_report(run: Run, intent: ReportHooks, at: At) -> list[Fact]:
+def decide_report(run: Run | None, intent: ReportHooks, at: At) -> list[Fact]:
     """What hooks said, where anybody did, and what ends or goes on because of it."""
     if not at.fence:
         raise Refused("only the session's owner reports what hooks said")
     loud = tuple(one for one in intent.rulings if not one.silent)
     facts: list[Fact] = [HookRan(intent.event, intent.about, loud)] if loud else []
     stop, block = strictest(loud, "stop"), strictest(loud, "block")
-    if intent.event == hooks.BEFORE:
-        return facts  # what it decides is decided with the call's verdict
+    if intent.event in (hooks.BEFORE, hooks.END):
+        return facts  # a call's verdict says what it decides; no end is kept off
+    if run is None:
+        raise Refused("no run is going on in this session")
     if intent.event == hooks.STOP:
         if not run.held:
             raise Refused("the run does not end now")

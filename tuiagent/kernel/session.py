@@ -245,7 +245,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     calls.AnswerQuestion: lambda s, i, at: calls.decide_question(s.call(i.call), i, at, s.agent),
     calls.ResolveOutcome: lambda s, i, at: calls.decide_resolve(s.unresolved, i),
     asides.TellAside: lambda s, i, at: asides.decide(s.told, i, at),
-    hooks.ReportHooks: lambda s, i, at: decide_report(s.running(), i, at),
+    hooks.ReportHooks: lambda s, i, at: decide_report(s.run, i, at),
     jobs.StopJob: lambda s, i, at: jobs.decide_stop(s.jobs, i),
     jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
     transfer.ImportSession: lambda s, i, at: transfer.decide(s, i, at, fold, FOLD),

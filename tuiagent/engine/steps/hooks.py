@@ -12,7 +12,7 @@ import msgspec
 from tuiagent.engine.drive import Drive
 from tuiagent.kernel import hooks, loop
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.errors import ToolError, TuiagentError
 from tuiagent.kernel.hooks import NAMES, ReportHooks, Ruling, ruling
 from tuiagent.kernel.message import Call, Observation
 from tuiagent.ports import Execution, Hook
@@ -35,6 +35,8 @@ printf '\\n%s\\n%s' '{end}' "$err"
 exit "$code"
 """
 """Keeps what a hook prints apart from its errors, in the one pipe that a command has."""
+LEAVING = 10.0
+"""Seconds that a hook may take when a session ends: whoever leaves waits for it."""
 PATHS = 20
 """Files of one call for each of which a hook is run."""
 
@@ -76,6 +78,18 @@ async def ask_hooks(drive: Drive, step: loop.AskHooks) -> None:
     active = bool(run and run.kept_on)
     report = await said(drive, hooks.STOP, step.run, stop_hook_active=active)
     await drive.write(report or ReportHooks(drive.stream, hooks.STOP, step.run))
+
+
+async def end(drive: Drive) -> None:
+    """Lets hooks tidy up as this process leaves a session in which nothing goes on."""
+    if drive.state.opened is None or loop.busy(drive.state) or drive.leaving:
+        return
+    try:
+        report = await said(drive, hooks.END, "session", reason="other")
+        if report is not None and any(not one.silent for one in report.rulings):
+            await drive.write(report)
+    except TuiagentError as error:
+        LOG.warning("%s: %s", drive.stream, error)
 
 
 def matching(found: Iterable[Hook], called: Sequence[str]) -> list[Hook]:
@@ -123,10 +137,11 @@ async def _run(
 async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> Ruling:
     """Runs a hook to its end. One that cannot say what it thinks of a call has a person asked."""
     unknown = "ask" if hook.event == hooks.BEFORE else "failed"
+    limit = min(hook.timeout, LEAVING) if hook.event == hooks.END else hook.timeout
     runtime = drive.runtime
     try:
         spool = await runtime.prepare(f"{drive.stream.partition('/')[2]}.{about}.hook")
-        execution = Execution(spool, _script(hook, given, runtime.folder), hook.timeout)
+        execution = Execution(spool, _script(hook, given, runtime.folder), limit)
         try:
             ended = await runtime.exec(execution, lambda data: None)
         except asyncio.CancelledError:
@@ -137,7 +152,7 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
         LOG.warning("%s: %s", hook.command, error)
         return Ruling(hook.source, hook.command, unknown, f"it could not be run: {error}")
     if ended.timed_out:
-        reason = f"it took longer than {hook.timeout:g} s and was ended"
+        reason = f"it took longer than {limit:g} s and was ended"
         return Ruling(hook.source, hook.command, unknown, reason)
     text = ended.output.decode("utf-8", "replace")
     out, _, err = text.rpartition(f"\n{END}\n") if END in text else (text, "", "")
