@@ -5,7 +5,7 @@ See https://docs.claude.com/en/docs/claude-code/hooks for what they are given an
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -110,8 +110,8 @@ def ruling(event: str, source: str, command: str, code: int, out: str, err: str)
     answer = _object(out)
     if answer is None:
         return replace(said, context=_cut(out) if event in (PROMPT, START) else "")
-    more = answer.get("hookSpecificOutput")
-    more = more if isinstance(more, dict) else {}
+    given = answer.get("hookSpecificOutput")
+    more = cast(dict[str, Any], given) if isinstance(given, dict) else {}
     context = _cut(_text(more.get("additionalContext")))
     note = _cut(_text(answer.get("systemMessage")))
     decision, reason = _decided(event, answer, more)
