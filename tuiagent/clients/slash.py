@@ -40,6 +40,6 @@ async def said(client: Client, folder: str, text: str) -> str:
     known = await commands(client, folder)
     if found[1] in known:
         return await given(client, folder, found[1], found[2] or "")
-    if near := get_close_matches(found[1], known, 1, 0.75):
+    if near := get_close_matches(found[1], known, 1):
         raise ConfigError(f"there is no command /{found[1]}; did you mean /{near[0]}?")
     return text
