@@ -80,7 +80,7 @@ def test_what_cannot_be_a_skill_says_why(repo: Path, name: str, text: str, probl
     bad = [one for one in shelf(repo).skills() if one.problem]
     assert [problem in one.problem for one in bad] == [True]
     assert bad[0].name.isprintable()
-    assert f"- {bad[0].name}:" not in skills.index(shelf(repo).skills())
+    assert f"- {bad[0].name} " not in skills.index(shelf(repo).skills())
     assert problem in skills.check(str(path)).problem
     with pytest.raises(ConfigError):
         shelf(repo).material(bad[0].name)
@@ -164,14 +164,15 @@ def test_many_skills_are_offered_within_bounds(repo: Path) -> None:
     assert len(listed) < 2 * skills.OFFERED
     assert listed in text
     assert all(f"skill-{number}" in text for number in range(200)), "none is kept back"
-    assert "- h:" not in text
+    assert "- h " not in text
+    assert "- skill-0 (of this repository): What" in text
     assert shelf(repo).material("h") == "w", "people may name it"
 
 
 def test_forced_skills_stand_in_the_first_words(repo: Path) -> None:
     written(repo / ".agents/skills/a/SKILL.md", SKILL.format("a"))
     text = shelf(repo).system(["a", "gone"])
-    assert "# The skill a\n\nWords of a." in text
+    assert f"# The skill a, from {repo}/.agents/skills/a/SKILL.md\n\nWords of a." in text
     assert "there is no skill 'gone'" in text
 
 

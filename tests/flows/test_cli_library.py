@@ -64,7 +64,7 @@ def test_skills_are_forced_by_a_flag_and_by_the_settings(cli: Cli) -> None:
     written(cli, ".tuiagent/config.toml", "default_skills = ['care']\n")
     assert cli.run("-p", "go").returncode == 0
     exported = cli.run("sessions", "export", newest(cli), "--format", "events")
-    assert "# The skill care" in exported.stdout
+    assert "# The skill care, from" in exported.stdout
 
 
 def test_commands_are_said_headless_and_line_by_line(cli: Cli) -> None:

@@ -20,6 +20,7 @@ from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
 from tuiagent.kernel.loop import FollowJob, Step
 from tuiagent.kernel.message import Call, Observation, ToolSpec, Usage
+from tuiagent.kernel.prompts import PromptRebased
 from tuiagent.kernel.run import AttemptStarted, FailAttempt, InterruptRun
 from tuiagent.kernel.session import Session, SessionOpened, fold
 from tuiagent.ports import Library, Provider, Runtime, Tool
@@ -126,7 +127,9 @@ class Drive:
 
     def _note(self, fact: object) -> None:
         """Keeps what calls touched, and came to, until the model is asked next."""
-        if isinstance(fact, AttemptStarted):
+        if isinstance(fact, PromptRebased) and fact.shortened is not None:
+            self.looked.clear()
+        elif isinstance(fact, AttemptStarted):
             self.finished.clear()
             self.claims.clear()
         elif isinstance(fact, CallJudged) and fact.verdict.decision != "deny":

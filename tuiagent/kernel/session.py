@@ -67,6 +67,8 @@ class Session(Struct):
     jobs: Jobs = msgspec.field(default_factory=Jobs)
     told: set[str] = set()
     """What the model was told beside what people say, by where it is from."""
+    hooked: set[str] = set()
+    """Events that hooks spoke of, with what each was about."""
     unresolved: set[str] = set()
     """Calls and jobs whose outcome is unknown and that no person has settled."""
     unknown: int = 0
@@ -301,6 +303,7 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
     state.epoch, state.epoch_model, state.window = fact.epoch, fact.model, fact.window
     if fact.shortened is not None:
         state.too_long, state.context, state.replies = False, 0, 0
+        state.told.clear()  # it may be gone: it is told again where it is due
         if state.run:
             state.run.cost += fact.cost or 0.0
 
@@ -328,7 +331,7 @@ def _fold_run(state: Session, fact: Fact) -> None:
         state.context = fact.context
         state.replies += 1
     elif isinstance(fact, hooks.HookRan):
-        state.told.add(f"{fact.event} {fact.about}")
+        state.hooked.add(f"{fact.event} {fact.about}")
     elif isinstance(fact, runs.AttemptFailed) and fact.kind == "too_long":
         state.too_long = fact.retry_at is not None
 

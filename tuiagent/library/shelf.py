@@ -47,7 +47,8 @@ class Shelf:
             text += SKILLS.format(listed)
         for name in forced:
             try:
-                text += f"\n# The skill {name}\n\n{self.material(name)}\n"
+                words = self._text(name)
+                text += f"\n# The skill {name}, from {words.path}\n\n{words.text}\n"
             except ConfigError as error:
                 text += f"\n# The skill {name}\n\n({error})\n"
         return text
@@ -66,13 +67,18 @@ class Shelf:
 
     def material(self, name: str, file: str = "") -> str:
         """The text of a skill, or of a file of it. Raises ConfigError."""
+        return self._text(name, file).text
+
+    def _text(self, name: str, file: str = "") -> Words:
         paper = self._paper(name)
         if paper is None:
             names = [one.name for one in self.skills() if not one.problem]
             near = get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)[:2000]}"
             raise ConfigError(f"there is no skill {name[:80]!r}; {hint}")
-        return skills.beside(paper, file) if file else skills.text(paper, self.places).text
+        if file:
+            return Words(paper.path, skills.beside(paper, file))
+        return skills.text(paper, self.places)
 
     def _paper(self, name: str) -> Paper | None:
         return next((one for one in self.skills() if one.name == name), None)

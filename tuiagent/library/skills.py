@@ -91,7 +91,8 @@ def index(papers: Sequence[Paper]) -> str:
     left = OFFERED
     for number, paper in enumerate(offered):
         words = paper.description
-        line = f"- {paper.name}: {words[:SHOWN]}{'…' if len(words) > SHOWN else ''}"
+        whose = " (of this repository)" if paper.source == places.PROJECT else ""
+        line = f"- {paper.name}{whose}: {words[:SHOWN]}{'…' if len(words) > SHOWN else ''}"
         left -= len(line) + 1
         if left < 0:
             names = ", ".join(other.name for other in offered[number:])

@@ -37,7 +37,7 @@ async def report(drive: Drive) -> None:
 
 
 def _new(drive: Drive, event: str, about: str) -> bool:
-    return f"{event} {about}" not in drive.state.told
+    return f"{event} {about}" not in drive.state.hooked
 
 
 def fresh(drive: Drive) -> list[Intent]:
