@@ -352,3 +352,21 @@ def test_events_that_are_not_known_are_left_alone(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"model": "x", "hooks": {"Notification": [{"hooks": [{"command": "x"}]}]}}')
     assert brought(str(tmp_path), "", "", Standing()) == []
+
+
+async def test_a_key_in_what_a_hook_says_is_masked(tmp_path: Path) -> None:
+    hooked(tmp_path, "UserPromptSubmit", "echo key canary-0123456789; true")
+    hooked(tmp_path, "PreToolUse", "echo 'canary-0123456789 is wrong' >&2; exit 2")
+    means = Fakes(tmp_path, [call("write", path="a", content="x"), say("well")])
+    means.secrets = {"canary-0123456789"}
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        seen = await until(client, RunFinished)
+    said = [one.rulings for one in facts(seen, HookRan)] + [
+        one.hooks for one in facts(seen, CallJudged)
+    ]
+    assert "canary" not in str([[(r.reason, r.context) for r in rulings] for rulings in said])
+    assert "<key> is wrong" in words(means.prompts[1])
+    assert "key <key>" in words(means.prompts[0])

@@ -327,7 +327,7 @@ async def _others(journal: Journal) -> None:
     await fork.asked("And then?", "p9", opened=opened)
     done = Reply((Text("Done."),), "end", Usage(50, 5), "gpt-5.5")
     await fork.does(runs.ReceiveReply, "p9.1", done, 0.0004, 55)
-    await _hooked(Teller(journal, "session/ii", "helper"))
+    await _hooked(Teller(journal, "session/jj", "helper"))
     gone = Teller(journal, "session/dd", "helper")
     await gone.asked("Secret words.")
     await gone.does(runs.FailAttempt, "p1.1", "auth", "the key is wrong")
