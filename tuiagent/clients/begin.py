@@ -5,7 +5,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import msgspec
@@ -111,6 +110,8 @@ async def _skills_exist(client: Client, folder: str, names: Sequence[str]) -> No
     known = {one.name: one for one in await written(client, "skills", folder)}
     for name in names:
         if name not in known:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "see tuiagent skills list"
             raise ConfigError(f"there is no skill {name!r}; {hint}")

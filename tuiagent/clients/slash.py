@@ -1,7 +1,6 @@
 """Commands of people's own: what is said for `/NAME ARGUMENTS`."""
 
 import re
-from difflib import get_close_matches
 
 import msgspec
 
@@ -40,6 +39,8 @@ async def said(client: Client, folder: str, text: str) -> str:
     known = await commands(client, folder)
     if found[1] in known:
         return await given(client, folder, found[1], found[2] or "")
+    from difflib import get_close_matches  # noqa: PLC0415 - only where a word may be a mistake
+
     if near := get_close_matches(found[1], known, 1):
         raise ConfigError(f"there is no command /{found[1]}; did you mean /{near[0]}?")
     return text

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -12,7 +11,8 @@ from tuiagent.kernel.errors import ConfigError
 SHIPPED, USER, PROJECT = "shipped", "user", "project"
 FOLDERS = (".claude", ".agents", ".tuiagent")
 """The folders of a project, and but for the last of a home, that count least first."""
-PACKAGE = (Path(__file__).parents[1], Path(__file__).parents[2])
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = (HERE, os.path.dirname(HERE))
 """Where the shipped ones lie: in an installed package, and in a checkout."""
 DEEP = 64
 """Folders between a session's and the top of its repository that are looked at."""
@@ -33,7 +33,8 @@ def places(folder: str, home: str, user: str) -> list[Place]:
 
     `home` holds the user's own files for this program, `user` is their home directory.
     """
-    found = [Place(str(place), SHIPPED) for place in PACKAGE if (place / "skills").is_dir()][:1]
+    shipped = (place for place in PACKAGE if os.path.isdir(os.path.join(place, "skills")))
+    found = [Place(place, SHIPPED) for place in shipped][:1]
     if user:
         found += [Place(os.path.join(user, name), USER) for name in FOLDERS[:2]]
     if home:

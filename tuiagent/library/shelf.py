@@ -1,7 +1,6 @@
 """ports.Library of one folder: what was written for its sessions, read when it is asked for."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cached_property
 
 from tuiagent.kernel.errors import ConfigError
@@ -73,6 +72,8 @@ class Shelf:
         paper = self._paper(name)
         if paper is None:
             names = [one.name for one in self.skills() if not one.problem]
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
             near = get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)[:2000]}"
             raise ConfigError(f"there is no skill {name[:80]!r}; {hint}")
