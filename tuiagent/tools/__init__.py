@@ -9,6 +9,7 @@ TABLE = {
     "edit": "tuiagent.tools.edit:Edit",
     "patch": "tuiagent.tools.patch:Patch",
     "delete": "tuiagent.tools.delete:Delete",
+    "notebook": "tuiagent.tools.notebook:Notebook",
     "move": "tuiagent.tools.move:Move",
     "list": "tuiagent.tools.list:List",
     "glob": "tuiagent.tools.glob:Glob",
