@@ -213,7 +213,7 @@ BOOK |= {"nbformat": 4, "nbformat_minor": 5, "extra": [1.50]}
 
 
 def book(**style: Any) -> bytes:
-    return (json.dumps(BOOK, **{"indent": 1, "ensure_ascii": False, **style}) + "\n").encode()
+    return (json.dumps(BOOK, **style or STYLES[0]) + "\n").encode()
 
 
 async def test_a_notebook_is_read_as_its_cells(kit: Kit, work: Path) -> None:

@@ -20,10 +20,10 @@ PICTURES = 8
 """Images of outputs that are shown."""
 KINDS = ("code", "markdown", "raw")
 STYLES: tuple[dict[str, Any], ...] = tuple(
-    {"indent": indent, "ensure_ascii": ascii_}
-    for indent in (1, 2, 4, "\t", None)
+    {**how, "ensure_ascii": ascii_}
+    for how in (*({"indent": i} for i in (1, 2, 4, "\t", None)), {"separators": (",", ":")})
     for ascii_ in (False, True)
-) + ({"separators": (",", ":")}, {"separators": (",", ":"), "ensure_ascii": False})
+)
 """How notebooks are written; Jupyter's own way first."""
 
 
