@@ -67,7 +67,8 @@ class LocalMeans:
         """Called, in any thread, once a key that was waited for has come."""
         self._holds = holds
         self._given = given
-        names = [*tools.TABLE, *tools.UNTOLD, SKILL, *(tool.name for tool in given)]
+        told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
+        names = [*told, *(tool.name for tool in given)]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
 
@@ -255,13 +256,31 @@ class LocalMeans:
             return load(tools.UNTOLD[name])()
         if name == SKILL and name not in self._tools:
             self._tools[name] = load(library.TABLE[SKILL])(self.shelf)
-        if name not in self._tools and name in tools.TABLE:
-            self._tools[name] = load(tools.TABLE[name])()
+        if name not in self._tools and (made := self._made(name)):
+            self._tools[name] = made
         return self._tools.get(name) or self.own[0].get(name)
+
+    def _made(self, name: str) -> Tool | None:
+        """One of our own tools, as the settings have it; None for other names."""
+        web = self.settings.web
+        if name in tools.SEARCH and web and web.search:
+            given = {"searxng": [web.searxng_url], "brave": [self._search_key]}
+            engine = load(tools.ENGINES[web.search])(*given.get(web.search, []))
+            return load(tools.SEARCH[name])(engine)
+        if name not in tools.TABLE:
+            return None
+        kind = load(tools.TABLE[name])
+        return kind(web.private) if name == "fetch" and web else kind()
+
+    def _search_key(self) -> str | None:
+        """Raises NeedsError."""
+        key = self._vault.get("env:BRAVE_API_KEY")
+        return key or (self._fetch("brave") if "brave" in self.settings.kept else None)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        found = [tool for name in (*tools.TABLE, SKILL, *self.own[0]) if (tool := self.tool(name))]
+        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0])
+        found = [tool for name in names if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
     def warm(self) -> None:

@@ -280,7 +280,9 @@ async def _calls(a: Teller) -> None:
     await a.judged("p1.2.5", Claims("todo", "read", "todo"))
     await a.does(calls.StartCall, "p1.2.5", {})
     await a.does(calls.FinishCall, "p1.2.5", listed, blobs={digest_of(kept): kept})
-    digest = await a.judged("p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER))
+    digest = await a.judged(
+        "p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER, hosts=("a.test",))
+    )
     await a.says(calls.AnswerApproval, "p1.2.6", digest, True)
     note = {"spool": "/state/spools/aa.p1.2.6"}
     await a.does(calls.StartCall, "p1.2.6", note)

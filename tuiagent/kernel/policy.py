@@ -174,6 +174,9 @@ def _neighbours(claims: Claims) -> list[Claims]:
             subject = claims.subject + more
             found.append(msgspec.structs.replace(claims, subject=subject, commands=lists))
         return found
+    if claims.hosts:
+        other = f"other.{claims.subject}"
+        return [msgspec.structs.replace(claims, subject=other, hosts=(other,))]
     head, _, name = claims.subject.rpartition("/")
     other = f"{head}/other-{name}"
     swap = {claims.subject: other}

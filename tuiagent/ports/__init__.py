@@ -4,6 +4,7 @@ from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snap
 from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
+from tuiagent.ports.searcher import Found, Searcher
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
 from tuiagent.ports.tool import (
     Again,
@@ -30,6 +31,7 @@ __all__ = [
     "Deferred",
     "Execution",
     "Exit",
+    "Found",
     "Head",
     "Hook",
     "Jobs",
@@ -45,6 +47,7 @@ __all__ = [
     "Proposing",
     "Provider",
     "Runtime",
+    "Searcher",
     "Snapshot",
     "Stat",
     "Store",
