@@ -179,6 +179,7 @@ def arguments(**more: Any) -> argparse.Namespace:
         "attach": None,
         "prompt": "",
         "file": [],
+        "image": [],
         "once": "",
         "cwd": ".",
         "no_sandbox": True,

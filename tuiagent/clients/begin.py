@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tuiagent.clients.attach import images
 from tuiagent.clients.console import Console
 from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
@@ -47,9 +48,12 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
     prompt = _ident(args.once, host) if text else ""
     said = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
 
+    files = await images(args.image, host.console.folder) if text else ()
+
     async def speak(stream: str) -> None:
         if prompt:
-            submit = SubmitPrompt(stream, prompt, said, limits=host.settings.limits)
+            limits = host.settings.limits
+            submit = SubmitPrompt(stream, prompt, said, limits=limits, files=files)
             await client.submit(submit, args.once)
 
     if args.newest or args.resume:

@@ -109,8 +109,8 @@ def prompted(argv: list[str], silent: bool = False) -> argparse.Namespace:
     person = sys.stdin and (sys.stdin.isatty() or DRAWN in os.environ)
     if args.plain or (not any(only_headless) and person):
         args.command = "plain" if args.plain or not (able() or DRAWN in os.environ) else "tui"
-        if args.file and not args.prompt:
-            parser.error("--file is read along with a prompt: say that too")
+        if (args.file or args.image) and not args.prompt:
+            parser.error("--file and --image go along with a prompt: say that too")
     return _completed(_detachable(parser, args))
 
 
@@ -251,6 +251,13 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
     parser.add_argument(
         "--file", action="append", default=[], metavar="PATH", help="a text file to be read along"
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an image or a PDF that the model is shown",
     )
     parser.add_argument("--fork", default="", metavar="ID", help="begin with a copy of this one")
     parser.add_argument("--name", default="", help="what the new session is called")

@@ -15,7 +15,7 @@ from tuiagent.clients.slash import given
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
-from tuiagent.clients.tui.prompt import complete
+from tuiagent.clients.tui.prompt import chips, clipboard, complete
 from tuiagent.clients.tui.prompt.doing import do, known, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
@@ -53,9 +53,12 @@ class Prompt(Vertical):
     class Submitted(Message):
         """Something was said."""
 
-        def __init__(self, text: str, steer: bool) -> None:
+        def __init__(self, editor: Editor, steer: bool) -> None:
             super().__init__()
-            self.text = text
+            self.text = editor.sent
+            self.typed = editor.text
+            """The same with its chips, for when it could not be said."""
+            self.shown = editor.shown
             self.steer = steer
             """Whether it is for the run that goes on, before its next step."""
 
@@ -216,7 +219,7 @@ class Prompt(Vertical):
         elif found := complete.SHELL.match(self.editor.sent):
             self.desk.spawn(self._run(text, found["command"], bool(found["quiet"])))
         else:
-            self.post_message(self.Submitted(self.editor.sent, steer))
+            self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
         self.editor.put("")
 
@@ -305,5 +308,25 @@ class Prompt(Vertical):
 
     def on_queue_taken(self, message: Queue.Taken) -> None:
         """What was taken back stands in the editor again."""
-        self.give_back(message.text)
+        labels: list[str] = []
+        for one in message.queued.media:
+            chip = chips.again(one, chips.number_after(self.editor.chips))
+            self.editor.chips[chip.label] = chip
+            labels.append(chip.label)
+        self.give_back(" ".join([message.queued.text, *labels]))
         self.focus()
+
+    def on_editor_looking(self, message: Editor.Looking) -> None:
+        """Looks for an image in the clipboard of the system."""
+        message.stop()
+        self.desk.spawn(self._look(message.text))
+
+    async def _look(self, text: str) -> None:
+        words = clipboard.reader(os.environ)
+        data = await clipboard.image(words) if words else None
+        if data is not None:
+            path = await asyncio.to_thread(self.drafts.put_image, data)
+            number = chips.number_after(self.editor.chips)
+            self.editor.insert_chip(chips.copied(path, len(data), number))
+        elif text:
+            self.editor.take_paste(text)

@@ -77,5 +77,5 @@ class Talk(Transcript):
         """Says the prompt of a run once more."""
         conversation = self.app.desk.conversation
         prompt = conversation.item(message.run) if conversation else None
-        if prompt is not None and prompt.text:
-            await self.app.desk.say(prompt.text)
+        if prompt is not None and (prompt.text or prompt.media):
+            await self.app.desk.say(prompt.text, media=prompt.media)
