@@ -67,6 +67,24 @@ def image(data: bytes, side: str) -> bytes:
     return made.getvalue()
 
 
+def squares(data: bytes) -> bytes:
+    """The image as at most 64 by 48 squares of few colours, as JSON; see engine.picture."""
+    import json  # noqa: PLC0415
+
+    from PIL import Image  # noqa: PLC0415 - only in this process
+
+    opened = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP"))
+    opened.draft("RGB", (128, 96))
+    opened.thumbnail((64, 48))
+    ground = Image.new("RGBA", opened.size, (128, 128, 128, 255))
+    few = Image.alpha_composite(ground, opened.convert("RGBA")).convert("RGB").quantize(32)
+    levels, (width, height) = few.getpalette() or [], few.size
+    colours = [bytes(levels[n : n + 3]).hex() for n in range(0, len(levels), 3)]
+    letters = "".join(chr(ord("0") + number) for number in few.tobytes())
+    rows = [letters[n * width : (n + 1) * width] for n in range(height)]
+    return json.dumps({"colours": [f"#{one}" for one in colours], "rows": rows}).encode()
+
+
 def page(data: bytes, encoding: str) -> bytes:
     """An HTML page as Markdown, without what nobody reads: scripts, styles, pictures in words."""
     from bs4 import BeautifulSoup  # noqa: PLC0415 - only in this process
@@ -92,4 +110,9 @@ def page(data: bytes, encoding: str) -> bytes:
     return "\n".join(kept).strip()[:TEXT].encode("utf-8", "replace")
 
 
-READERS: dict[str, Callable[..., bytes]] = {"pdf": pdf, "image": image, "page": page}
+READERS: dict[str, Callable[..., bytes]] = {
+    "pdf": pdf,
+    "image": image,
+    "squares": squares,
+    "page": page,
+}

@@ -77,6 +77,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "check": checked,
         "kept": lambda key: kept(journal),
         "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
+        "picture": lambda key: load("tuiagent.engine.picture:picture")(journal, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
         **written(means),

@@ -21,6 +21,7 @@ from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
 from tuiagent.config_file import ScreenTable
 from tuiagent.engine.engine import Engine
+from tuiagent.engine.picture import picture
 from tuiagent.engine.proposed import proposed
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
@@ -210,6 +211,7 @@ async def screen(
             "tested": lambda key: {"ok": True, "text": "it answers"},
             "kept": lambda key: kept(made.journal),
             "proposed": lambda key: proposed(made.journal, means, key),
+            "picture": lambda key: picture(made.journal, key),
         }
         made.reports |= written(means)
         made.hub.listen(standing.STREAM, lambda event: standing.fold(means.standing, event.fact))

@@ -1,11 +1,14 @@
 """Images on their way into a prompt, and what becomes of them there and back."""
 
+import io
+import json
 import os
 import stat
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 from textual import events
 
 from tests.house import call, say
@@ -15,6 +18,9 @@ from tests.screens.test_prompt import editor
 from tuiagent.clients.tui.prompt import clipboard
 from tuiagent.clients.tui.prompt.chips import GAP
 from tuiagent.clients.tui.prompt.prompt import Prompt
+from tuiagent.clients.tui.transcript import Talk
+from tuiagent.clients.tui.transcript.pictures import HALF
+from tuiagent.engine.picture import picture
 from tuiagent.kernel.media import digest
 
 
@@ -136,3 +142,63 @@ async def test_images_stay_with_what_waits_to_be_said(tmp_path: Path) -> None:
         await it.press("e")
         await it.until(lambda: f"[image{GAP}a.png" in editor(it).text)
         assert [chip.kept is not None for chip in editor(it).shown] == [True]
+
+
+def striped(width: int, height: int) -> bytes:
+    """A red picture with a blue lower half."""
+    made = Picture.new("RGB", (width, height), (250, 10, 10))
+    made.paste((10, 10, 250), (0, height // 2, width, height))
+    kept = io.BytesIO()
+    made.save(kept, "PNG")
+    return kept.getvalue()
+
+
+def colours(it: Screen) -> set[str]:
+    """The colours of the half blocks that are shown."""
+    strips = [
+        strip for widget in it.app.query(Talk) for strip in widget.render_lines(widget.size.region)
+    ]
+    cells = [segment for strip in strips for segment in strip if HALF in segment.text]
+    styles = [segment.style for segment in cells if segment.style is not None]
+    return {style.color.name for style in styles if style.color is not None}
+
+
+async def test_a_picture_is_drawn_where_it_was_said_and_where_it_was_read(tmp_path: Path) -> None:
+    turns = [call("read", path="b.png"), say("I see it.")]
+    async with screen(tmp_path, turns) as it:
+        (it.work / "a.png").write_bytes(striped(640, 480))
+        (it.work / "b.png").write_bytes(striped(64, 480))
+        await it.type("look ")
+        editor(it).take_paste("a.png")
+        await it.press("enter")
+        await it.until("I see it.")
+        await it.until("▣ a.png (PNG, 640×480")
+        await it.until("▣ b.png (PNG, 64×480")
+        await it.until(lambda: it.shown.count(HALF * 32) >= 12)
+        assert colours(it) >= {"#fa0a0a", "#0a0afa"}
+
+
+async def test_only_what_a_session_keeps_is_drawn_for_it(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("So.")]) as it:
+        (it.work / "a.png").write_bytes(striped(8, 8))
+        await it.type("look ")
+        editor(it).take_paste("a.png")
+        await it.press("enter")
+        await it.until("So.")
+        stream = it.app.desk.conversation.stream  # type: ignore[union-attr]
+        for session, blob, drawn in (
+            (stream, digest(striped(8, 8)), True),
+            ("session/other", digest(striped(8, 8)), False),
+            (stream, "ab" * 32, False),
+        ):
+            key = json.dumps({"session": session, "blob": blob})
+            assert (await picture(it.engine.journal, key) is not None) == drawn
+
+
+async def test_a_document_is_a_line(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("So.")]) as it:
+        (it.work / "a.pdf").write_bytes(pdf("x"))
+        await it.type("look ")
+        editor(it).take_paste("a.pdf")
+        await it.press("enter")
+        await it.until("▣ a.pdf (PDF, 1 KiB)")

@@ -60,6 +60,7 @@ VIEWS = {
     "jobs": READ,
     "grants": READ,
     "proposed": READ,
+    "picture": READ,
     "history": READ,
     "search": READ,
     "changes": FILES,
