@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "OPENAI_API_KEY": "the key of openai/… models",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
     "OPENAI_MODEL": "the model of that server",
+    "BRAVE_API_KEY": "the key of Brave's search, where [web] chooses that",
 }
 """Every name that is read, and what it sets."""
 SERVING = {
