@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from tuiagent import apart
 from tuiagent.kernel import media
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
@@ -91,6 +90,8 @@ async def _read(url: str, kind: str, body: bytes, kit: Kit, first: int) -> Obser
     charset = re.search(r"charset=[\"']?([\w.-]+)", kind)
     encoding = charset[1] if charset else ""
     if "html" in kind or (not kind and PAGE.match(body[:1024])):
+        from tuiagent import apart  # noqa: PLC0415 - only for pages
+
         text = (await apart.read_apart("page", body, encoding)).decode("utf-8", "replace")
     elif b"\0" in body[:8192] and not WORDS.match(kind):
         raise ToolError(f"{url} holds {len(body)} bytes of {kind or 'something'} that is no text")
