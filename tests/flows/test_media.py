@@ -12,9 +12,10 @@ from tuiagent.config_file import PROJECT
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.media import File, digest
 from tuiagent.kernel.message import Image, Text
-from tuiagent.kernel.run import RunFinished
+from tuiagent.kernel.run import AttemptFailed, RunFinished
 from tuiagent.kernel.session import PromptSubmitted, SubmitPrompt
 from tuiagent.means import LocalMeans
+from tuiagent.providers.scripted import ScriptedError, Turn
 from tuiagent.runtimes.local import LocalRuntime
 
 FILES = (File("shot.png", png(40, 30)), File("plan.pdf", pdf("The plan")))
@@ -63,6 +64,16 @@ async def test_what_no_provider_takes_is_refused_and_leaves_nothing(tmp_path: Pa
         with pytest.raises(Refused, match=r"a\.png is damaged"):
             await client.submit(SubmitPrompt(STREAM, "p1", "Look.", files=(FILES[0], bad)))
         assert made.journal.store.blob(digest(FILES[0].data)) is None
+
+
+async def test_a_server_that_refuses_images_is_told_how_to_get_none(tmp_path: Path) -> None:
+    means = Fakes(tmp_path, [Turn(error=ScriptedError("bad_request", "no image_url here"))])
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await client.submit(SubmitPrompt(STREAM, "p1", "Look.", files=FILES))
+        [failed] = facts(await until(client, RunFinished), AttemptFailed)
+    assert "no image_url here (where it takes no images: takes = [] in [providers." in failed.error
 
 
 # ---------------------------------------------------------------- from the command line

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
 from tuiagent.engine.steps import asides, calls
+from tuiagent.kernel import media
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import size
 from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
@@ -97,18 +98,20 @@ async def _whole(drive: Drive) -> Prompt:
     """The prompt with the bytes of what its model can be shown."""
     prompt, model = drive.prompt.prompt(), drive.prompt.model
     blocks = (block for message in prompt.messages for block in message.blocks)
-    media = [block for block in blocks if isinstance(block, Image | Document)]
-    if not media:
+    shown = [block for block in blocks if isinstance(block, Image | Document)]
+    if not shown:
         return prompt
     takes = drive.context.means.takes(model)
-    keys = {m.blob for m in media if ("image" if isinstance(m, Image) else "document") in takes}
+    able = (m for m in shown if ("image" if isinstance(m, Image) else "document") in takes)
+    keys = media.newest(able)
     store = drive.context.journal.store
     found = {key: await asyncio.to_thread(store.blob, key) for key in sorted(keys)}
-    able = " and ".join(f"{kind}s" for kind in sorted(takes)) or "text alone"
+    kinds = " and ".join(f"{kind}s" for kind in sorted(takes)) or "text alone"
+    room = f"{media.REQUEST >> 20} MiB of them at a time"
     return replace(
         prompt,
         files={key: body for key, body in found.items() if body is not None},
-        withheld=f"{model} takes {able}, as far as is known",
+        withheld=f"{model} takes {kinds}, as far as is known, and {room}",
     )
 
 
@@ -140,5 +143,8 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
         needs, again = found
     elif again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
+    elif error.kind == "bad_request" and (await _whole(drive)).files:
+        name = drive.state.model.partition("/")[0]
+        text = f"{text} (where it takes no images: takes = [] in [providers.{name}])"
     failed = (assembly.attempt, error.kind, text, again, assembly.text, needs)
     await drive.write(runs.FailAttempt(drive.stream, *failed))
