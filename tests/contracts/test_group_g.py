@@ -6,7 +6,7 @@ import gzip
 import ssl
 import tomllib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Site:
         return f"127.0.0.1:{self.port}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
+        try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.asked.append(head)
             if isinstance(self._answer, bytes):
@@ -58,7 +58,10 @@ class Site:
             else:
                 await self._answer(head, writer)
             await writer.drain()
-        writer.close()
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["Site"]:
