@@ -4,7 +4,9 @@ import asyncio
 import datetime
 import gzip
 import ssl
+import sys
 import tomllib
+import types
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +31,7 @@ from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.tools import address, web
 from tuiagent.tools.address import follow, place, public
 from tuiagent.tools.fetch import Fetch
-from tuiagent.tools.searchers import Brave, Searxng
+from tuiagent.tools.searchers import Brave, Ddgs, Searxng
 from tuiagent.tools.web_search import WebSearch
 
 TABLE = tomllib.loads(Path(__file__).with_name("web_attacks.toml").read_text())["row"]
@@ -517,3 +519,32 @@ async def test_an_engine_that_fails_says_how(served: bytes, said: str, kit: Kit)
 async def test_nothing_found_is_said(kit: Kit) -> None:
     async with Site(answer(b'{"results": null}', "application/json")).open() as site:
         assert await searched(Searxng(f"http://{site.name}"), kit) == "nothing was found"
+
+
+async def test_ddgs_is_asked_as_it_wants_and_missed_in_words(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    class Engine:
+        """The part of ddgs.DDGS that is used, with the signature of 9.16."""
+
+        def __init__(self, *, timeout: int) -> None:
+            asked.append(timeout)
+
+        def text(self, query: str, *, max_results: int, backend: str) -> list[dict[str, Any]]:
+            asked.append((query, max_results, backend))
+            if query == "nothing":
+                raise ValueError("No results found.")
+            return [{"title": "T", "href": "https://a.test/", "body": "words"}]
+
+    monkeypatch.setitem(sys.modules, "ddgs", None)
+    with pytest.raises(ToolError, match=r"install tuiagent\[search\]"):
+        await searched(Ddgs(), kit)
+    module = types.ModuleType("ddgs")
+    module.DDGS = Engine  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ddgs", module)
+    assert "1. T\n   https://a.test/\n   words" in await searched(Ddgs(), kit, "x")
+    assert asked == [30, ("x", 2, "duckduckgo")]
+    with pytest.raises(ToolError, match="No results found"):
+        await searched(Ddgs(), kit, "nothing")
