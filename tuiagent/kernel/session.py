@@ -13,7 +13,7 @@ from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
-from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook
+from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook, SandboxChanged
 from tuiagent.kernel.hooked import decide_report, stopped
 from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
@@ -42,6 +42,7 @@ class Session(Struct):
     label: Label = msgspec.field(default_factory=Label)
     model: str = ""
     mode: str = ""
+    sandbox: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
     revision: int = 0
     """Of the policy: rises with every change of mode or rules."""
@@ -193,11 +194,10 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
-    found = state.call(intent.call)
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
     mode = "ask" if intent.call in state.wishes else state.mode  # a person is here and asked for it
-    facts = calls.decide_judge(found, intent, rules, mode, state.revision)
+    facts = calls.decide_judge(state.call(intent.call), intent, rules, mode, state.revision)
     return [*facts, *stopped(state.run, intent, at)]
 
 
@@ -227,6 +227,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     RebasePrompt: _rebase,
     ShortenConversation: _shorten,
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
+    grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
@@ -272,7 +273,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
-    state.label.name = fact.name
+    state.label.name, state.sandbox = fact.name, fact.sandbox
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -308,8 +309,9 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
             state.run.cost += fact.cost or 0.0
 
 
-def _fold_mode(state: Session, fact: ModeChanged) -> None:
-    state.mode = fact.mode
+def _fold_mode(state: Session, fact: ModeChanged | SandboxChanged) -> None:
+    state.mode = getattr(fact, "mode", state.mode)
+    state.sandbox = getattr(fact, "sandbox", state.sandbox)
     state.revision += 1
 
 
@@ -369,7 +371,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
     ShorteningRequested: _fold_shortening,
-    ModeChanged: _fold_mode,
+    **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
     ModelChanged: lambda s, fact: setattr(s, "model", fact.model),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,

@@ -1,4 +1,7 @@
 """Where tools touch a machine: each runtime runs commands and reaches files somewhere."""
 
-TABLE = {"local": "tuiagent.runtimes.local:LocalRuntime"}
+TABLE = {
+    "local": "tuiagent.runtimes.local:LocalRuntime",
+    "sandbox": "tuiagent.runtimes.sandbox:SandboxRuntime",
+}
 """Name -> "module:attribute" of a ports.Runtime."""

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import copy
 import itertools
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.places import OWN, PROTECTED
 from tuiagent.ports import Execution, Exit, Stat, Typed
 from tuiagent.runtimes import family, files, keeper, terminal
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
@@ -37,15 +40,24 @@ _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"
 class LocalRuntime:
     """ports.Runtime on this machine, for one folder and one recorded environment.
 
-    `spools` is the private folder under which each execution gets its own.
+    `spools` is the private folder under which each execution gets its own. With `sandbox` it is
+    said why commands run without one: see kernel.claims.
     """
 
-    def __init__(self, folder: str, env: dict[str, str], spools: str) -> None:
+    def __init__(self, folder: str, env: dict[str, str], spools: str, sandbox: str = "") -> None:
+        self.sandbox = sandbox
         self.folder = os.path.realpath(folder)
         self._env = {**env, "PATH": _absolute_only(env.get("PATH", ""))} if "PATH" in env else env
         self._spools = os.path.realpath(spools)
         self._shell = shell()
         self._remote = remote_mounts()
+        self._claims: Claims | None = None
+
+    def within(self, claims: Claims) -> Self:
+        """The same for one call, which reaches no more elsewhere than it was judged by."""
+        found = copy.copy(self)
+        found._claims = claims
+        return found
 
     # ------------------------------------------------------------ files
 
@@ -56,31 +68,65 @@ class LocalRuntime:
     async def stat(self, path: str) -> Stat:
         """What lies there."""
         found = self.resolve(path)
-        return await self._do(found, partial(files.stat_of, found))
+        return self._told(await self._do(found, partial(files.stat_of, self._place(found))))
 
     async def read(self, path: str, limit: int) -> bytes:
         """A regular file of at most `limit` bytes. Raises ToolError."""
         found = self.resolve(path)
-        work = partial(files.read, found, limit)
+        self._may_read(found)
+        work = partial(files.read, self._place(found), limit)
         return await self._do(found, work, quick=(await self.stat(found)).size <= SMALL)
 
     async def write(self, path: str, data: bytes, expect: str | None = None, mode: int = 0) -> None:
         """Replaces a file atomically and durably; links are kept, those to nowhere refused."""
-        lost = files.dangling(self._absolute(path))
+        lost = files.dangling(self._place(self._absolute(path)))
         if lost is not None:
             raise ToolError(
                 f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, "
                 "which does not exist. Write to that path itself, or remove the link."
             )
-        await asyncio.to_thread(files.write, self.resolve(path), data, expect, mode)
+        found = self.resolve(path)
+        self._may_write(found)
+        await asyncio.to_thread(files.write, self._place(found), data, expect, mode)
 
     async def remove(self, path: str, expect: str) -> None:
         """Removes a regular file that still holds what has this SHA-256. Raises ToolError."""
-        await asyncio.to_thread(files.remove, self.resolve(path), expect)
+        found = self.resolve(path)
+        self._may_write(found)
+        await asyncio.to_thread(files.remove, self._place(found), expect)
 
     async def list(self, path: str) -> list[Stat]:
         """What a folder holds, sorted by name, links not followed (their kind is other)."""
-        return await asyncio.to_thread(files.list_of, self.resolve(path))
+        found = self.resolve(path)
+        self._may_read(found)
+        entries = await asyncio.to_thread(files.list_of, self._place(found))
+        return [self._told(entry) for entry in entries]
+
+    def _place(self, path: str) -> str:
+        """Where what commands see at a resolved path lies."""
+        return path
+
+    def _told(self, found: Stat) -> Stat:
+        """What lies there, as commands see it."""
+        return found
+
+    def _may_read(self, path: str) -> None:
+        """Raises ToolError when a resolved path is beyond what the call was judged by."""
+        if self._claims is not None and not self._inside(path):
+            claimed = (*self._claims.reads, *self._claims.writes)
+            if not any(below(path, one) for one in claimed):
+                raise _moved(path)
+
+    def _may_write(self, path: str) -> None:
+        """The same; what makes other programs run has to be claimed inside the folder too."""
+        if self._claims is None:
+            return
+        free = self._inside(path) and not (PROTECTED.search(path) or OWN.search(path))
+        if not free and not any(below(path, one) for one in self._claims.writes):
+            raise _moved(path)
+
+    def _inside(self, path: str) -> bool:
+        return below(path, self.folder)
 
     def _absolute(self, path: str) -> str:
         if "\0" in path or not path:
@@ -128,18 +174,17 @@ class LocalRuntime:
 
     async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Starts the command and follows it to the end; being cancelled leaves it running."""
-        spool, command = self._spool(execution.spool), self._command(execution)
+        spool = self._spool(execution.spool)
 
         def run() -> None:
             # Waiting for the child itself rather than for its lock also reaps it.
-            spool.launch(command, self._shell, self.folder, self._env).wait()
+            self._launch(spool, execution).wait()
 
         return await _follow(spool, execution.timeout, output, in_thread(run))
 
     async def start(self, execution: Execution) -> None:
         """Starts the command under its wrapper and leaves it running."""
-        spool, command = self._spool(execution.spool), self._command(execution)
-        launch = partial(spool.launch, command, self._shell, self.folder, self._env)
+        launch = partial(self._launch, self._spool(execution.spool), execution)
         process = await in_thread(launch)
         in_thread(process.wait)  # reaps it
 
@@ -171,10 +216,19 @@ class LocalRuntime:
         """What became of it; None when it never was typed and never will be."""
         return await terminal.typed(self._spool(spool), ident)
 
-    def _command(self, execution: Execution) -> str:
-        if execution.terminal is None:
-            return execution.command
-        return terminal.command(execution.spool, self._shell, execution.terminal)
+    def _launch(self, spool: Spool, execution: Execution) -> subprocess.Popen[bytes]:
+        """Starts the wrapper; blocks. Raises ToolError."""
+        return self._begin(spool, execution, ())
+
+    def _begin(
+        self, spool: Spool, execution: Execution, sandbox: Sequence[str], **more: Any
+    ) -> subprocess.Popen[bytes]:
+        """Starts the wrapper, with the sandbox in front of the shell."""
+        argv, command = (*sandbox, self._shell), execution.command
+        if execution.terminal is not None:
+            command = terminal.command(spool.folder, argv, execution.terminal)
+            argv = (self._shell,)
+        return spool.launch(command, argv, self.folder, self._env, **more)
 
     async def settle(self, spool: str) -> str:
         """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""
@@ -240,6 +294,18 @@ async def _follow(
     if spool.size() <= HEAD:
         return spool.result(tail.lost)
     return await asyncio.to_thread(spool.result, tail.lost)
+
+
+def below(path: str, top: str) -> bool:
+    """Whether a resolved path is a place or lies below it."""
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _moved(path: str) -> ToolError:
+    return ToolError(
+        f"This leads to {path}, which is not what the call was judged by: a link was changed "
+        "meanwhile. Nothing was done. Call again."
+    )
 
 
 def _absolute_only(path: str) -> str:

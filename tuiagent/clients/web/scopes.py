@@ -35,6 +35,7 @@ INTENTS = {
     "RevokeRule": ANSWER,
     "OpenSession": ADMIN,
     "ConfigureRules": ADMIN,
+    "ChangeSandbox": ADMIN,
     "RunCommand": ADMIN,
     "ImportSession": ADMIN,
     "EraseSession": ADMIN,

@@ -1,0 +1,176 @@
+"""This machine behind walls: commands run in a sandbox, and files are seen as they see them."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from tuiagent.kernel.errors import ToolError
+from tuiagent.ports import Execution, Stat
+from tuiagent.runtimes import bubblewrap, probe, seccomp, walls
+from tuiagent.runtimes.local import LocalRuntime, below
+from tuiagent.runtimes.placeholders import Placeholders
+from tuiagent.runtimes.spool import Spool
+from tuiagent.runtimes.walls import Walls
+
+PRIVATE = ("/tmp", "/var/tmp")
+"""Where every folder's commands have files of their own."""
+LINKS = 40
+"""Symbolic links on one path, at most, as the kernel has it."""
+
+
+class SandboxRuntime(LocalRuntime):
+    """ports.Runtime behind walls.
+
+    `own` is where the user's own settings lie; `write` and `hide` are paths that commands may write,
+    and must not see, beside the usual ones.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        env: dict[str, str],
+        spools: str,
+        own: str = "",
+        write: Sequence[str] = (),
+        hide: Sequence[str] = (),
+    ) -> None:
+        super().__init__(folder, env, spools)
+        self._homes = walls.homes_of(env)
+        self._state = os.path.dirname(self._spools)
+        self.sandbox, why = holding(self.folder, env, self._state)
+        if not self.sandbox:
+            raise ToolError(why)
+        self._env |= {"TMPDIR": "/tmp"} if "TMPDIR" in env else {}
+        self._write = [os.path.realpath(os.path.expanduser(path)) for path in write]
+        self._secret = (self._state, *([own] if own else []), *map(os.path.expanduser, hide))
+        self._placeholders = Placeholders(self.folder, os.path.join(self._state, "held"))
+        self._placeholders.clear()
+        self._inner: list[list[str]] = []
+        """The repositories within, once they were looked for."""
+        self._scratch = scratch(self.folder, self._state)
+
+    # ------------------------------------------------------------ commands
+
+    def _walls(self, spool: str = "") -> Walls:
+        """What holds for a command of this call. Raises ToolError where it cannot hold."""
+        if not self._inner:
+            self._inner.append(walls.repositories(self.folder))
+        asked = self._claims.folders if self._claims is not None else ()
+        if missing := [path for path in asked if not below(path, self.folder)]:
+            missing = [path for path in missing if not os.path.exists(path)]
+            if missing:
+                raise ToolError(f"{missing[0]} does not exist: the sandbox can only open what does")
+        found = Walls(
+            self.folder,
+            self._scratch,
+            [path for path in (*self._write, *asked) if os.path.exists(path) or path in asked],
+            hidden=walls.hidden(self._homes, self._secret),
+            shown=[spool] if spool else [],
+        )
+        walls.hold(found, self._inner[0], self._homes)
+        return found
+
+    def _launch(self, spool: Spool, execution: Execution) -> subprocess.Popen[bytes]:
+        shown = spool.folder if execution.terminal else os.path.join(spool.folder, "command")
+        found = self._walls(shown)
+        if found.scratch:
+            os.makedirs(found.scratch, 0o700, exist_ok=True)
+        lock = self._placeholders.hold(found.missing)
+        given = seccomp.descriptor()
+        try:
+            online = self._claims is not None and "*" in self._claims.hosts
+            terminal = execution.terminal is not None
+            prefix = bubblewrap.prefix(found, given, online, terminal)
+            return self._begin(spool, execution, prefix, held=lock, given=[given])
+        finally:
+            os.close(given)
+            os.close(lock)
+
+    async def discard(self, spool: str) -> None:
+        """Removes the spool folder of a settled call, and what stood in place of files."""
+        await super().discard(spool)
+        self._placeholders.clear()
+
+    # ------------------------------------------------------------ files
+
+    def resolve(self, path: str) -> str:
+        """The absolute path with all links resolved as commands see them."""
+        if not self._scratch:
+            return super().resolve(path)
+        left = self._absolute(path).split("/")[::-1]
+        found, links = "/", 0
+        while left:
+            name = left.pop()
+            if name in ("", ".", ".."):
+                found = os.path.dirname(found) if name == ".." else found
+                continue
+            place = os.path.join(found, name)
+            try:
+                link = os.readlink(self._place(place))
+            except OSError:
+                found = place
+                continue
+            links += 1
+            if links > LINKS:
+                return os.path.normpath(os.path.join(place, *left[::-1]))
+            found = "/" if link.startswith("/") else found
+            left += link.split("/")[::-1]
+        return found
+
+    def _place(self, path: str) -> str:
+        for top in PRIVATE if self._scratch else ():
+            if below(path, top):
+                return self._scratch + path[len(top) :]
+        return path
+
+    def _told(self, found: Stat) -> Stat:
+        if not self._scratch or not below(found.path, self._scratch):
+            return found
+        path = PRIVATE[0] + found.path[len(self._scratch) :]
+        return msgspec.structs.replace(found, path=path)
+
+    async def list(self, path: str) -> list[Stat]:
+        """What a folder holds, without what the sandbox hides."""
+        return [entry for entry in await super().list(path) if not self._hides(entry.path)]
+
+    def _may_read(self, path: str) -> None:
+        if self._hides(path):
+            raise ToolError(
+                f"{path} is hidden by the sandbox, as it holds keys or belongs to this program. "
+                "A person can start a session with --no-sandbox."
+            )
+        super()._may_read(path)
+
+    def _may_write(self, path: str) -> None:
+        self._may_read(path)
+        super()._may_write(path)
+
+    def _hides(self, path: str) -> bool:
+        """Whether the nearest wall around a resolved path is one that hides it."""
+        found = walls.hidden(self._homes, self._secret)
+        masks = [len(one) for one in found if below(path, one)]
+        tops = [len(one) for one in (self.folder, *self._write) if below(path, one)]
+        return bool(masks) and max(masks) > max(tops, default=0)
+
+    def _inside(self, path: str) -> bool:
+        tops = (self.folder, *self._write, *(PRIVATE if self._scratch else ()))
+        return any(below(path, top) for top in tops)
+
+
+def scratch(folder: str, state: str) -> str:
+    """The folder that commands see as /tmp; "" where each has its own, as these lie in /tmp."""
+    if any(below(path, top) for path in (folder, state) for top in PRIVATE):
+        return ""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
+    return os.path.join(state, "tmp", name)
+
+
+def holding(folder: str, env: Mapping[str, str], state: str) -> tuple[str, str]:
+    """Which sandbox holds what works in this folder; "" and why, where none does."""
+    if why := walls.misfit(os.path.realpath(folder), walls.homes_of(env)):
+        return "", why
+    found = probe.found(os.path.realpath(state))
+    return found, "" if found else "no sandbox works on this machine: install bubblewrap"
