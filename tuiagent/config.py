@@ -14,7 +14,7 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, SandboxTable, ScreenTable
 
 KEEP = frozenset(
     (
@@ -94,6 +94,8 @@ class Settings(Struct, frozen=True):
     """How the screen is to be, as the user's file says."""
     skills: tuple[str, ...] = ()
     """Those that new sessions are told whole."""
+    sandbox: "SandboxTable | None" = None
+    """What the sandbox lets commands do, as the user's file says."""
 
 
 class Flags(Struct, frozen=True):
@@ -110,6 +112,8 @@ class Flags(Struct, frozen=True):
     unset: str = "ask"
     """The mode when nothing says another."""
     skills: Sequence[str] = ()
+    no_sandbox: bool = False
+    """Said openly: commands run without one."""
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -150,6 +154,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         flags,
         user.tui if user else None,
         tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
+        user.sandbox if user else None,
     )
 
 

@@ -76,6 +76,18 @@ class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
     notify: Annotated[bool, _means("tell when a run ends or needs you and nobody looks")] = True
 
 
+class SandboxTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sandbox lets commands do beside what it always does."""
+
+    write: Annotated[
+        tuple[str, ...], _means("folders and files that commands may write, such as ~/.cache/pip")
+    ] = ()
+    hide: Annotated[tuple[str, ...], _means("folders and files that they must not see")] = ()
+    hosts: Annotated[
+        tuple[str, ...], _means("hosts that they may reach unasked, each named exactly")
+    ] = ()
+
+
 class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered across sessions."""
 
@@ -106,6 +118,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}
     mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
     tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
+    sandbox: Annotated[SandboxTable, _means("what the sandbox lets commands do")] = SandboxTable()
     memory: Annotated[MemoryTable, _means("what is remembered")] = MemoryTable()
 
 
@@ -153,6 +166,7 @@ def _unknown(name: str, place: str) -> str:
         "providers": ProviderTable,
         "mcp_servers": ServerTable,
         "tui": ScreenTable,
+        "sandbox": SandboxTable,
         "memory": MemoryTable,
     }
     table = tables.get(place.partition(".")[0].partition("[")[0], ConfigFile)

@@ -27,7 +27,8 @@ def asked(*more: Call, claims: Claims | None = None) -> World:
 
 
 def shell(command: str) -> Claims:
-    return Claims("shell", "execute", command, commands=(tuple(command.split()),), folder="/work")
+    lists = (tuple(command.split()),)
+    return Claims("shell", "execute", command, commands=lists, folder="/work", sandbox="bwrap")
 
 
 def answer(world: World, **more: object) -> list[Fact]:

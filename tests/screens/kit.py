@@ -24,6 +24,7 @@ from tuiagent.engine.engine import Engine
 from tuiagent.engine.proposed import proposed
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import StoreError
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
@@ -96,7 +97,9 @@ class TestHost:
 
     def opening(self, folder: str) -> SessionOpened:
         environment = {"PATH": os.environ["PATH"]}
-        return SessionOpened(str(self.work), "scripted/x", self.settings.mode, environment)
+        return SessionOpened(
+            str(self.work), "scripted/x", self.settings.mode, environment, sandbox=OFF
+        )
 
     def rules(self, folder: str) -> tuple[Any, ...]:
         return ()

@@ -99,9 +99,14 @@ def check_mode(mode: str) -> None:
         raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
 
 
-def decide_mode(mode: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
+def decide_mode(mode: str, sandbox: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
     """The other mode, unless it holds already."""
     check_mode(intent.mode)
+    if intent.mode == "auto" and not sandbox:
+        raise Refused(
+            "mode auto needs a sandbox, and none holds the commands of this session: go on with it "
+            "where one works, or say openly with --no-sandbox that none is to"
+        )
     if at.actor == agent:
         raise Refused("an agent does not change its own mode")
     return [ModeChanged(intent.mode)] if intent.mode != mode else []

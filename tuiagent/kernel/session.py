@@ -226,7 +226,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
     ShortenConversation: _shorten,
-    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
+    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
     grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,

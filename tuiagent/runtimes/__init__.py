@@ -5,3 +5,5 @@ TABLE = {
     "sandbox": "tuiagent.runtimes.sandbox:SandboxRuntime",
 }
 """Name -> "module:attribute" of a ports.Runtime."""
+HOLDING = "tuiagent.runtimes.probe:holding"
+"""Which sandbox holds what works in a folder, and why none does."""

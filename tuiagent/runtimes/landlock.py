@@ -1,4 +1,5 @@
 """Landlock."""
+
 NAME = "landlock"
 LEAST = 4
 

@@ -22,7 +22,7 @@ class Placeholders:
         self._path = os.path.join(registry, name)
 
     def hold(self, missing: dict[str, bytes | None]) -> int:
-        """Makes them; gives the lock, as a descriptor, for the wrapper to keep. Raises ToolError."""
+        """Makes them; gives the lock, a descriptor for the wrapper to keep. Raises ToolError."""
         try:
             lock = self._locked()
             try:
@@ -31,7 +31,7 @@ class Placeholders:
                 os.close(lock)
                 raise
         except OSError as error:
-            raise ToolError(f"The sandbox could not be made ready: {error}.") from error
+            raise ToolError(f"The command could not be started in its sandbox: {error}.") from error
         return lock
 
     def _locked(self) -> int:

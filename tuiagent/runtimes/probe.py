@@ -4,10 +4,12 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 
 from tuiagent import __version__
 from tuiagent.runtimes.spool import boot
+from tuiagent.runtimes.walls import homes_of, misfit
 
 LIMIT = 10.0
 """Seconds after which a sandbox that does not even run nothing counts as one that does not work."""
@@ -27,6 +29,14 @@ def found(state: str) -> str:
     from tuiagent.runtimes import landlock  # noqa: PLC0415
 
     return landlock.NAME if landlock.version() >= landlock.LEAST else ""
+
+
+def holding(folder: str, env: Mapping[str, str], state: str) -> tuple[str, str]:
+    """Which sandbox holds what works in this folder; "" and why, where none does."""
+    if why := misfit(os.path.realpath(folder), homes_of(env)):
+        return "", why
+    kind = found(os.path.realpath(state))
+    return kind, "" if kind else "no sandbox works on this machine; bubblewrap would (bwrap)"
 
 
 def _works(command: list[str], state: str) -> bool:

@@ -3,14 +3,15 @@
 import hashlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Execution, Stat
+from tuiagent.ports import Execution, Exit, Stat
 from tuiagent.runtimes import bubblewrap, probe, seccomp, walls
-from tuiagent.runtimes.local import LocalRuntime, below
+from tuiagent.runtimes.local import LocalRuntime
+from tuiagent.runtimes.local_files import below
 from tuiagent.runtimes.placeholders import Placeholders
 from tuiagent.runtimes.spool import Spool
 from tuiagent.runtimes.walls import Walls
@@ -24,8 +25,8 @@ LINKS = 40
 class SandboxRuntime(LocalRuntime):
     """ports.Runtime behind walls.
 
-    `own` is where the user's own settings lie; `write` and `hide` are paths that commands may write,
-    and must not see, beside the usual ones.
+    `own` is where the user's own settings lie; `write` and `hide` are paths that commands may
+    write, and must not see, beside the usual ones.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class SandboxRuntime(LocalRuntime):
         super().__init__(folder, env, spools)
         self._homes = walls.homes_of(env)
         self._state = os.path.dirname(self._spools)
-        self.sandbox, why = holding(self.folder, env, self._state)
+        self.sandbox, why = probe.holding(self.folder, env, self._state)
         if not self.sandbox:
             raise ToolError(why)
-        self._env |= {"TMPDIR": "/tmp"} if "TMPDIR" in env else {}
+        self._env = {**self._env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}
         self._write = [os.path.realpath(os.path.expanduser(path)) for path in write]
         self._secret = (self._state, *([own] if own else []), *map(os.path.expanduser, hide))
         self._placeholders = Placeholders(self.folder, os.path.join(self._state, "held"))
@@ -78,8 +79,7 @@ class SandboxRuntime(LocalRuntime):
         found = self._walls(shown)
         if found.scratch:
             os.makedirs(found.scratch, 0o700, exist_ok=True)
-        lock = self._placeholders.hold(found.missing)
-        given = seccomp.descriptor()
+        lock, given = self._placeholders.hold(found.missing), seccomp.descriptor()
         try:
             online = self._claims is not None and "*" in self._claims.hosts
             terminal = execution.terminal is not None
@@ -88,6 +88,20 @@ class SandboxRuntime(LocalRuntime):
         finally:
             os.close(given)
             os.close(lock)
+
+    async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
+        """Starts the command and follows it to the end; being cancelled leaves it running."""
+        try:
+            return await super().exec(execution, output)
+        finally:
+            self._placeholders.clear()
+
+    async def follow(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
+        """Follows an execution that another process started, to its end."""
+        try:
+            return await super().follow(execution, output)
+        finally:
+            self._placeholders.clear()
 
     async def discard(self, spool: str) -> None:
         """Removes the spool folder of a settled call, and what stood in place of files."""
@@ -166,11 +180,3 @@ def scratch(folder: str, state: str) -> str:
         return ""
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
     return os.path.join(state, "tmp", name)
-
-
-def holding(folder: str, env: Mapping[str, str], state: str) -> tuple[str, str]:
-    """Which sandbox holds what works in this folder; "" and why, where none does."""
-    if why := walls.misfit(os.path.realpath(folder), walls.homes_of(env)):
-        return "", why
-    found = probe.found(os.path.realpath(state))
-    return found, "" if found else "no sandbox works on this machine: install bubblewrap"

@@ -2,7 +2,8 @@
 
 Run as a program under the wrapper, so that the terminal outlives whoever opened it; it needs only
 the standard library. Arguments: the spool folder, columns, rows, then the shell (bash) behind
-the sandbox that holds it, if there is one. What the terminal writes goes to standard output, which is the spool's `output`.
+the sandbox that holds it, if there is one. What the terminal writes goes to standard output, which
+is the spool's `output`.
 
 What is to be typed comes as a file `type.IDENT` (its first line says what it is: `command` or
 `keys`; the rest is the text), put there by rename, and a byte in the pipe `wake`. It is taken by

@@ -19,7 +19,7 @@ FILES = (
     ".husky .envrc .mcp.json .gitconfig .bashrc .bash_profile .bash_login .profile .zshrc .zshenv "
     ".zprofile .zlogin"
 ).split()
-"""The same, where they are there; those of a shell count in the home folder, which is held whole."""
+"""The same, where they are there; a shell takes its own from the home folder, held whole."""
 KEYS = (
     ".ssh .aws .gnupg .azure .password-store .kube .docker/config.json .docker/run .netrc .npmrc "
     ".pypirc .pgpass .my.cnf .s3cfg .boto .git-credentials .vault-token .terraform.d .mozilla "
@@ -38,7 +38,7 @@ SYSTEM = (
 """The same of the machine."""
 ITSELF = b".\n"
 """What a repository's `commondir` says when it is its own: to git as if there were none."""
-RUNS = re.compile(r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+RUNS = re.compile(r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*(.+?)[ \t]*$", re.I | re.M)
 """Where git's settings say that hooks, or more settings, lie."""
 SEEN, DEEP = 2000, 8
 """Folders that are looked into for repositories within, and how deep."""

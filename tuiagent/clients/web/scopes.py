@@ -70,6 +70,7 @@ VIEWS = {
     "health": CONFIG,
     "prices": CONFIG,
     "check": CONFIG,
+    "sandbox": CONFIG,
     "kept": CONFIG,
     "skills": CONFIG,
     "commands": CONFIG,

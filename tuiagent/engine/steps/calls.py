@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Drive, SessionJobs
 from tuiagent.engine.secrecy import Secrecy
 from tuiagent.engine.steps import asides, hooks
@@ -93,8 +95,9 @@ class Work:
         return await self.secrecy.observation(observation, self.blobs, keyed)
 
     async def claims(self) -> Claims:
-        """What the call would touch. Raises ToolError."""
-        found = await self.tool.claims(self.args, self.drive.runtime)
+        """What the call would touch; from here on its tool reaches no more. Raises ToolError."""
+        found = await claimed(self.tool, self.args, self.drive.runtime)
+        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(found))
         return self.secrecy.held(found, self.args)
 
     async def discard(self, note: Note) -> None:
@@ -244,6 +247,8 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
         return
     work = Work(drive, state.call.id, state.args, found)
     note = decode_note(state.note)
+    with suppress(ToolError):  # what it changed may be gone; then it reaches nothing elsewhere
+        await work.claims()
     try:
         outcome = await found.settle(work.args, work.kit, note)
     except ToolError as error:
