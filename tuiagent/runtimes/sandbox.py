@@ -45,7 +45,9 @@ class SandboxRuntime(LocalRuntime):
         if not self.sandbox:
             raise ToolError(why)
         self._env = {**self._env, **({"TMPDIR": "/tmp"} if "TMPDIR" in env else {})}
-        self._write = [os.path.realpath(os.path.expanduser(path)) for path in write]
+        named = [os.path.abspath(os.path.expanduser(path)) for path in write]
+        self._named = [path for path in named if below(path, self.folder)]
+        self._write = [os.path.realpath(path) for path in named if path not in self._named]
         self._secret = (self._state, *([own] if own else []), *map(os.path.expanduser, hide))
         self._placeholders = Placeholders(self.folder, os.path.join(self._state, "held"))
         self._placeholders.clear()
@@ -60,15 +62,15 @@ class SandboxRuntime(LocalRuntime):
         if not self._inner:
             self._inner.append(walls.repositories(self.folder))
         asked = self._claims.folders if self._claims is not None else ()
-        if missing := [path for path in asked if not below(path, self.folder)]:
-            missing = [path for path in missing if not os.path.exists(path)]
-            if missing:
-                raise ToolError(f"{missing[0]} does not exist: the sandbox can only open what does")
+        away = [path for path in asked if not below(path, self.folder)]
+        if missing := next((path for path in away if not os.path.exists(path)), ""):
+            raise ToolError(f"{missing} does not exist: the sandbox can only open what does")
         found = Walls(
             self.folder,
             self._scratch,
-            [path for path in (*self._write, *asked) if os.path.exists(path) or path in asked],
-            hidden=walls.hidden(self._homes, self._secret),
+            [path for path in (*self._write, *away) if os.path.exists(path)],
+            [*self._named, *asked],
+            hidden=[*self._masks(), *walls.sockets()],
             shown=[spool] if spool else [],
         )
         walls.hold(found, self._inner[0], self._homes)
@@ -148,10 +150,12 @@ class SandboxRuntime(LocalRuntime):
 
     async def list(self, path: str) -> list[Stat]:
         """What a folder holds, without what the sandbox hides."""
-        return [entry for entry in await super().list(path) if not self._hides(entry.path)]
+        masks = self._masks()
+        found = await super().list(path)
+        return [entry for entry in found if not self._hides(entry.path, masks)]
 
     def _may_read(self, path: str) -> None:
-        if self._hides(path):
+        if self._hides(path, self._masks()):
             raise ToolError(
                 f"{path} is hidden by the sandbox, as it holds keys or belongs to this program. "
                 "A person can start a session with --no-sandbox."
@@ -162,12 +166,14 @@ class SandboxRuntime(LocalRuntime):
         self._may_read(path)
         super()._may_write(path)
 
-    def _hides(self, path: str) -> bool:
+    def _masks(self) -> Sequence[str]:
+        return walls.hidden(self._homes, self._secret)
+
+    def _hides(self, path: str, masks: Sequence[str]) -> bool:
         """Whether the nearest wall around a resolved path is one that hides it."""
-        found = walls.hidden(self._homes, self._secret)
-        masks = [len(one) for one in found if below(path, one)]
-        tops = [len(one) for one in (self.folder, *self._write) if below(path, one)]
-        return bool(masks) and max(masks) > max(tops, default=0)
+        hides = max((len(one) for one in masks if below(path, one)), default=0)
+        tops = (self.folder, *self._write)
+        return hides > max((len(one) for one in tops if below(path, one)), default=0)
 
     def _inside(self, path: str) -> bool:
         tops = (self.folder, *self._write, *(PRIVATE if self._scratch else ()))

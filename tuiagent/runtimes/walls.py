@@ -52,7 +52,9 @@ class Walls(Struct):
     scratch: str
     """The folder that commands see as /tmp."""
     writable: list[str] = []
-    """Folders and files beside these two that may be written."""
+    """Folders and files elsewhere that may be written."""
+    named: list[str] = []
+    """What a person lets commands write, in the folder or elsewhere: there nothing is held."""
     pinned: list[str] = []
     """Folders in these that may not be moved away."""
     frozen: list[str] = []
@@ -71,6 +73,19 @@ def hidden(homes: Iterable[str], more: Iterable[str]) -> list[str]:
     keys = [f"/etc/ssh/{name}" for name in _names("/etc/ssh") if name.endswith("_key")]
     found = (path for path in (*paths, *SYSTEM, *keys, *more) if os.path.exists(path))
     return sorted({os.path.realpath(path) for path in found})
+
+
+def sockets() -> list[str]:
+    """The files of the Unix sockets that somebody listens at here: a read-only folder holds none.
+
+    Those that are opened while a command runs are not known.
+    """
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            paths = {line.rstrip("\n").partition(" /")[2] for line in file}
+    except OSError:
+        return []
+    return sorted(path for name in paths if name and os.path.exists(path := "/" + name))
 
 
 def misfit(folder: str, homes: Iterable[str]) -> str:
@@ -131,7 +146,7 @@ def _repository(path: str, walls: Walls, own: bool) -> None:
     walls.pinned.append(path)
     parts: dict[str, bytes | None] = {config: b"", hooks: None}
     if own:
-        names = {"commondir": ITSELF, "modules": None, "worktrees": None}
+        names = {"commondir": ITSELF, "modules": None, "worktrees": None, "config.worktree": b""}
         parts |= {os.path.join(path, name): body for name, body in names.items()}
     for part, body in parts.items():
         if _exempt(part, walls):
@@ -197,7 +212,7 @@ def homes_of(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def _exempt(path: str, walls: Walls) -> bool:
     """Whether it lies in what a person lets commands write by name."""
-    return any(_below(path, one) for one in walls.writable)
+    return any(_below(path, one) for one in walls.named)
 
 
 def _below(path: str, top: str) -> bool:
