@@ -310,7 +310,7 @@ class LocalMeans:
         if not self.sandbox(opened.folder, opened.environment)[0]:
             return load(runtimes.TABLE["local"])(*where)
         table = self.settings.sandbox
-        more = (table.write, table.hide) if table else ()
+        more = (table.write, table.hide, table.hosts) if table else ()
         return load(runtimes.TABLE["sandbox"])(*where, self.settings.home, *more)
 
     def sandbox(self, folder: str, environ: Mapping[str, str] | None = None) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What a sandbox holds, whatever runs in it: canaries outside of it that nothing reaches."""
 
-import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -9,15 +9,16 @@ import tempfile
 import threading
 import tomllib
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.test_runtime import ignore
+from tests.contracts.test_runtime import ignore, until
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit
-from tuiagent.runtimes import bubblewrap
+from tuiagent.runtimes import bubblewrap, proxy
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.runtimes.sandbox import SandboxRuntime
 
@@ -76,10 +77,8 @@ class Listener:
 
 def with_shutdown(one: socket.socket) -> None:
     """Ends a socket that a thread may wait for."""
-    try:
+    with contextlib.suppress(OSError):  # it has no other side
         one.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has no other side
     one.close()
 
 
@@ -213,9 +212,8 @@ async def test_the_same_attacks_do_get_out_without_a_sandbox(world: World) -> No
     assert {Path(path).name for path in changed} == {"canary", "config"}
     await world.run(TABLE["connects"][4], local)
     await world.run(TABLE["connects"][7], local)
-    async with asyncio.timeout(10):
-        while sorted(set(world.listener.reached)) != ["gate", "tcp"]:
-            await asyncio.sleep(0.01)
+    reached = world.listener.reached
+    await until(lambda: sorted(set(reached)) == ["gate", "tcp"], "the listener to notice")
 
 
 async def test_no_litter_stays(world: World) -> None:
@@ -274,6 +272,92 @@ async def test_one_call_gets_what_it_was_allowed_and_no_more(world: World) -> No
         await world.run("true", folders=(str(world.out / "none"),))
     online = await world.run(TABLE["connects"][4], hosts=("*",))
     assert online.code == 0, online.output.decode()
+
+
+@pytest.fixture
+def pages() -> Iterator[int]:
+    """The port of a server on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+class Page(BaseHTTPRequestHandler):
+    """Says which host was asked for."""
+
+    def do_GET(self) -> None:
+        """Answers."""
+        body = f"page of {self.headers['Host']} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+async def test_hosts_are_reached_by_name_and_no_other(world: World, pages: int) -> None:
+    host = f"127.0.0.1:{pages}"
+    curl = f"curl -s --noproxy '' --max-time 10 http://{host}/x"
+    assert (await world.run(curl, hosts=(host,))).output == f"page of {host} /x".encode()
+    assert (await world.run(f"{curl} -p", hosts=(host,))).output == f"page of {host} /x".encode()
+    other = (await world.run("curl -s --noproxy '' http://127.0.0.1:$PORT", hosts=(host,))).output
+    assert b"may not be reached" in other
+    assert (await world.run("curl -s -p --noproxy '' http://127.0.0.1:$PORT", hosts=(host,))).code
+    lied = await world.run(f"{curl} -H 'Host: other'", hosts=(host,))
+    assert lied.output == f"page of {host} /x".encode()
+    for direct in TABLE["connects"]:
+        await world.run(direct, hosts=(host,))
+    assert world.listener.reached == []
+    assert (await world.run(curl)).code
+    configured = world.made(SandboxRuntime, hosts=[host])
+    assert b"page of" in (await world.run(curl, configured)).output
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "hosts", "expected"),
+    [
+        ("pypi.org", 443, ["pypi.org"], True),
+        ("pypi.org", 80, ["pypi.org"], True),
+        ("pypi.org", 22, ["pypi.org"], False),
+        ("pypi.org", 8443, ["pypi.org:8443"], True),
+        ("pypi.org", 443, ["pypi.org:8443"], False),
+        ("evil.pypi.org", 443, ["pypi.org"], False),
+        ("pypi.org.evil.org", 443, ["pypi.org"], False),
+        ("xpypi.org", 443, ["pypi.org"], False),
+        ("::1", 443, ["[::1]"], True),
+        ("::1", 80, ["[::1]:8080"], False),
+        ("pypi.org", 443, ["*.org", ".org", "pypi"], False),
+    ],
+)
+def test_a_host_is_named_exactly(host: str, port: int, hosts: list[str], expected: bool) -> None:
+    assert proxy.allowed(host, port, hosts) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    "127.0.0.1 10.0.0.1 192.168.1.1 169.254.169.254 0.0.0.0 100.64.0.1 ::1 fe80::1%eth0 fd00::1 "
+    "::ffff:127.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: 224.0.0.1 ff02::1 255.255.255.255".split(),
+)
+def test_a_name_leads_to_no_private_address(address: str) -> None:
+    assert not proxy.public(address)
+    assert proxy.addresses("name.example.com", 443, lambda host, port: [address]) == []
+    found = proxy.addresses("x.org", 443, lambda host, port: [address, "93.184.216.34"])
+    assert found == ["93.184.216.34"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"GET / HTTP/1.1", b"CONNECT x HTTP/1.1", b"CONNECT a:b HTTP/1.1", b"GET ftp://x/ HTTP/1.1",
+     b"GET http://a@b/ HTTP/1.1", b"GET http://a b/ HTTP/1.1", b"CONNECT a:99999 HTTP/1.1",
+     b"GET http://\xff/ HTTP/1.1", b"GET http://a#@b/ HTTP/1.1"],
+)  # fmt: skip
+def test_what_is_no_request_reaches_nothing(head: bytes) -> None:
+    assert proxy.wanted(head) is None
 
 
 async def test_what_the_user_names_is_written_and_hidden(world: World) -> None:

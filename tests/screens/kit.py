@@ -91,6 +91,7 @@ class TestHost:
         self.keys = FakeKeys()
         self.reloaded = 0
         self._ids = itertools.count(1)
+        self.sandbox = OFF
 
     def new_id(self) -> str:
         return f"id{next(self._ids)}"
@@ -98,7 +99,7 @@ class TestHost:
     def opening(self, folder: str) -> SessionOpened:
         environment = {"PATH": os.environ["PATH"]}
         return SessionOpened(
-            str(self.work), "scripted/x", self.settings.mode, environment, sandbox=OFF
+            str(self.work), "scripted/x", self.settings.mode, environment, sandbox=self.sandbox
         )
 
     def rules(self, folder: str) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ began ends with it. It has no capabilities, and can make no name space within.
 """
 
 import os
+import sys
 
 from tuiagent.runtimes.walls import Walls
 
@@ -21,6 +22,8 @@ OWN = (
     "--ro-bind-try /run/current-system /run/current-system"
 ).split()
 """What holds for every command."""
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+RELAY, GATE = "/run/tuiagent/relay.py", "/run/tuiagent/gate"
 PRIVATE = ("/tmp", "/var/tmp")
 NOTHING = "/dev/null"
 
@@ -35,10 +38,11 @@ def probe() -> list[str]:
     return [program(), *OWN, "--unshare-net", "--", "/bin/sh", "-c", ":"]
 
 
-def prefix(walls: Walls, seccomp: int, online: bool, terminal: bool) -> list[str]:
+def prefix(walls: Walls, seccomp: int, online: bool, terminal: bool, gate: str = "") -> list[str]:
     """What stands before the command: `seccomp` is the descriptor of a filter for system calls.
 
-    A command in a terminal keeps it, as it is nobody else's; every other has none.
+    A command in a terminal keeps it, as it is nobody else's; every other has none. `gate` is the
+    socket of a proxy, the only thing that it reaches.
     """
     tops = [walls.folder, *walls.writable]
     args = [program(), *OWN, "--seccomp", str(seccomp)]
@@ -57,7 +61,10 @@ def prefix(walls: Walls, seccomp: int, online: bool, terminal: bool) -> list[str
     for path in (*masks, *within):
         if os.path.isdir(path):
             args += ["--remount-ro", path]
-    return [*args, "--chdir", walls.folder, "--"]
+    if gate:
+        args += ["--ro-bind", SOURCE, RELAY, "--bind", gate, GATE]
+    args += ["--chdir", walls.folder, "--"]
+    return [*args, os.path.realpath(sys.executable), "-IS", RELAY, GATE] if gate else args
 
 
 def _masked(paths: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from tuiagent.runtimes.walls import Walls
 
 PRIVATE = ("/tmp", "/var/tmp")
 """Where every folder's commands have files of their own."""
+ANY = "*"
 LINKS = 40
 """Symbolic links on one path, at most, as the kernel has it."""
 
@@ -26,7 +27,7 @@ class SandboxRuntime(LocalRuntime):
     """ports.Runtime behind walls.
 
     `own` is where the user's own settings lie; `write` and `hide` are paths that commands may
-    write, and must not see, beside the usual ones.
+    write, and must not see, beside the usual ones; `hosts` are those that they may reach.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class SandboxRuntime(LocalRuntime):
         own: str = "",
         write: Sequence[str] = (),
         hide: Sequence[str] = (),
+        hosts: Sequence[str] = (),
     ) -> None:
         super().__init__(folder, env, spools)
         self._homes = walls.homes_of(env)
@@ -48,6 +50,7 @@ class SandboxRuntime(LocalRuntime):
         named = [os.path.abspath(os.path.expanduser(path)) for path in write]
         self._named = [path for path in named if below(path, self.folder)]
         self._write = [os.path.realpath(path) for path in named if path not in self._named]
+        self._hosts = hosts
         self._secret = (self._state, *([own] if own else []), *map(os.path.expanduser, hide))
         self._placeholders = Placeholders(self.folder, os.path.join(self._state, "held"))
         self._placeholders.clear()
@@ -83,10 +86,18 @@ class SandboxRuntime(LocalRuntime):
             os.makedirs(found.scratch, 0o700, exist_ok=True)
         lock, given = self._placeholders.hold(found.missing), seccomp.descriptor()
         try:
-            online = self._claims is not None and "*" in self._claims.hosts
+            hosts = (*self._hosts, *(self._claims.hosts if self._claims is not None else ()))
+            online, gate, start = ANY in hosts, "", bool
+            if hosts and not online:
+                from tuiagent.runtimes import proxy  # noqa: PLC0415 - few commands have hosts
+
+                gate = os.path.join(spool.folder, "gate")
+                start = proxy.begin(gate, spool.folder, hosts)
             terminal = execution.terminal is not None
-            prefix = bubblewrap.prefix(found, given, online, terminal)
-            return self._begin(spool, execution, prefix, held=lock, given=[given])
+            prefix = bubblewrap.prefix(found, given, online, terminal, gate)
+            process = self._begin(spool, execution, prefix, held=lock, given=[given])
+            start()
+            return process
         finally:
             os.close(given)
             os.close(lock)

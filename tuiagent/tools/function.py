@@ -70,8 +70,10 @@ class FunctionTool:
         subject = paths[0] if paths else msgspec.json.encode(args).decode()
         writes = paths if self.effect == "write" else ()
         reads = () if writes else paths
-        more = {"folder": runtime.folder, "sandbox": NONE if self.effect == "execute" else ""}
-        return Claims(self.name, self.effect, subject, reads, writes, **more)
+        sandbox = NONE if self.effect == "execute" else ""
+        return Claims(
+            self.name, self.effect, subject, reads, writes, folder=runtime.folder, sandbox=sandbox
+        )
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """Nothing: what it does is not known here."""

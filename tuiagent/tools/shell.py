@@ -32,8 +32,8 @@ HELD = re.compile(
 )
 """What programs say when a sandbox holds them."""
 BEYOND = (
-    "\n[a sandbox holds commands: they write only in the folder and /tmp, and reach no network; one "
-    "that needs more names it in `hosts` or `folders`]"
+    "\n[a sandbox holds commands: they write only in the folder and /tmp, and reach no network; "
+    "one that needs more names it in `hosts` or `folders`]"
 )
 JOBS = 16
 """How many may run in the background of one session."""
