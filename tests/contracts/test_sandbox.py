@@ -18,9 +18,10 @@ from tests.contracts.test_runtime import ignore, until
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit
-from tuiagent.runtimes import bubblewrap, proxy
+from tuiagent.runtimes import bubblewrap, landlock, probe, proxy, seatbelt
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.runtimes.sandbox import SandboxRuntime
+from tuiagent.runtimes.walls import Walls
 
 TABLE = tomllib.loads(Path(__file__).with_name("attacks.toml").read_text())
 KEY = "CANARY-7Kp2mQv9RtB4nWz8LcH3"
@@ -216,6 +217,75 @@ async def test_the_same_attacks_do_get_out_without_a_sandbox(world: World) -> No
     await until(lambda: sorted(set(reached)) == ["gate", "tcp"], "the listener to notice")
 
 
+@pytest.fixture
+def weaker(world: World, monkeypatch: pytest.MonkeyPatch) -> LocalRuntime:
+    """The same where there is no bubblewrap."""
+    if landlock.version() < landlock.LEAST:
+        pytest.skip("this kernel has no Landlock")
+    monkeypatch.setattr(probe, "holding", lambda *where: ("landlock", ""))
+    return world.made(SandboxRuntime)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["writes", "connects", "reads"])
+async def test_nothing_gets_out_of_the_weaker_one_either(
+    world: World, weaker: LocalRuntime, kind: str
+) -> None:
+    before = world.seen()
+    for command in TABLE[kind]:
+        if "nohup" in command or "setsid" in command:
+            continue  # such a process is ended with the call, and not before
+        if any(word in command for word in ("cron", "systemd", "utime", "chmod", "chown", "attr")):
+            continue  # no socket is hidden, and what is said about a file is not held
+        done = await world.run(command, weaker)
+        assert KEY.encode() not in done.output, command
+        assert world.seen() == before, command
+        reached = {*world.listener.reached} - {"gate", "docker"}  # sockets with a file
+        assert not reached, command
+
+
+@pytest.mark.parametrize("command", TABLE["controls"])
+async def test_what_people_do_works_in_the_weaker_one(
+    world: World, weaker: LocalRuntime, command: str
+) -> None:
+    if "create_server" in command:
+        pytest.skip("it has no network at all, not even its own")
+    done = await world.run(command, weaker)
+    assert done.code == 0, done.output.decode()
+
+
+async def test_the_weaker_one_says_what_it_cannot(world: World, weaker: LocalRuntime) -> None:
+    assert weaker.sandbox == "landlock"
+    with pytest.raises(ToolError, match="cannot tell hosts apart"):
+        await world.run("true", weaker, hosts=("pypi.org",))
+    assert (await world.run(TABLE["connects"][4], weaker, hosts=("*",))).code == 0
+
+
+def test_the_profile_of_a_mac() -> None:
+    held = Walls(
+        '/work/"odd"',
+        "",
+        ["/Users/me/.cache"],
+        pinned=["/work/.git"],
+        frozen=["/work/.git/config"],
+        hidden=["/Users/me/.ssh"],
+    )
+    rows = seatbelt.profile(held, False).splitlines()
+    assert rows[:3] == ["(version 1)", "(allow default)", "(deny file-write*)"]
+    order = [
+        '(allow file-write* (subpath "/work/\\"odd\\""))',
+        '(allow file-write* (subpath "/Users/me/.cache"))',
+        '(deny file-write* (subpath "/work/.git/config"))',
+        '(deny file-write-unlink (literal "/work/.git"))',
+        '(deny file-read* file-write* (subpath "/Users/me/.ssh"))',
+        "(deny network*)",
+        "(deny network-outbound (remote unix-socket))",
+    ]
+    assert [row for row in rows if row in order] == order
+    assert "(deny network*)" not in seatbelt.profile(held, True)
+    assert seatbelt.prefix(held, False)[0] == "/usr/bin/sandbox-exec"
+
+
 async def test_no_litter_stays(world: World) -> None:
     before = sorted(os.listdir(world.work)), sorted(os.listdir(world.work / ".git"))
     assert b".vscode" in (await world.run("ls -A")).output
@@ -352,10 +422,19 @@ def test_a_name_leads_to_no_private_address(address: str) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"", b"GET / HTTP/1.1", b"CONNECT x HTTP/1.1", b"CONNECT a:b HTTP/1.1", b"GET ftp://x/ HTTP/1.1",
-     b"GET http://a@b/ HTTP/1.1", b"GET http://a b/ HTTP/1.1", b"CONNECT a:99999 HTTP/1.1",
-     b"GET http://\xff/ HTTP/1.1", b"GET http://a#@b/ HTTP/1.1"],
-)  # fmt: skip
+    [
+        b"",
+        b"GET / HTTP/1.1",
+        b"CONNECT x HTTP/1.1",
+        b"CONNECT a:b HTTP/1.1",
+        b"CONNECT a:99999 HTTP/1.1",
+        b"GET ftp://x/ HTTP/1.1",
+        b"GET http://a@b/ HTTP/1.1",
+        b"GET http://a b/ HTTP/1.1",
+        b"GET http://\xff/ HTTP/1.1",
+        b"GET http://a#@b/ HTTP/1.1",
+    ],
+)
 def test_what_is_no_request_reaches_nothing(head: bytes) -> None:
     assert proxy.wanted(head) is None
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Stat
-from tuiagent.runtimes import bubblewrap, probe, seccomp, walls
+from tuiagent.runtimes import bubblewrap, probe, seatbelt, seccomp, walls
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.runtimes.local_files import below
 from tuiagent.runtimes.placeholders import Placeholders
@@ -56,7 +56,8 @@ class SandboxRuntime(LocalRuntime):
         self._placeholders.clear()
         self._inner: list[list[str]] = []
         """The repositories within, once they were looked for."""
-        self._scratch = scratch(self.folder, self._state)
+        bound = self.sandbox == bubblewrap.NAME  # the others cannot bind one place to another
+        self._scratch = scratch(self.folder, self._state) if bound else ""
 
     # ------------------------------------------------------------ commands
 
@@ -82,11 +83,13 @@ class SandboxRuntime(LocalRuntime):
     def _launch(self, spool: Spool, execution: Execution) -> subprocess.Popen[bytes]:
         shown = spool.folder if execution.terminal else os.path.join(spool.folder, "command")
         found = self._walls(shown)
+        if self.sandbox != bubblewrap.NAME:
+            return self._begin(spool, execution, self._weaker(found, spool))
         if found.scratch:
             os.makedirs(found.scratch, 0o700, exist_ok=True)
         lock, given = self._placeholders.hold(found.missing), seccomp.descriptor()
         try:
-            hosts = (*self._hosts, *(self._claims.hosts if self._claims is not None else ()))
+            hosts = self._reached()
             online, gate, start = ANY in hosts, "", bool
             if hosts and not online:
                 from tuiagent.runtimes import proxy  # noqa: PLC0415 - few commands have hosts
@@ -101,6 +104,24 @@ class SandboxRuntime(LocalRuntime):
         finally:
             os.close(given)
             os.close(lock)
+
+    def _reached(self) -> tuple[str, ...]:
+        """The hosts that a command of this call may reach."""
+        return (*self._hosts, *(self._claims.hosts if self._claims is not None else ()))
+
+    def _weaker(self, found: Walls, spool: Spool) -> list[str]:
+        """What stands before a command where there is no bubblewrap. Raises ToolError."""
+        hosts = self._reached()
+        if self._claims is not None and {*self._claims.hosts} - {ANY}:
+            raise ToolError(
+                f"{self.sandbox} cannot tell hosts apart: ask for any (`*`), or install bubblewrap"
+            )
+        if self.sandbox == seatbelt.NAME:
+            return seatbelt.prefix(found, ANY in hosts)
+        from tuiagent.runtimes import landlock  # noqa: PLC0415 - where there is nothing better
+
+        writable = [self.folder, *found.writable, os.path.join(spool.folder, "output")]
+        return landlock.prefix(writable, found.hidden, found.shown, ANY in hosts)
 
     async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Starts the command and follows it to the end; being cancelled leaves it running."""

@@ -7,22 +7,21 @@ refused whole. See seccomp(2) and <linux/seccomp.h>, <linux/audit.h>.
 """
 
 import os
-import platform
 import struct
 from functools import cache
-
-from msgspec import Struct
+from typing import NamedTuple
 
 ALLOW, REFUSE = 0x7FFF0000, 0x00050001
 """SECCOMP_RET_ALLOW, and SECCOMP_RET_ERRNO with EPERM."""
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER, ARCHITECTURE, FIRST, SECOND = 0, 4, 16, 24
 """Where the call's number, architecture and arguments' lower halves stand."""
+UNIX, NETLINK = 1, 16
 VSOCK, TIOCSTI, TIOCLINUX = 40, 0x5412, 0x541C
 X32 = 0x40000000
 
 
-class Calls(Struct, frozen=True):
+class Calls(NamedTuple):
     """The numbers of one architecture."""
 
     audit: int
@@ -50,9 +49,13 @@ MACHINES = {
 
 
 @cache
-def program() -> bytes:
-    """The filter for this machine; b"" where its numbers are not known."""
-    calls = MACHINES.get(platform.machine())
+def program(online: bool = True) -> bytes:
+    """The filter for this machine; b"" where its numbers are not known.
+
+    Offline, which a name space says better where there is one, it also refuses every socket but
+    Unix ones and those for asking the kernel.
+    """
+    calls = MACHINES.get(os.uname().machine)
     if calls is None:
         return b""
     rows: list[tuple[int, int, int, int]] = [
@@ -65,8 +68,9 @@ def program() -> bytes:
     ]
     for number in calls.refused:
         rows += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
-    rows += [(EQUAL, 0, 3, calls.socket), (LOAD, 0, 0, FIRST)]
-    rows += [(EQUAL, 0, 5, VSOCK), (RETURN, 0, 0, REFUSE)]
+    kinds = [(EQUAL, 1, 0, VSOCK)] if online else [(EQUAL, 1, 0, UNIX), (EQUAL, 0, 1, NETLINK)]
+    kinds += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]
+    rows += [(EQUAL, 0, 1 + len(kinds), calls.socket), (LOAD, 0, 0, FIRST), *kinds]
     rows += [(EQUAL, 0, 3, calls.ioctl), (LOAD, 0, 0, SECOND)]
     rows += [(EQUAL, 2, 0, TIOCSTI), (EQUAL, 1, 0, TIOCLINUX)]
     rows += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]

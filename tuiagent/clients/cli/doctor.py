@@ -36,7 +36,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"config.toml sets {key}, which has no effect yet\n")
     held = (await client.read("sandbox", os.path.realpath("."))).data
     if held["sandbox"]:
-        weaker = ": it holds writes and TCP, keys can be read" if held["sandbox"] == WEAKER else ""
+        weaker = " (weaker: see docs security)" if held["sandbox"] == WEAKER else ""
         say(f"sandbox: {held['sandbox']} holds what runs in this folder{weaker}\n")
     else:
         say(f"sandbox: none; {held['why']}. Commands are asked about, mode auto is refused\n")
