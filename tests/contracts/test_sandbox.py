@@ -217,6 +217,46 @@ async def test_the_same_attacks_do_get_out_without_a_sandbox(world: World) -> No
     await until(lambda: sorted(set(reached)) == ["gate", "tcp"], "the listener to notice")
 
 
+async def test_a_command_has_no_more_rights_within(world: World) -> None:
+    done = await world.run("grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; ls /proc")
+    told = done.output.decode()
+    caps = [line.split()[1] for line in told.splitlines() if line.startswith("Cap")]
+    assert caps == ["0" * 16] * 5
+    assert "Seccomp:\t2" in told
+    assert "NoNewPrivs:\t1" in told
+    assert sum(name.isdigit() for name in told.splitlines()) < 10  # its own processes alone
+    nested = "python3 -c 'import os, ctypes; print(ctypes.CDLL(None).clone)'; unshare -U true"
+    assert (await world.run(nested)).code
+
+
+async def test_calls_that_no_name_space_holds_are_refused_whatever_they_say(world: World) -> None:
+    """A socket to the host of a virtual machine, and the kernel's keyrings."""
+    program = (
+        "import ctypes, os, socket\n"
+        "def said(work):\n"
+        "    try: work(); return 0\n"
+        "    except OSError as error: return error.errno\n"
+        "number = {'x86_64': 250, 'aarch64': 219}[os.uname().machine]\n"
+        "l = ctypes.CDLL(None, use_errno=True)\n"
+        "l.syscall(number, 0, -3, 1)\n"
+        "print(said(lambda: socket.socket(40, 1)), ctypes.get_errno())\n"
+    )
+    (world.work / "x.py").write_text(program)
+    done = await world.run("python3 x.py")
+    assert done.output.split() == [b"1", b"1"], done.output
+
+
+async def test_what_ends_by_itself_is_given_the_time(world: World) -> None:
+    command = "trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.05; done"
+    spool = await world.runtime.prepare("trap")
+    execution = Execution(spool, command, 30)
+    await world.runtime.start(execution)
+    output = Path(spool, "output")
+    await until(lambda: output.exists() and output.read_bytes() == b"on\n", "the command")
+    await world.runtime.kill(spool)
+    assert b"bye" in (await world.runtime.follow(execution, ignore)).output
+
+
 @pytest.fixture
 def weaker(world: World, monkeypatch: pytest.MonkeyPatch) -> LocalRuntime:
     """The same where there is no bubblewrap."""

@@ -78,6 +78,35 @@ def test_modes(claims: Claims, mode: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "more", "expected"),
+    [
+        ((), {"hosts": ("pypi.org",)}, "ask"),
+        ((), {"folders": ("/other",)}, "ask"),
+        (("allow shell(go)",), {"hosts": ("pypi.org",)}, "ask"),
+        (("allow shell(go)",), {"folders": ("/other",)}, "ask"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"hosts": ("pypi.org",)}, "allow"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"hosts": ("evil.org",)}, "ask"),
+        (("allow shell(go)", "allow network(*)"), {"hosts": ("pypi.org",)}, "ask"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"hosts": ("*",)}, "ask"),
+        (("allow shell(go)", "allow network"), {"hosts": ("pypi.org",)}, "allow"),
+        (("deny network(*.org)",), {"hosts": ("evil.org",)}, "deny"),
+        ((), {"folders": ("/root/.ssh",)}, "deny"),
+        ((), {"folders": ("/w/.tuiagent",)}, "deny"),
+        (("deny shell(/state/**)",), {"folders": ("/state/x",)}, "deny"),
+    ],
+)
+def test_more_than_the_sandbox_gives(
+    texts: tuple[str, ...], more: dict[str, Any], expected: str
+) -> None:
+    verdict = judge(held(shell("go"), **more), rules(*texts), "ask")
+    assert verdict.decision == expected, verdict
+    if expected == "ask":
+        assert verdict.gate == "sandbox"
+        assert verdict.risk == "high"
+        assert judge(held(shell("go"), **more), rules(*texts), "auto").decision == "deny"
+
+
+@pytest.mark.parametrize(
     ("texts", "claims", "expected"),
     [
         (("allow shell(echo *)",), shell("echo hi"), "allow"),
