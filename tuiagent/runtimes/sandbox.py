@@ -87,6 +87,7 @@ class SandboxRuntime(LocalRuntime):
             return self._begin(spool, execution, self._weaker(found, spool))
         if found.scratch:
             os.makedirs(found.scratch, 0o700, exist_ok=True)
+            os.utime(found.scratch)  # so that it is kept while it is used
         lock, given = self._placeholders.hold(found.missing), seccomp.descriptor()
         try:
             hosts = self._reached()

@@ -28,7 +28,7 @@ HOST = re.compile(
 )
 HELD = re.compile(
     "Read-only file system|Network is unreachable|name resolution|Could not resolve host|EROFS|"
-    "EAI_AGAIN|ENETUNREACH|nodename nor servname|Operation not permitted"
+    "EAI_AGAIN|ENETUNREACH|nodename nor servname|Operation not permitted|resource busy"
 )
 """What programs say when a sandbox holds them."""
 BEYOND = (
