@@ -192,7 +192,8 @@ class Upkeep:
             path = os.path.join(self._root, "tmp", name)
             if now - _changed(path) > KEPT:
                 shutil.rmtree(path, ignore_errors=True)
-        for folder, kinds in (("cache", ("rules-", "sandbox-", ".view.")), ("backups", ("schema-", ".new"))):
+        cached = ("rules-", "sandbox-", ".view.")
+        for folder, kinds in (("cache", cached), ("backups", ("schema-", ".new"))):
             for name in _names(self._root, folder):
                 path = os.path.join(self._root, folder, name)
                 old = now - _changed(path) > KEPT
