@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Drive, SessionJobs
+from tuiagent.engine.notes import decode_note, encode_note
 from tuiagent.engine.secrecy import Secrecy
 from tuiagent.engine.steps import asides, hooks
 from tuiagent.kernel import call as calls
@@ -392,14 +393,3 @@ def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
 
 async def _report(drive: Drive, call: str, observation: Observation, settled: bool = False) -> None:
     await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
-
-
-def encode_note(note: Note) -> dict[str, Any]:
-    """The note as it is kept in a fact."""
-    return {**note.data, "blobs": list(note.blobs)} if note.blobs else note.data
-
-
-def decode_note(data: dict[str, Any]) -> Note:
-    """The note that was kept in a fact."""
-    data = dict(data)
-    return Note(data, tuple(data.pop("blobs", ())))
