@@ -18,7 +18,7 @@ from tests.contracts.test_runtime import ignore, until
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit
-from tuiagent.runtimes import bubblewrap, landlock, probe, proxy, seatbelt
+from tuiagent.runtimes import bubblewrap, landlock, probe, proxy, seatbelt, walls
 from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.runtimes.sandbox import SandboxRuntime
 from tuiagent.runtimes.walls import Walls
@@ -173,9 +173,17 @@ def git(folder: Path, *words: str) -> None:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    """It does not lie in /tmp, of which no command sees the machine's anyway."""
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """It does not lie in /tmp, of which no command sees the machine's anyway.
+
+    Its sockets count at once; those of tests beside this one, which end any time, do not.
+    """
     base = Path(tempfile.mkdtemp(prefix=".tuiagent-test-", dir=Path.home())).resolve()
+    found = walls.sockets
+    monkeypatch.setattr(walls, "AGE", 0.0)
+    monkeypatch.setattr(
+        walls, "sockets", lambda: [path for path in found() if path.startswith(str(base))]
+    )
     made = World(base)
     try:
         yield made

@@ -6,6 +6,7 @@ a placeholder (see runtimes.placeholders): a command must not be the one that ma
 
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -40,6 +41,8 @@ ITSELF = b".\n"
 """What a repository's `commondir` says when it is its own: to git as if there were none."""
 RUNS = re.compile(r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*(.+?)[ \t]*$", re.I | re.M)
 """Where git's settings say that hooks, or more settings, lie."""
+AGE = 60.0
+"""Seconds from which on a socket counts as one that stays."""
 SEEN, DEEP = 2000, 8
 """Folders that are looked into for repositories within, and how deep."""
 SKIPPED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", "venv", "target", "dist"})
@@ -78,14 +81,23 @@ def hidden(homes: Iterable[str], more: Iterable[str]) -> list[str]:
 def sockets() -> list[str]:
     """The files of the Unix sockets that somebody listens at here: a read-only folder holds none.
 
-    Those that are opened while a command runs are not known.
+    Those that are opened while a command runs are not known, nor are the youngest, which come and
+    go: where one to be hidden has just gone, the command could not begin.
     """
     try:
         with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
             paths = {line.rstrip("\n").partition(" /")[2] for line in file}
     except OSError:
         return []
-    return sorted(path for name in paths if name and os.path.exists(path := "/" + name))
+    return sorted("/" + name for name in paths if name and _age("/" + name) >= AGE)
+
+
+def _age(path: str) -> float:
+    """Seconds since it was made or changed; -1 where it is not there."""
+    try:
+        return max(0.0, time.time() - os.stat(path).st_mtime)
+    except OSError:
+        return -1.0
 
 
 def misfit(folder: str, homes: Iterable[str]) -> str:
