@@ -40,7 +40,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     sandbox: str = ""
     """What stands between its command and the machine: bwrap, landlock or seatbelt; `off`, `none`;
     "" where none works, or for a call of a version that knew of none."""
-    hosts: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
     """Hosts that it wants to reach from within the sandbox; `*` for any."""
     folders: tuple[str, ...] = ()
     """Paths that it wants to write beside those that the sandbox lets everything write."""

@@ -83,7 +83,7 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
     if own and not named:
         return Verdict("deny", "own", f"{own} holds settings of this program")
-    if host := next((host for host in claims.hosts if reaches(host, rules, "deny")), ""):
+    if host := next((host for host in claims.reached if reaches(host, rules, "deny")), ""):
         return Verdict("deny", "rule", f"a rule says deny: network({host})", f"network({host})")
     if claims.secret and not denied:
         return Verdict("ask", "secrets", "a key stands in the arguments")
@@ -110,7 +110,7 @@ def _names(rule: Rule) -> bool:
 
 def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
     """What the call wants beyond its sandbox and no rule lets it have, in words; "" for nothing."""
-    hosts = [host for host in claims.hosts if not reaches(host, rules, "allow")]
+    hosts = [host for host in claims.reached if not reaches(host, rules, "allow")]
     if hosts:
         names = "any host" if ANY in hosts else ", ".join(hosts)
         return f"it wants to reach {names} from the sandbox"
