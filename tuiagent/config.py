@@ -14,7 +14,14 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, WebTable
+    from tuiagent.config_file import (
+        ConfigFile,
+        ProviderTable,
+        RuleTable,
+        SandboxTable,
+        ScreenTable,
+        WebTable,
+    )
 
 KEEP = frozenset(
     (
@@ -97,6 +104,8 @@ class Settings(Struct, frozen=True):
     """Those that new sessions are told whole."""
     web: "WebTable | None" = None
     """What tools may do with the web, as the user's file says."""
+    sandbox: "SandboxTable | None" = None
+    """What the sandbox lets commands do, as the user's file says."""
 
 
 class Flags(Struct, frozen=True):
@@ -113,6 +122,8 @@ class Flags(Struct, frozen=True):
     unset: str = "ask"
     """The mode when nothing says another."""
     skills: Sequence[str] = ()
+    no_sandbox: bool = False
+    """Said openly: commands run without one."""
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -154,6 +165,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         user.tui if user else None,
         tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
         user.web if user else None,
+        user.sandbox if user else None,
     )
 
 

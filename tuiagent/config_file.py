@@ -90,6 +90,18 @@ class WebTable(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class SandboxTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sandbox lets commands do beside what it always does."""
+
+    write: Annotated[
+        tuple[str, ...], _means("folders and files that commands may write, such as ~/.cache/pip")
+    ] = ()
+    hide: Annotated[tuple[str, ...], _means("folders and files that they must not see")] = ()
+    hosts: Annotated[
+        tuple[str, ...], _means("hosts that they may reach unasked, each named exactly")
+    ] = ()
+
+
 class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered across sessions."""
 
@@ -121,6 +133,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
     tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
     web: Annotated[WebTable, _means("what tools may do with the web")] = WebTable()
+    sandbox: Annotated[SandboxTable, _means("what the sandbox lets commands do")] = SandboxTable()
     memory: Annotated[MemoryTable, _means("what is remembered")] = MemoryTable()
 
 
@@ -169,6 +182,7 @@ def _unknown(name: str, place: str) -> str:
         "mcp_servers": ServerTable,
         "tui": ScreenTable,
         "web": WebTable,
+        "sandbox": SandboxTable,
         "memory": MemoryTable,
     }
     table = tables.get(place.partition(".")[0].partition("[")[0], ConfigFile)

@@ -21,6 +21,7 @@ from tuiagent import (
     vaults,
 )
 from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
@@ -217,7 +218,7 @@ class LocalMeans:
             "providers": sorted({"openai", "scripted", *self.settings.providers}),
             "tools": [spec.name for spec in self.tools()],
             "runtimes": list(runtimes.TABLE),
-            "sandbox": [],
+            "sandbox": list(filter(None, [self.sandbox(os.path.join(self.settings.home, "x"))[0]])),
             "stores": list(stores.TABLE),
             "clients": list(clients.TABLE),
         }
@@ -320,9 +321,21 @@ class LocalMeans:
         return await filled(self, opened, rules, given.text, given.runs)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
-        """See engine.drive.Means."""
+        """See engine.drive.Means: in a sandbox, unless none works or a person wants none."""
         spools = os.path.join(self.settings.root, "spools")
-        return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
+        where = (opened.folder, opened.environment, spools)
+        if opened.sandbox == OFF:
+            return load(runtimes.TABLE["local"])(*where, OFF)
+        if not self.sandbox(opened.folder, opened.environment)[0]:
+            return load(runtimes.TABLE["local"])(*where)
+        table = self.settings.sandbox
+        more = (table.write, table.hide, table.hosts) if table else ()
+        return load(runtimes.TABLE["sandbox"])(*where, self.settings.home, *more)
+
+    def sandbox(self, folder: str, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Which sandbox holds what works in this folder; "" and why, where none does."""
+        where = (folder, os.environ if environ is None else environ, self.settings.root)
+        return load(runtimes.HOLDING)(*where)
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""

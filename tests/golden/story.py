@@ -79,6 +79,7 @@ OPENED = lifecycle.SessionOpened(
     "helper",
     "Größe: golden",
     skills=("review-diff",),
+    sandbox="bwrap",
 )
 USAGE = Usage(1200, 80, 700, 300, 40)
 
@@ -188,6 +189,7 @@ async def _much(a: Teller) -> None:
     await _calls(a)
     await _rounds(a)
     await a.says(session.ChangeMode, "accept-edits")
+    await a.says(grants.ChangeSandbox, "off")
     await a.says(session.SubmitPrompt, "p3", "Later.")
     await a.says(WithdrawPrompt, "p3")
     await a.says(runs.InterruptRun, True)
@@ -261,6 +263,10 @@ async def _calls(a: Teller) -> None:
         FOLDER,
         ("here",),
         True,
+        ("x.test",),
+        "bwrap",
+        ("pypi.org",),
+        ("/work/other",),
     )
     digest = await a.judged("p1.2.4", shell)
     await a.says(calls.AnswerApproval, "p1.2.4", digest, True)

@@ -6,14 +6,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tuiagent.kernel import asides, command, grants, hooks, jobs, lifecycle, stall, transfer, undo
+from tuiagent.kernel import (
+    asides,
+    command,
+    grants,
+    hooks,
+    jobs,
+    lifecycle,
+    stall,
+    transfer,
+    undo,
+)
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
-from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook
+from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook, SandboxChanged
 from tuiagent.kernel.hooked import decide_report, stopped
 from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
@@ -42,6 +52,7 @@ class Session(Struct):
     label: Label = msgspec.field(default_factory=Label)
     model: str = ""
     mode: str = ""
+    sandbox: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
     revision: int = 0
     """Of the policy: rises with every change of mode or rules."""
@@ -193,11 +204,10 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
-    found = state.call(intent.call)
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
     mode = "ask" if intent.call in state.wishes else state.mode  # a person is here and asked for it
-    facts = calls.decide_judge(found, intent, rules, mode, state.revision)
+    facts = calls.decide_judge(state.call(intent.call), intent, rules, mode, state.revision)
     return [*facts, *stopped(state.run, intent, at)]
 
 
@@ -226,7 +236,8 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
     ShortenConversation: _shorten,
-    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
+    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
+    grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
@@ -272,7 +283,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
-    state.label.name = fact.name
+    state.label.name, state.sandbox = fact.name, fact.sandbox
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -308,8 +319,9 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
             state.run.cost += fact.cost or 0.0
 
 
-def _fold_mode(state: Session, fact: ModeChanged) -> None:
-    state.mode = fact.mode
+def _fold_mode(state: Session, fact: ModeChanged | SandboxChanged) -> None:
+    state.mode = getattr(fact, "mode", state.mode)
+    state.sandbox = getattr(fact, "sandbox", state.sandbox)
     state.revision += 1
 
 
@@ -334,10 +346,6 @@ def _fold_run(state: Session, fact: Fact) -> None:
         state.hooked.add(f"{fact.event} {fact.about}")
     elif isinstance(fact, runs.AttemptFailed) and fact.kind == "too_long":
         state.too_long = fact.retry_at is not None
-
-
-def _fold_shortening(state: Session, fact: Fact) -> None:
-    state.too_long = True
 
 
 def _fold_call(state: Session, fact: Any) -> None:
@@ -368,8 +376,8 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
-    ShorteningRequested: _fold_shortening,
-    ModeChanged: _fold_mode,
+    ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
+    **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
     ModelChanged: lambda s, fact: setattr(s, "model", fact.model),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,

@@ -8,6 +8,7 @@ from msgspec import Struct
 from tuiagent.kernel import (
     asides,
     command,
+    grants,
     hooks,
     jobs,
     lifecycle,
@@ -84,6 +85,7 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     prompts.ShorteningRequested: lambda fact: "the conversation will be made shorter",
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
+    grants.SandboxChanged: lambda fact: f"sandbox {fact.sandbox or 'none'}",
     session.ModelChanged: lambda fact: f"model {fact.model}",
     asides.AsideTold: asides.line,
     hooks.HookRan: hooks.line,

@@ -129,7 +129,8 @@ def flags(args: argparse.Namespace, folder: str = "") -> Flags:
     limits = (args.max_turns, args.max_cost, args.max_time)
     where = os.path.join(folder, args.cwd)
     skills = [name for text in args.skills for name in text.split(",") if name]
-    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset, skills)
+    said = (where, args.model, args.mode, args.allow, args.deny)
+    return Flags(*said, *limits, unset, skills, args.no_sandbox)
 
 
 def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
@@ -175,6 +176,7 @@ USUAL = (
     ("skills", []),
     ("cwd", "."),
     ("max_turns", 0),
+    ("no_sandbox", False),
     ("max_cost", 0.0),
     ("max_time", 0.0),
     ("log_level", ""),
@@ -210,7 +212,7 @@ def main() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="who answers")
     parser.add_argument("--mode", default="", choices=MODES, help="what may be done unasked")
     parser.add_argument(
-        "--no-sandbox", action="store_true", help="say openly that mode auto runs unconfined"
+        "--no-sandbox", action="store_true", help="say openly that commands run unconfined"
     )
     for action in ("allow", "deny"):
         parser.add_argument(
