@@ -28,6 +28,33 @@ KEEP = frozenset(
 OPENAI_MODEL = "gpt-5.5"
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_KEY = "env:OPENAI_API_KEY"
+KEYS = {
+    "OPENAI_API_KEY": "openai",
+    "ANTHROPIC_API_KEY": "anthropic",
+    "GEMINI_API_KEY": "google",
+    "GOOGLE_API_KEY": "google",
+    "OPENROUTER_API_KEY": "openrouter",
+    "XAI_API_KEY": "xai",
+    "MISTRAL_API_KEY": "mistral",
+    "DEEPSEEK_API_KEY": "deepseek",
+    "GROQ_API_KEY": "groq",
+}
+"""Names under which people have keys already, and whose they are; the first that is set counts."""
+ADDRESSES = {
+    "OPENAI_BASE_URL": "openai",
+    "ANTHROPIC_BASE_URL": "anthropic",
+    "GOOGLE_GEMINI_BASE_URL": "google",
+}
+"""Names under which people have the addresses of other servers."""
+FIRST = {
+    "openai": OPENAI_MODEL,
+    "anthropic": "claude-sonnet-5-5",
+    "google": "gemini-3.8-flash",
+    "xai": "grok-4.7",
+    "deepseek": "deepseek-v4-pro",
+    "mistral": "mistral-medium-latest",
+}
+"""The model that is asked where only a provider's key is there."""
 KEPT = "keys.toml"
 """The table of the keys that are kept, in the user's folder: no key is in it."""
 ENVIRONMENT = {
@@ -35,9 +62,11 @@ ENVIRONMENT = {
     "TUIAGENT_MODEL": "the model, as PROVIDER/MODEL",
     "TUIAGENT_PASSPHRASE": "what opens the encrypted file of keys",
     "TUIAGENT_MODE": "the permission mode",
-    "OPENAI_API_KEY": "the key of openai/… models",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
     "OPENAI_MODEL": "the model of that server",
+    "ANTHROPIC_BASE_URL": "another server for anthropic/… models; a key is optional there",
+    "GOOGLE_GEMINI_BASE_URL": "another server for google/… models; a key is optional there",
+    **{name: f"the key of {whose}/… models" for name, whose in KEYS.items()},
 }
 """Every name that is read, and what it sets."""
 SERVING = {
@@ -92,6 +121,10 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    fallback: tuple[str, ...] = ()
+    """Models that take over, one after the other, when one does not answer."""
+    effort: str = ""
+    """How much the model thinks; "" for what is usual."""
 
 
 class Flags(Struct, frozen=True):
@@ -107,6 +140,7 @@ class Flags(Struct, frozen=True):
     seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
+    effort: str = ""
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -146,6 +180,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        user.fallback if user else (),
+        flags.effort or (user.effort if user else ""),
     )
 
 
@@ -202,9 +238,10 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
     A key in the environment comes before one that is kept.
     """
     credentials = {name: f"kept:{name}" for name in settings.kept}
-    if environ.get("OPENAI_API_KEY"):
-        credentials["openai"] = OPENAI_KEY
-    endpoints = {"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {}
+    for variable in reversed(KEYS):
+        if environ.get(variable):
+            credentials[KEYS[variable]] = f"env:{variable}"
+    endpoints = {name: environ[n] for n, name in ADDRESSES.items() if environ.get(n)}
     for name, table in settings.providers.items():
         if table.env_var and environ.get(table.env_var):
             credentials[name] = f"env:{table.env_var}"
@@ -224,6 +261,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         credentials=credentials,
         endpoints=endpoints,
         rules=settings.rules,
+        effort=settings.effort,
     )
 
 
@@ -264,8 +302,11 @@ def _model(environ: Mapping[str, str], user: "ConfigFile | None", kept: Sequence
             raise ConfigError(f"default_provider is {name!r}, but there is no [providers.{name}]")
         if table.default_model:
             return f"{user.default_provider}/{table.default_model}"
-    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL") or "openai" in kept:
-        return "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
+    there = {name for n, name in (*KEYS.items(), *ADDRESSES.items()) if environ.get(n)}
+    for name, usual in FIRST.items():
+        if name in there or name in kept:
+            given = environ.get("OPENAI_MODEL") if name == "openai" else ""
+            return f"{name}/{given or usual}"
     return ""
 
 
@@ -309,9 +350,7 @@ def _without_effect(user: "ConfigFile | None") -> tuple[str, ...]:
         if getattr(user.tui, key) != getattr(usual.tui, key):
             found.append(f"tui.{key}")
     for name, table in user.providers.items():
-        given = {"kind": table.kind not in ("", "openai", "openai_compatible")}
-        given |= {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
-        given["timeout_secs"] = table.timeout_secs != 120.0
+        given = {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
         found += [f"providers.{name}.{key}" for key, is_given in given.items() if is_given]
     return tuple(found)
 

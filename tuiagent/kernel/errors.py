@@ -36,7 +36,8 @@ class OutcomeUnknownError(ToolError):
 class ProviderError(TuiagentError):
     """A model could not be reached or answered badly.
 
-    `kind` is one of RETRYABLE or: auth, forbidden, bad_request, too_long, tls, not_api, limit.
+    `kind` is one of RETRYABLE or: auth, forbidden, bad_request, too_long, thoughts, tls, not_api,
+    limit.
     `retry_after` is the number of seconds the provider asked for, if it did.
     """
 

@@ -41,6 +41,8 @@ class SessionOpened(Fact, frozen=True):
     name: str = ""
     """What people call it."""
     origin: Origin | None = None
+    effort: str = ""
+    """How much the model thinks; "" for what is usual."""
 
 
 class SessionNamed(Fact, frozen=True):

@@ -38,6 +38,10 @@ WORDS = (
     ("authentication", "auth"),
     ("api_key", "auth"),
     ("unauthorized", "auth"),
+    ("unauthenticated", "auth"),
+    ("spend_limit", "limit"),
+    ("request_too_large", "too_long"),
+    ("deadline_exceeded", "timeout"),
     ("permission", "forbidden"),
     ("forbidden", "forbidden"),
     ("timeout", "timeout"),
@@ -53,20 +57,37 @@ WORDS = (
 
 TOO_LONG = re.compile(
     r"maximum context length|(prompt|input|request) is too long|context_length_exceeded"
-    r"|exceeds? the (available |maximum )?context|context window|too many tokens",
+    r"|exceeds? the (available |maximum )?context|context window|too many tokens"
+    r"|input token count.*exceeds|exceed.* maximum number of tokens",
     re.IGNORECASE,
 )
-AGAIN = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
+THOUGHTS = re.compile(
+    r"thought_?\s?signature|signature. in .thinking|thinking. blocks|encrypted_content"
+    r"|encrypted content|expected .thinking. or",
+    re.IGNORECASE,
+)
+AGAIN = re.compile(r"(?:try again|retry) in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 class Faults:
     """Speaks of what goes wrong with one request."""
 
-    def __init__(self, name: str, where: str, key: str | None, model: str) -> None:
-        """`name` is the provider's, `where` its host and path without any secret."""
+    def __init__(
+        self,
+        name: str,
+        where: str,
+        key: str | None,
+        model: str,
+        names: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`name` is the provider's, `where` its host and path without any secret, `names` where
+        people set its key and its address.
+        """
         self.name = name
         self.where = where
+        variable = name.upper().replace("-", "_")
+        self._names = (names[0] or f"{variable}_API_KEY", names[1] or f"{variable}_BASE_URL")
         self._key = key or ""
         self._model = model
 
@@ -109,11 +130,10 @@ class Faults:
         return text if len(text) <= length else text[:length] + "…"
 
     def _advice(self, kind: str) -> str:
-        variable = f"{self.name.upper().replace('-', '_')}"
-        address = f"{variable}_BASE_URL"
+        key, address = self._names
         later = "try again later, or choose another model"
         return {
-            "auth": f"check {variable}_API_KEY" if self._key else f"set {variable}_API_KEY",
+            "auth": f"check {key}" if self._key else f"set {key}",
             "forbidden": "this key may not use this model here: choose another model, or ask who "
             "manages the account",
             "bad_request": f"check the model's name and the address in {address}",
@@ -122,6 +142,7 @@ class Faults:
             "network": f"check the network and the address in {address}",
             "tls": f"check this machine's clock and certificates (SSL_CERT_FILE), and {address}",
             "not_api": f"check the address in {address}: it usually ends in /v1",
+            "thoughts": "choose another model, or begin a new session",
             "timeout": later,
             "rate_limit": later,
             "overloaded": later,
@@ -144,6 +165,8 @@ def kind_of(status: int, codes: str, text: str) -> str:
     if status in (0, 400, 422):
         if known == "too_long" or TOO_LONG.search(text):
             return "too_long"
+        if THOUGHTS.search(text):
+            return "thoughts"
         if status:
             return known or "bad_request"
         return known or _known(text.lower().replace(" ", "_")) or "server"
