@@ -12,15 +12,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from fault_server import Event, Row, Server
-from provider_kit import KEY, collect, prompt, reply
+from fault_server import Row, Server
+from provider_kit import asks, collect, prompt, reply
+from speakers import SPEAKERS, Event
 
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import Message, Prompt, Text
 from tuiagent.kernel.reply import StopPart, TextPart
 from tuiagent.ports import Provider
-from tuiagent.providers import TABLE
-from tuiagent.providers.compatible import Compatible
+from tuiagent.providers import DIALECTS, TABLE
 from tuiagent.providers.scripted import Scripted, ScriptedCall, ScriptedError, Turn, load
 
 # ---------------------------------------------------------------- every provider in the table
@@ -46,12 +46,15 @@ def row_of(turn: Turn) -> Row:
 Maker = Callable[[list[Turn]], Any]
 
 
-@asynccontextmanager
-async def compatible(turns: list[Turn]) -> AsyncGenerator[Provider]:
-    async with Server([row_of(turn) for turn in turns]) as server:
-        provider = Compatible(server.url, KEY)
-        yield provider
-        await provider.close()
+def remote(form: str) -> Maker:
+    @asynccontextmanager
+    async def make(turns: list[Turn]) -> AsyncGenerator[Provider]:
+        async with Server([row_of(turn) for turn in turns], form=form) as server:
+            provider = asks(server.url, form=form)
+            yield provider
+            await provider.close()
+
+    return make
 
 
 @asynccontextmanager
@@ -66,16 +69,17 @@ async def scripted(turns: list[Turn]) -> AsyncGenerator[Provider]:
     await provider.close()
 
 
-MAKERS: dict[str, Maker] = {"compatible": compatible, "scripted": scripted}
+MAKERS: dict[str, Maker] = {"scripted": scripted, **{form: remote(form) for form in SPEAKERS}}
 
 
-@pytest.fixture(params=sorted(TABLE))
+@pytest.fixture(params=sorted(MAKERS))
 def make(request: pytest.FixtureRequest) -> Maker:
     return MAKERS[request.param]
 
 
 def test_the_table_names_what_exists() -> None:
-    for place in TABLE.values():
+    assert set(SPEAKERS) == set(DIALECTS)
+    for place in (*TABLE.values(), *DIALECTS.values()):
         module, _, attribute = place.partition(":")
         assert callable(getattr(importlib.import_module(module), attribute))
 
@@ -224,9 +228,12 @@ async def test_words_wait_for_the_sleep_that_was_given() -> None:
 def test_the_first_request_pays_for_no_needless_import() -> None:
     code = (
         "import sys, asyncio, msgspec; before = set(sys.modules)\n"
-        "import tuiagent.providers.compatible\n"
+        "from tuiagent.providers.servers import connect\n"
+        "connect('openai', 'http://127.0.0.1:9/v1', None)\n"
+        "assert 'tuiagent.providers.abilities' not in sys.modules\n"
         "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found = {name for name in done.stdout.split() if "cython" not in name}
-    assert found == {"tuiagent", "httptools", "zlib"}
+    journal = {"hashlib", "_hashlib", "_blake2"}  # loaded with it in any case
+    assert found - journal == {"tuiagent", "httptools", "zlib"}

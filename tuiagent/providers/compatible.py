@@ -207,7 +207,7 @@ class Events(Answer):
         """See Answer."""
         if data.strip() == DONE:
             self.over = True
-            return []
+            return self.end()
         return super().feed(data)
 
     def take(self, event: dict[str, Any]) -> list[Part]:

@@ -75,7 +75,8 @@ class Answer:
         """The parts that an event holds. Raises ProviderError for one that reports a failure."""
         if event.get("error") or event.get("type") == "error" or event.get("object") == "error":
             raise self.faults.event(event)
-        return self.take(event)
+        parts = self.take(event)
+        return parts + self.end() if self.over else parts
 
     def take(self, event: dict[str, Any]) -> list[Part]:
         """The parts of an event that reports no failure."""

@@ -224,8 +224,8 @@ class Events(Answer):
             self.called = True
             self._calls += 1
             ident, name = word(call.get("id")), word(call.get("name"))
-            arguments = call.get("args")
-            written = msgspec.json.encode({} if arguments is None else arguments).decode()
+            given = call.get("args")
+            written = given if isinstance(given, str) else msgspec.json.encode(given or {}).decode()
             return [CallPart(self._calls, ident, name, written, details)]
         if part.get("thought") is True:
             return [ReasoningPart(text, {}, self._thoughts)] if text else []

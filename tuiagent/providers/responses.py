@@ -132,8 +132,9 @@ def _item(block: Block, ids: Mapping[str, str], origin: str) -> dict[str, Any] |
             "name": naming.tool(block.name),
             "arguments": msgspec.json.encode(args).decode(),
         }
-    own = isinstance(block, Reasoning) and block.details.get(ORIGIN) == origin
-    return block.details.get("item") if own else None
+    if not isinstance(block, Reasoning) or block.details.get(ORIGIN) != origin:
+        return None
+    return block.details.get("item")
 
 
 # ---------------------------------------------------------------- the answer
