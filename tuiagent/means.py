@@ -249,6 +249,12 @@ class LocalMeans:
         found = load(providers.MODELS["find"])(model)
         return found.window if found else 0
 
+    def fallback(self, model: str) -> str:
+        """See engine.drive.Means."""
+        chain = tuple(dict.fromkeys(self.settings.fallback))
+        rest = chain[chain.index(model) + 1 :] if model in chain else chain
+        return rest[0] if rest else ""
+
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
         table = self.settings.providers.get(model.partition("/")[0])

@@ -334,7 +334,8 @@ NAMES = sorted(
         *"type index delta content_block message usage stop_reason text thinking signature".split(),
         *"partial_json id name input candidates content parts functionCall args thought".split(),
         *"thoughtSignature finishReason usageMetadata promptTokenCount response item".split(),
-        *"output output_index summary_index arguments call_id summary encrypted_content error".split(),
+        *"output output_index summary_index arguments call_id summary error".split(),
+        "encrypted_content",
         *"input_tokens output_tokens incomplete_details reason promptFeedback modelVersion".split(),
     }
 )

@@ -41,7 +41,9 @@ class ProviderError(TuiagentError):
     `retry_after` is the number of seconds the provider asked for, if it did.
     """
 
-    RETRYABLE = frozenset({"network", "cut", "timeout", "rate_limit", "overloaded", "server"})
+    RETRYABLE = frozenset(
+        {"network", "cut", "timeout", "rate_limit", "overloaded", "server", "loading"}
+    )
 
     def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

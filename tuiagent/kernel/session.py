@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, grants, jobs, lifecycle, stall, transfer, undo
+from tuiagent.kernel import command, effort, grants, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
@@ -40,6 +40,7 @@ class Session(Struct):
     opened: SessionOpened | None = None
     label: Label = msgspec.field(default_factory=Label)
     model: str = ""
+    effort: str = ""
     mode: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
     revision: int = 0
@@ -184,7 +185,8 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
     if intent.model == state.model:
         return []
     run = state.run  # what the other model needs is another question
-    return [ModelChanged(intent.model), *(stall.decide_resume(run.id, run.stall) if run else [])]
+    changed = ModelChanged(intent.model, intent.why)
+    return [changed, *(stall.decide_resume(run.id, run.stall) if run else [])]
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
@@ -230,6 +232,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     ShortenConversation: _shorten,
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
     ChangeModel: _change_model,
+    effort.ChangeEffort: lambda s, i, at: effort.decide(s.effort, i),
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
@@ -272,7 +275,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
-    state.label.name = fact.name
+    state.label.name, state.effort = fact.name, fact.effort
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -314,6 +317,8 @@ def _fold_mode(state: Session, fact: ModeChanged) -> None:
 
 def _fold_model(state: Session, fact: ModelChanged) -> None:
     state.model = fact.model
+    if state.run:
+        state.run.failures = 0
 
 
 def _fold_wish(state: Session, fact: Fact) -> None:
@@ -372,6 +377,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     ShorteningRequested: _fold_shortening,
     ModeChanged: _fold_mode,
     ModelChanged: _fold_model,
+    effort.EffortChanged: lambda s, fact: setattr(s, "effort", fact.effort),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,
     **dict.fromkeys(runs.FOLDED, _fold_run),

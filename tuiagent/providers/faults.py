@@ -34,6 +34,7 @@ WORDS = (
     ("too_many_requests", "rate_limit"),
     ("resource_exhausted", "rate_limit"),
     ("overloaded", "overloaded"),
+    ("loading_model", "loading"),
     ("unavailable", "overloaded"),
     ("authentication", "auth"),
     ("api_key", "auth"),
@@ -66,6 +67,7 @@ THOUGHTS = re.compile(
     r"|encrypted content|expected .thinking. or",
     re.IGNORECASE,
 )
+LOADING = re.compile(r"\bloading\b.{0,20}model|model.{0,40}\bloading\b", re.IGNORECASE)
 AGAIN = re.compile(r"(?:try again|retry) in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -172,6 +174,8 @@ def kind_of(status: int, codes: str, text: str) -> str:
         return known or _known(text.lower().replace(" ", "_")) or "server"
     if status == 429:
         return "limit" if known == "limit" else "rate_limit"
+    if status >= 500 and LOADING.search(text):
+        return "loading"
     if status >= 500:
         return "overloaded" if known == "overloaded" else STATUS.get(status, "server")
     return STATUS.get(status, "bad_request")

@@ -6,7 +6,17 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, jobs, lifecycle, prompts, session, stall, transfer, undo
+from tuiagent.kernel import (
+    command,
+    effort,
+    jobs,
+    lifecycle,
+    prompts,
+    session,
+    stall,
+    transfer,
+    undo,
+)
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Media, Reasoning
@@ -73,7 +83,10 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     prompts.ShorteningRequested: lambda fact: "the conversation will be made shorter",
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
-    session.ModelChanged: lambda fact: f"model {fact.model}",
+    session.ModelChanged: lambda fact: (
+        f"model {fact.model} takes over: {fact.why}" if fact.why else f"model {fact.model}"
+    ),
+    effort.EffortChanged: lambda fact: f"effort {fact.effort or 'as usual'}",
     stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",
     stall.RunResumed: lambda fact: "it goes on",
     jobs.JobStopRequested: lambda fact: f"{fact.job} is to end",

@@ -9,6 +9,7 @@ from tuiagent import __version__
 from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.clients.terminal import able
 from tuiagent.config import Flags
+from tuiagent.kernel.message import EFFORTS
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
 
@@ -126,7 +127,7 @@ def flags(args: argparse.Namespace, folder: str = "") -> Flags:
     unset = "locked" if args.command == "headless" else "ask"
     limits = (args.max_turns, args.max_cost, args.max_time)
     where = os.path.join(folder, args.cwd)
-    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset)
+    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset, args.effort)
 
 
 def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
@@ -166,6 +167,7 @@ def _completed(args: argparse.Namespace) -> argparse.Namespace:
 
 USUAL = (
     ("model", ""),
+    ("effort", ""),
     ("mode", ""),
     ("allow", []),
     ("deny", []),
@@ -204,6 +206,7 @@ def main() -> argparse.ArgumentParser:
     )
     parser.add_argument("prompt", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="who answers")
+    parser.add_argument("--effort", default="", choices=EFFORTS, help="how much the model thinks")
     parser.add_argument("--mode", default="", choices=MODES, help="what may be done unasked")
     parser.add_argument(
         "--no-sandbox", action="store_true", help="say openly that mode auto runs unconfined"

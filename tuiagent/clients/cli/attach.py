@@ -20,6 +20,7 @@ from tuiagent.clients.host import Host
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
@@ -63,6 +64,7 @@ SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
     "/mode": session.ChangeMode,
     "/model": session.ChangeModel,
+    "/effort": ChangeEffort,
     "/compact": lambda stream, rest: session.ShortenConversation(stream),
     "/name": lifecycle.NameSession,
     "/kill": StopJob,

@@ -14,10 +14,14 @@ from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
+from tuiagent.kernel.prompts import ChangeModel
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
 from tuiagent.kernel.stall import StallRun
 from tuiagent.ports import Provider
+
+STAYS = frozenset({"bad_request", "too_long", "not_api"})
+"""Failures that are the request's or the settings': another model would only hide them."""
 
 
 async def call_model(drive: Drive, step: CallModel) -> None:
@@ -132,9 +136,14 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     if error.kind == "too_long" and drive.state.replies:
         again = world.now()  # once it is shorter; after that it has no reply since
     text, needs = str(error), ""
-    if again is None and (found := drive.waits_for(error)):
+    others: list[Intent] = []
+    other = drive.context.means.fallback(drive.state.model) if error.kind not in STAYS else ""
+    if again is None and other:
+        again = world.now()
+        others.append(ChangeModel(drive.stream, other, text))
+    elif again is None and (found := drive.waits_for(error)):
         needs, again = found
     elif again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
     failed = (assembly.attempt, error.kind, text, again, assembly.text, needs)
-    await drive.write(runs.FailAttempt(drive.stream, *failed))
+    await drive.write(runs.FailAttempt(drive.stream, *failed), *others)
