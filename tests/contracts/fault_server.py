@@ -57,6 +57,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: str = ""
     """Of the ProviderError that is expected; "" for none."""
+    sdk: dict[str, str] = {}
+    """The kind through the official client of a format, where it is another."""
     retry_after: float | None = None
     says: tuple[str, ...] = ()
     text: str = ""

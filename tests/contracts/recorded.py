@@ -144,7 +144,7 @@ GOOGLE: list[dict[str, Any]] = [
                     "parts": [
                         {
                             "functionCall": {"name": "shell", "args": {"a": 1}},
-                            "thoughtSignature": "SIG",
+                            "thoughtSignature": "U0lH",
                         },
                         {"functionCall": {"id": "f2", "name": "shell", "args": {}}},
                     ]

@@ -24,6 +24,8 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True):
     """In the words of Chat Completions."""
     data: str | None = None
     """The data as it is; $KEY is the key that was sent."""
+    error: tuple[str, str] | None = None
+    """A failure's type and message, as Chat Completions tells them."""
     lines: str | None = None
     """Bytes as they are, line ends included."""
     times: int = 1
@@ -32,7 +34,7 @@ class Event(Struct, frozen=True, forbid_unknown_fields=True):
 class Speaker:
     """Chat Completions; the others differ in what they make of an event."""
 
-    LAST: bytes = b"[DONE]"
+    LAST: Any = b"data: [DONE]\n\n"
     """What may follow the final event."""
 
     def begin(self) -> list[Any]:
@@ -58,6 +60,10 @@ class Speaker:
             body["choices"] = [choice] if event.stop else []
         return [body]
 
+    def fail(self, kind: str, message: str) -> dict[str, Any]:
+        """A failure in the stream."""
+        return {"error": {"type": kind, "message": message}}
+
     def close(self) -> list[Any]:
         """What is left to be said where the events break off."""
         return []
@@ -74,7 +80,7 @@ def counted(event: Event) -> tuple[int, int, int, int]:
 class Messages(Speaker):
     """Anthropic's."""
 
-    LAST = b'{"type": "message_stop"}'
+    LAST = {"type": "message_stop"}
     STOPS = {
         "stop": "end_turn",
         "tool_calls": "tool_use",
@@ -136,7 +142,7 @@ class Messages(Speaker):
 class Items(Speaker):
     """OpenAI's Responses."""
 
-    LAST = b""
+    LAST = None
     WHY = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
     def __init__(self) -> None:
@@ -197,11 +203,20 @@ class Items(Speaker):
 class Candidates(Speaker):
     """Gemini's; it writes calls as a whole."""
 
-    LAST = b""
+    LAST = None
+    FAILURES = {
+        "overloaded": (503, "UNAVAILABLE"),
+        "rate_limit": (429, "RESOURCE_EXHAUSTED"),
+        "server_error": (500, "INTERNAL"),
+    }
     STOPS = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS"}
 
     def __init__(self) -> None:
         self._calls: dict[Any, dict[str, Any]] = {}
+
+    def fail(self, kind: str, message: str) -> dict[str, Any]:
+        code, status = self.FAILURES[kind]
+        return {"error": {"code": code, "status": status, "message": message}}
 
     def say(self, event: Event) -> list[Any]:
         if event.call is not None:
@@ -268,21 +283,26 @@ def spoken(events: Iterable[Event], form: str, done: bool, key: str) -> bytes:
             merged[-1] = Event(stop=merged[-1].stop, usage=event.usage)
         else:
             merged.append(event)
-    body = [_data(each) for each in speaker.begin()]
+    body = [named(each) for each in speaker.begin()]
     for event in merged:
         if event.lines is not None:
             body += [event.lines.encode(CHARACTERS)] * event.times
         elif event.data is not None:
             data = event.data.replace("$KEY", key).encode(CHARACTERS)
-            body += [b"data: %s\n\n" % data] * event.times
+            name = b"event: error\n" if b'"error"' in data else b""
+            body += [b"%sdata: %s\n\n" % (name, data)] * event.times
+        elif event.error is not None:
+            body.append(named({"type": "error", **speaker.fail(*event.error)}))
         else:
             for _ in range(event.times):
-                body += [_data(each) for each in speaker.say(event)]
-    body += [_data(each) for each in speaker.close()]
-    if done and speaker.LAST:
-        body.append(b"data: %s\n\n" % speaker.LAST)
+                body += [named(each) for each in speaker.say(event)]
+    body += [named(each) for each in speaker.close()]
+    if done and speaker.LAST is not None:
+        body.append(speaker.LAST if isinstance(speaker.LAST, bytes) else named(speaker.LAST))
     return b"".join(body)
 
 
-def _data(body: Any) -> bytes:
-    return b"data: %s\n\n" % json.dumps(body).encode()
+def named(body: dict[str, Any]) -> bytes:
+    """An event with its name, where it has a type."""
+    kind = b"event: %s\n" % body["type"].encode() if "type" in body else b""
+    return b"%sdata: %s\n\n" % (kind, json.dumps(body).encode())

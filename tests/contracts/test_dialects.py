@@ -98,7 +98,7 @@ def test_google_signatures_go_back_on_the_part_they_came_with() -> None:
     assert said == {"text": "Both:"}
     assert first == {
         "functionCall": {"name": "shell", "args": {"a": 1}},
-        "thoughtSignature": "SIG",
+        "thoughtSignature": "U0lH",
     }
     assert second == {"functionCall": {"id": "f2", "name": "shell", "args": {}}}
     answers = [part["functionResponse"] for part in body["contents"][2]["parts"]]
@@ -112,7 +112,7 @@ def test_another_model_gets_the_words_and_calls_but_no_thoughts(form: str) -> No
     told = json.dumps(body)
     assert "Both:" in told
     assert told.count("out a1.") == 2
-    assert not any(secret in told for secret in ("S1", "XX", "ENC", "SIG", "Look."))
+    assert not any(secret in told for secret in ("S1", "XX", "ENC", "U0lH", "Look."))
 
 
 # ---------------------------------------------------------------- what is asked

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fault_server import GOOD, ROWS, Row, Server, cases
-from provider_kit import KEY, asks, collect, prompt, reply
+from provider_kit import KEY, asks, asks_by_sdk, collect, prompt, reply
 from speakers import Event
 
 from tuiagent.kernel.errors import ProviderError
@@ -54,6 +54,31 @@ async def test_a_fault_for_ever(form: str, row: Row) -> None:
         provider = asks(server.url, limits=row.limits, form=form)
         for _ in range(2):
             await meets(provider, row)
+        await provider.close()
+
+
+def plain_to_clients(row: Row) -> bool:
+    """Whether official clients read a row at all: they skip nothing that cannot be read."""
+    whole = row.raw is None and not row.framing.isdecimal()
+    return whole and all(e.data is None and e.lines is None for e in row.events)
+
+
+@pytest.mark.parametrize(
+    ("form", "row"),
+    [case for case in CASES if plain_to_clients(case[1])],
+    ids=[name for name, case in zip(NAMES, CASES, strict=True) if plain_to_clients(case[1])],
+)
+async def test_a_fault_means_the_same_through_an_official_client(form: str, row: Row) -> None:
+    async with Server([row], form=form) as server:
+        provider = asks_by_sdk(server.url, row.limits, form)
+        if wanted := row.sdk.get(form, row.kind):
+            with pytest.raises(ProviderError) as caught:
+                await collect(provider)
+            assert (caught.value.kind, caught.value.retry_after) == (wanted, row.retry_after)
+            assert KEY not in str(caught.value)
+        else:
+            expect(row, await collect(provider))
+        assert reply(await collect(provider)).text == GOOD.text
         await provider.close()
 
 
