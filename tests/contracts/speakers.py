@@ -252,7 +252,9 @@ class Candidates(Speaker):
             for call in self._calls.values()
         ]
         self._calls = {}
-        parts = [{"functionCall": call} for call in calls]
+        parts: list[Any] = [{"functionCall": call} for call in calls]
+        if parts:
+            parts[0]["thoughtSignature"] = "U0lH"
         return [{"candidates": [{"content": {"parts": parts}}], "modelVersion": MODEL}] * bool(
             parts
         )

@@ -6,7 +6,7 @@ They neither retry nor follow redirects here, and their events are handed on as 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -98,10 +98,7 @@ def _meaning(error: BaseException, faults: Faults, limits: Limits) -> ProviderEr
 
     from tuiagent.providers.guard import AnswerError  # noqa: PLC0415
 
-    chain: list[BaseException] = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
-        chain.append(inner)
-    for found in chain:
+    for found in _causes(error):
         if isinstance(found, AnswerError):
             if found.status == 200:
                 kind = found.headers.get("content-type") or "something"
@@ -119,9 +116,29 @@ def _meaning(error: BaseException, faults: Faults, limits: Limits) -> ProviderEr
             return faults.error("timeout", what)
         if isinstance(found, httpx2.TransportError):
             return faults.error("cut", f"broke off: {found}")
+    return _own(error, faults)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it comes from."""
+    found: BaseException | None = error
+    seen: list[BaseException] = []
+    while found is not None and found not in seen:
+        seen.append(found)
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _own(error: BaseException, faults: Faults) -> ProviderError:
+    """What a client says by itself: of an error in the stream, of its settings, of its parser."""
     said = getattr(error, "body", None) or getattr(error, "details", None)
     if said:
         return faults.event(said)
+    if isinstance(error, ImportError):
+        what = f"needs {error.name}, which is missing: pip install 'tuiagent[sdk,bedrock]'"
+        return faults.error("bad_request", what)
+    if "credential" in str(error).lower():
+        return faults.error("auth", str(error))
     return faults.error("cut", f"sent what its official client does not understand: {error}")
 
 
@@ -161,8 +178,9 @@ def _anthropic(http: Any, url: str, key: str, table: "ProviderTable") -> Ask:
 
 def _bedrock(http: Any, url: str, key: str, table: "ProviderTable") -> Ask:
     import anthropic  # noqa: PLC0415 - 1.2 s
+    from anthropic.lib.bedrock import AsyncAnthropicBedrock  # noqa: PLC0415
 
-    client = anthropic.AsyncAnthropicBedrock(
+    client = AsyncAnthropicBedrock(
         aws_region=table.region or None,
         api_key=key or None,
         base_url=url or None,
