@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tuiagent.config import ADDRESSES, KEYS
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import EFFORTS
 from tuiagent.providers import CLOUDS, DIALECTS, SDK
@@ -88,17 +89,25 @@ def _dialect(name: str, url: str, table: "ProviderTable | None", known: "Preset 
 
 
 def _usual(name: str, dialect: str, known: "Preset | None", table: "ProviderTable | None") -> Usual:
-    variable = table.env_var if table and table.env_var else known.key if known else ""
-    place = f"api_base of [providers.{name}]" if table else ""
+    variable = (table and table.env_var) or (known and known.key) or _usual_key(name)
+    usual = (variable for variable, whose in ADDRESSES.items() if whose == name)
+    place = next(usual, f"api_base of [providers.{name}]")
+    small = dialect == "compatible" and (known is None or known.local)
     if table is None:
-        return Usual(names=(variable, place), rescues=dialect == "compatible")
+        return Usual(names=(variable, place), rescues=small)
     return Usual(
         table.thinking if table.thinking in EFFORTS else "",
         table.max_tokens,
         (variable, place),
-        dialect == "compatible",
+        small,
         table.json_calls,
     )
+
+
+def _usual_key(name: str) -> str:
+    """Where people set the key of a provider that nothing else is known of."""
+    usual = (variable for variable, whose in KEYS.items() if whose == name)
+    return next(usual, f"api_key of [providers.{name}]")
 
 
 def _limits(url: str, table: "ProviderTable | None") -> Limits:
