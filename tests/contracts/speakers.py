@@ -96,6 +96,9 @@ class Messages(Speaker):
     def begin(self) -> list[Any]:
         return [{"type": "message_start", "message": {"model": MODEL, "content": []}}]
 
+    def fail(self, kind: str, message: str) -> dict[str, Any]:
+        return {"type": "error", **super().fail(kind, message)}
+
     def say(self, event: Event) -> list[Any]:
         if event.text is not None:
             return self._words("text", {"type": "text_delta", "text": event.text})
@@ -152,6 +155,9 @@ class Items(Speaker):
 
     def begin(self) -> list[Any]:
         return [{"type": "response.created", "response": {"model": MODEL, "error": None}}]
+
+    def fail(self, kind: str, message: str) -> dict[str, Any]:
+        return {"type": "error", "code": kind, "message": message}
 
     def say(self, event: Event) -> list[Any]:
         if event.text is not None:
@@ -294,7 +300,7 @@ def spoken(events: Iterable[Event], form: str, done: bool, key: str) -> bytes:
             name = b"event: error\n" if b'"error"' in data else b""
             body += [b"%sdata: %s\n\n" % (name, data)] * event.times
         elif event.error is not None:
-            body.append(named({"type": "error", **speaker.fail(*event.error)}))
+            body.append(named(speaker.fail(*event.error)))
         else:
             for _ in range(event.times):
                 body += [named(each) for each in speaker.say(event)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fault_server import Row, Server
-from provider_kit import collect, prompt, reply
+from provider_kit import asks, collect, prompt, reply
 from speakers import Event
 
 from tests.house import Fakes, QuickWorld, build, facts, opened, until
@@ -153,12 +153,6 @@ class Chain(Fakes):
         return names[names.index(model) + 1]
 
 
-def chained(url: str, form: str) -> Provider:
-    from provider_kit import asks
-
-    return asks(url, form=form)
-
-
 CALL = {"index": 0, "id": "c1", "name": "list", "arguments": '{"path":"."}'}
 LOOKS = Row("looks", events=(Event(thought="hm"), Event(call=CALL), Event(stop="tool_calls")))
 DENIED = Row("403", status=403, body="")
@@ -176,9 +170,9 @@ async def test_when_a_model_does_not_answer_the_next_one_goes_on(
         Server(form="responses") as three,
     ):
         models = {
-            "scripted/x": chained(one.url, "anthropic"),
-            "b/m": chained(two.url, "google"),
-            "c/m": chained(three.url, "responses"),
+            "scripted/x": asks(one.url, form="anthropic"),
+            "b/m": asks(two.url, form="google"),
+            "c/m": asks(three.url, form="responses"),
         }
         engine = await build(Chain(tmp_path, models), world=QuickWorld())
         client = engine.seat()
@@ -199,15 +193,15 @@ async def test_when_a_model_does_not_answer_the_next_one_goes_on(
 
 async def test_a_mistake_in_the_request_is_shown_and_not_handed_on(tmp_path: Path) -> None:
     async with Server([WRONG]) as one, Server() as two:
-        models = {
-            name: chained(s.url, "compatible") for name, s in (("scripted/x", one), ("b/m", two))
-        }
+        models = {name: asks(s.url) for name, s in (("scripted/x", one), ("b/m", two))}
         engine = await build(Chain(tmp_path, models), world=QuickWorld())
         client = engine.seat()
         await opened(client, tmp_path)
         await say(client)
         seen = await until(client, runs.RunFinished)
         await engine.close()
+        for model in models.values():
+            await model.close()
     assert facts(seen, runs.RunFinished)[0].status == "error"
     assert not facts(seen, ModelChanged)
     assert not two.requests
@@ -228,7 +222,8 @@ def test_a_chain_is_gone_through_once(tmp_path: Path) -> None:
 
 async def test_effort_is_told_from_the_next_request_on(tmp_path: Path) -> None:
     async with Server() as server:
-        engine = await build(Chain(tmp_path, {"scripted/x": chained(server.url, "compatible")}))
+        provider = asks(server.url)
+        engine = await build(Chain(tmp_path, {"scripted/x": provider}))
         client = engine.seat()
         await opened(client, tmp_path)
         for number, effort in enumerate(("high", "", "off")):
@@ -238,6 +233,7 @@ async def test_effort_is_told_from_the_next_request_on(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=", ".join(EFFORTS)):
             await client.submit(ChangeEffort("session/s1", "enormous"))
         await engine.close()
+        await provider.close()
     told = [re.search(rb'"reasoning_effort":"(\w+)"', r.body) for r in server.requests]
     assert [found and found[1] for found in told] == [b"high", None, b"none"]
     assert [fact.effort for fact in facts(seen, EffortChanged)] == ["high", "", "off"]
