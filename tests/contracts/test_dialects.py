@@ -358,3 +358,10 @@ JSON = st.recursive(
 def test_wrong_types_are_tolerated(form: str, events: list[dict[str, Any]]) -> None:
     with suppress(ProviderError):
         heard(form, events)
+
+
+@pytest.mark.parametrize("form", sorted(DIALECTS))
+def test_an_answer_that_does_not_say_why_it_stopped_is_a_failure(form: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        heard(form, ANSWERS.get(form, [{}])[:-2] if form == "anthropic" else [{}])
+    assert (caught.value.kind, caught.value.retryable) == ("cut", True)

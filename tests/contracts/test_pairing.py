@@ -13,8 +13,8 @@ from tuiagent.kernel.message import Call, Message, Prompt, Reasoning, Text, Tool
 from tuiagent.providers import DIALECTS
 from tuiagent.registry import load
 
-COUNT = int(os.environ.get("INTERRUPTIONS", "150"))
-"""How many times something is broken off; the measure is 1,000."""
+COUNT = int(os.environ.get("INTERRUPTIONS", "1000"))
+"""How many times something is broken off."""
 MODELS = {
     "compatible": "deepseek-v4",
     "anthropic": "claude-sonnet-5-5",
