@@ -14,7 +14,7 @@ SKIPPED = 10
 """Unreadable events that one answer may hold."""
 MOST = 10**9
 """Tokens; a provider that counts more is not believed."""
-VERSION = re.compile(r"/v\d\w*$")
+VERSION = r"/v\d\w*$"
 ORIGIN = "origin"
 """The key in `details` under which PROVIDER/MODEL stands: to others they are not sent."""
 
@@ -152,6 +152,6 @@ def versioned(url: str, version: str) -> str:
     """A base URL with a version at the end of its path, where it has none yet."""
     place, mark, query = url.strip().partition("?")
     place = place.rstrip("/")
-    if not VERSION.search(place):
+    if not re.search(VERSION, place):
         place += version
     return place + mark + query

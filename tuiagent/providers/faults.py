@@ -62,12 +62,12 @@ TOO_LONG = re.compile(
     r"|input token count.*exceeds|exceed.* maximum number of tokens",
     re.IGNORECASE,
 )
-THOUGHTS = re.compile(
+THOUGHTS = (
+    r"(?i)"
     r"thought_?\s?signature|signature. in .thinking|thinking. blocks|encrypted_content"
-    r"|encrypted content|expected .thinking. or",
-    re.IGNORECASE,
+    r"|encrypted content|expected .thinking. or"
 )
-LOADING = re.compile(r"\bloading\b.{0,20}model|model.{0,40}\bloading\b", re.IGNORECASE)
+LOADING = r"(?i)\bloading\b.{0,20}model|model.{0,40}\bloading\b"
 AGAIN = re.compile(r"(?:try again|retry) in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -167,14 +167,14 @@ def kind_of(status: int, codes: str, text: str) -> str:
     if status in (0, 400, 422):
         if known == "too_long" or TOO_LONG.search(text):
             return "too_long"
-        if THOUGHTS.search(text):
+        if re.search(THOUGHTS, text):
             return "thoughts"
         if status:
             return known or "bad_request"
         return known or _known(text.lower().replace(" ", "_")) or "server"
     if status == 429:
         return "limit" if known == "limit" else "rate_limit"
-    if status >= 500 and LOADING.search(text):
+    if status >= 500 and re.search(LOADING, text):
         return "loading"
     if status >= 500:
         return "overloaded" if known == "overloaded" else STATUS.get(status, "server")

@@ -16,10 +16,10 @@ from tuiagent.kernel.reply import CallPart, Part, StopPart, TextPart
 LONGEST = 1 << 20
 """Characters of an answer that is looked at."""
 SHAPES = (
-    re.compile(r"<(?:tool_call|function_call|tool|tools)>\s*(.*?)\s*(?:</\w+>|\Z)", re.DOTALL),
-    re.compile(r"```(?:json|tool_call|tool|python)?[ \t]*\n(.*?)\n?[ \t]*(?:```|\Z)", re.DOTALL),
-    re.compile(r"\[TOOL_CALLS\]\s*(.*)\Z", re.DOTALL),
-    re.compile(r"\A\s*([\[{].*[\]}])\s*\Z", re.DOTALL),
+    r"<(?:tool_call|function_call|tool|tools)>\s*(.*?)\s*(?:</\w+>|\Z)",
+    r"```(?:json|tool_call|tool|python)?[ \t]*\n(.*?)\n?[ \t]*(?:```|\Z)",
+    r"\[TOOL_CALLS\]\s*(.*)\Z",
+    r"\A\s*([\[{].*[\]}])\s*\Z",
 )
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -59,7 +59,7 @@ def rescue(text: str, tools: tuple[ToolSpec, ...]) -> list[CallPart]:
         return []
     known = {tool.name: tool for tool in tools}
     for shape in SHAPES:
-        found = list(shape.finditer(text))
+        found = list(re.finditer(shape, text, re.DOTALL))
         if not found or text[found[-1].end() :].strip():
             continue
         values = [value for match in found for value in _values(match[1])]

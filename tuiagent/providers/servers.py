@@ -1,6 +1,5 @@
 """Which server a provider's name stands for, and how it is spoken to."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,8 +25,6 @@ KINDS = {
     "google": "google",
 }
 """What a provider's table may say that it is, and the dialect that this means."""
-OPENAI = re.compile(r"https://([\w-]+\.)?api\.openai\.com(/|$)")
-LOCAL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]")
 PATIENCE = 900.0
 """Seconds of silence that a server on this machine may need to load a model and to read."""
 
@@ -55,7 +52,7 @@ def connect(
     name: str, url: str, key: str | None, table: "ProviderTable | None" = None
 ) -> "Provider":
     """The server of this name at this address. Raises ProviderError."""
-    known = None if name == "openai" and not OPENAI.match(url) else _preset(name)
+    known = None if name == "openai" and not _is_openai(url) else _preset(name)
     dialect = _dialect(name, url, table, known)
     made = load(DIALECTS[dialect])
     if dialect == "compatible" and known:
@@ -66,6 +63,24 @@ def connect(
     if table is not None and (table.transport == "sdk" or table.kind in CLOUDS):
         return load(SDK)(url, key, name, table, speaks, limits, usual)
     return plain(url, key, name, speaks, limits, usual)
+
+
+def _host(url: str) -> str:
+    place = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    host, colon, port = place.rpartition(":")
+    return host if colon and port.isdecimal() else place
+
+
+def _is_openai(url: str) -> bool:
+    """Whether it is OpenAI itself, in any of its regions."""
+    return url.startswith("https://") and f".{_host(url)}".endswith(".api.openai.com")
+
+
+def _is_local(url: str) -> bool:
+    """Whether it is on this machine."""
+    host = _host(url)
+    loopback = host.startswith("127.") and host.replace(".", "").isdecimal()
+    return loopback or host in ("localhost", "[::1]")
 
 
 def _preset(name: str) -> "Preset | None":
@@ -83,7 +98,7 @@ def _dialect(name: str, url: str, table: "ProviderTable | None", known: "Preset 
             f"[providers.{name}] says kind = {kind!r}; use one of {', '.join(kinds)}",
         )
     dialect = CLOUDS.get(kind) or KINDS.get(kind) or (known.dialect if known else "")
-    if kind != "responses" and dialect == "responses" and not (OPENAI.match(url) or kind in CLOUDS):
+    if kind != "responses" and dialect == "responses" and not (_is_openai(url) or kind in CLOUDS):
         return "compatible"  # what else speaks as OpenAI does speaks Chat Completions
     return dialect or "compatible"
 
@@ -113,6 +128,6 @@ def _usual_key(name: str) -> str:
 def _limits(url: str, table: "ProviderTable | None") -> Limits:
     if table is not None and table.timeout_secs != 120.0:
         return Limits(first_byte=table.timeout_secs, idle=table.timeout_secs)
-    if LOCAL.match(url):
+    if _is_local(url):
         return Limits(first_byte=PATIENCE, idle=PATIENCE)
     return Limits()
