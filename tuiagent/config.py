@@ -14,7 +14,7 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, WebTable
 
 KEEP = frozenset(
     (
@@ -64,6 +64,7 @@ ENVIRONMENT = {
     "TUIAGENT_MODE": "the permission mode",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
     "OPENAI_MODEL": "the model of that server",
+    "BRAVE_API_KEY": "the key of Brave's search, where [web] chooses that",
     "ANTHROPIC_BASE_URL": "another server for anthropic/… models; a key is optional there",
     "GOOGLE_GEMINI_BASE_URL": "another server for google/… models; a key is optional there",
     **{name: f"the key of {whose}/… models" for name, whose in KEYS.items()},
@@ -121,6 +122,10 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    skills: tuple[str, ...] = ()
+    """Those that new sessions are told whole."""
+    web: "WebTable | None" = None
+    """What tools may do with the web, as the user's file says."""
     fallback: tuple[str, ...] = ()
     """Models that take over, one after the other, when one does not answer."""
     effort: str = ""
@@ -140,6 +145,7 @@ class Flags(Struct, frozen=True):
     seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
+    skills: Sequence[str] = ()
     effort: str = ""
 
 
@@ -180,6 +186,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
+        user.web if user else None,
         user.fallback if user else (),
         flags.effort or (user.effort if user else ""),
     )
@@ -261,6 +269,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         credentials=credentials,
         endpoints=endpoints,
         rules=settings.rules,
+        skills=settings.skills,
         effort=settings.effort,
     )
 
@@ -274,6 +283,10 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     if table is None or not (table.input_price or table.output_price):
         return None
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
+
+
+def _default_skills(table: "ConfigFile | None") -> tuple[str, ...]:
+    return table.default_skills if table else ()
 
 
 def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:

@@ -24,16 +24,20 @@ from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import TOOLS, Standing
 from tuiagent.ports import Loan, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
+    from tuiagent.library.shelf import Shelf
     from tuiagent.tools.own import Offered
 
 
 HELLO = "Say hello in one word."
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
+SKILL = "skill"
+"""The tool that is lent by the library."""
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -45,7 +49,7 @@ class LocalMeans:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        trusted: Mapping[str, str],
+        holds: Standing,
         given: Sequence[Tool],
     ) -> None:
         self.settings = settings
@@ -61,9 +65,10 @@ class LocalMeans:
         """Those that somebody waits for."""
         self.fetched: Callable[[], object] = lambda: None
         """Called, in any thread, once a key that was waited for has come."""
-        self._trusted = trusted
+        self._holds = holds
         self._given = given
-        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
+        told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
+        names = [*told, *(tool.name for tool in given)]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
 
@@ -73,7 +78,7 @@ class LocalMeans:
         if name == "scripted":
             return load(providers.TABLE["scripted"])(rest)
         table = self.settings.providers.get(name)
-        url = opened.endpoints.get(name, "") or self._usual(name, "url")
+        url = opened.endpoints.get(name, "") or _usual(name, "url")
         if not url and not (table and table.kind in providers.CLOUDS):
             raise ProviderError(
                 "bad_request",
@@ -87,12 +92,6 @@ class LocalMeans:
             known = load(providers.TABLE["connect"])(name, url, key, table)
             self._providers[name, url, key] = known
         return known
-
-    def _usual(self, name: str, what: str) -> str:
-        """The `url` or `key` of a server that is known by name; "" of any other."""
-        if name == "openai":
-            return OPENAI_URL if what == "url" else "OPENAI_API_KEY"
-        return load(providers.SERVERS[what])(name)
 
     def lend(self, loan: Loan) -> bool:
         """Takes a key that another process had, for sessions in its folder; whether it is new."""
@@ -128,7 +127,7 @@ class LocalMeans:
     def _key(self, name: str, opened: SessionOpened) -> str | None:
         """The key that the session records for this provider, if any. Raises NeedsError."""
         where = opened.credentials.get(name, "")
-        if not where and name not in opened.endpoints and (variable := self._usual(name, "key")):
+        if not where and name not in opened.endpoints and (variable := _usual(name, "key")):
             where = f"env:{variable}"  # that server takes nobody without one
         kind, _, of = where.partition(":")
         if name in self._set and name in config.kept_keys(self.settings.home):
@@ -266,19 +265,39 @@ class LocalMeans:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:
             return load(tools.UNTOLD[name])()
-        if name not in self._tools and name in tools.TABLE:
-            self._tools[name] = load(tools.TABLE[name])()
+        if name == SKILL and name not in self._tools:
+            self._tools[name] = load(library.TABLE[SKILL])(self.shelf)
+        if name not in self._tools and (made := self._made(name)):
+            self._tools[name] = made
         return self._tools.get(name) or self.own[0].get(name)
+
+    def _made(self, name: str) -> Tool | None:
+        """One of our own tools, as the settings have it; None for other names."""
+        web = self.settings.web
+        if name in tools.SEARCH and web and web.search:
+            given = {"searxng": [web.searxng_url], "brave": [self._search_key]}
+            engine = load(tools.ENGINES[web.search])(*given.get(web.search, []))
+            return load(tools.SEARCH[name])(engine)
+        if name not in tools.TABLE:
+            return None
+        kind = load(tools.TABLE[name])
+        return kind(web.private) if name == "fetch" and web else kind()
+
+    def _search_key(self) -> str | None:
+        """Raises NeedsError."""
+        key = self._vault.get("env:BRAVE_API_KEY")
+        return key or (self._fetch("brave") if "brave" in self.settings.kept else None)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
+        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0])
+        found = [tool for name in names if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
         load(providers.TABLE["connect"])
-        load(library.TABLE["instructions"])
+        load(library.TABLE["shelf"])
         self.tools()
 
     def told(self) -> dict[str, object]:
@@ -292,8 +311,24 @@ class LocalMeans:
         """People's own tools, and what became of the places where they come from."""
         given = {tool.name: tool for tool in self._given}
         packages, told = load("tuiagent.tools.own:from_packages")()
-        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
+        files, more = load("tuiagent.tools.own:from_files")(self._holds.trusted[TOOLS])
         return {**packages, **files, **given}, [*told, *more]
+
+    def brought(self, folder: str) -> list[object]:
+        """What this folder's files would have us run, and whether they may."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["trust"])(folder, self.settings.home, user, self._holds)
+
+    async def given(self, folder: str, name: str, arguments: str) -> str:
+        """What is said for a command of people's own. Raises ConfigError."""
+        opened = config.opening(self.settings, folder, self._environ)
+        given = self.shelf(opened.folder).command(name, arguments)
+        if not given.runs:
+            return given.text
+        always = self._holds.holding(opened.folder, time.time())
+        rules = (*config.rules_in(self.settings, opened.folder), *always)
+        filled = load("tuiagent.engine.given:filled")
+        return await filled(self, opened, rules, given.text, given.runs)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
@@ -302,8 +337,24 @@ class LocalMeans:
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder, self.settings.home)
+        return self.library(opened).system(opened.skills)
+
+    def library(self, opened: SessionOpened) -> "Shelf":
+        """See engine.drive.Means."""
+        return self.shelf(opened.folder)
+
+    def shelf(self, folder: str) -> "Shelf":
+        """What people wrote for the sessions of this folder."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
 
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+def _usual(name: str, what: str) -> str:
+    """The `url` or `key` of a server that is known by name; "" of any other."""
+    if name == "openai":
+        return OPENAI_URL if what == "url" else "OPENAI_API_KEY"
+    return load(providers.SERVERS[what])(name)

@@ -2,13 +2,15 @@
 
 import os
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.widgets import Input, Static
+
+from tuiagent.clients.tui.driver import TerminalApp
 
 FLOOD = 400
 
 
-class Drawn(App[None]):
+class Drawn(TerminalApp):
     """Answers what is said."""
 
     def compose(self) -> ComposeResult:

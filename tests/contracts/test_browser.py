@@ -271,6 +271,12 @@ async def test_what_is_typed_and_sized_comes_to_the_app(server: Served) -> None:
             await page.read()
 
 
+async def test_what_is_typed_before_the_app_is_there_is_kept(server: Served) -> None:
+    async with browser(server, await cookie_of(server)) as page:
+        await page.say("stdin", "early\r")
+        await page.until("heard early")
+
+
 async def test_whoever_comes_back_sees_the_same_screen_whole(server: Served) -> None:
     cookie = await cookie_of(server)
     async with browser(server, cookie) as page:

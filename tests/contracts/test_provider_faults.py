@@ -23,6 +23,7 @@ from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import Call, Reasoning, Usage
 from tuiagent.kernel.reply import Part, StopPart
 from tuiagent.ports import Provider
+from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
 
 # ---------------------------------------------------------------- faults, as data
@@ -80,6 +81,15 @@ async def test_a_fault_means_the_same_through_an_official_client(form: str, row:
             expect(row, await collect(provider))
         assert reply(await collect(provider)).text == GOOD.text
         await provider.close()
+
+
+@pytest.mark.parametrize("kind", ["network", "tls", "not_api", "bad_request", "auth"])
+def test_advice_names_the_place_in_which_a_server_is_said(kind: str) -> None:
+    ours = str(Faults("openai", "", "", "m").error(kind, "is away"))
+    theirs = str(Faults("my-box", "", "", "m").error(kind, "is away"))
+    assert "OPENAI_" in ours
+    assert "[providers.my-box] of config.toml" in theirs
+    assert "MY_BOX" not in theirs
 
 
 async def meets(provider: Provider, row: Row) -> None:
@@ -345,7 +355,7 @@ async def test_without_a_key_none_is_sent_and_advice_says_so() -> None:
     refusing = Row("401", status=401, body="")
     async with Server([refusing]) as server:
         provider = asks(f"{server.url}?api-version=2", None, "my-server")
-        with pytest.raises(ProviderError, match=r"Set MY_SERVER_API_KEY\.$"):
+        with pytest.raises(ProviderError, match=r"Set .* \[providers\.my-server\]"):
             await collect(provider)
         assert "authorization" not in server.requests[0].headers
         assert server.requests[0].target == "/v1/chat/completions?api-version=2"

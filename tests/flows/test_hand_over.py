@@ -28,11 +28,12 @@ from tuiagent.engine.owner import OwnerSeat
 from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged, CallStarted
 from tuiagent.kernel.errors import NeedsError, Refused
 from tuiagent.kernel.message import Prompt
+from tuiagent.kernel.presence import Driven
 from tuiagent.kernel.reply import Part, StopPart, TextPart
 from tuiagent.kernel.run import AttemptFailed, AttemptStarted, Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeModel, SessionOpened
 from tuiagent.kernel.stall import ResumeRun, RunResumed, RunStalled
-from tuiagent.ports import Provider, Snapshot
+from tuiagent.ports import Owner, Provider, Snapshot
 from tuiagent.stores.memory import MemoryStore
 
 WAITS = "echo a >>ran; touch began; until [ -e go ]; do sleep 0.02; done; echo out"
@@ -293,3 +294,45 @@ async def test_an_owner_that_hangs_is_said_to_hang_at_once(
         with pytest.raises(Refused, match="hangs, or is stopped"):
             await others.release(STREAM)
         assert stopped.asked == ["health"]
+
+
+async def test_whoever_watches_is_told_when_another_process_drives_it_and_when_none_does(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    async with (
+        engine(Fakes(tmp_path, []), store, "o1") as one,
+        engine(Fakes(tmp_path, []), store, "o2") as two,
+    ):
+        await opened(one.seat(), tmp_path)
+        changed = asyncio.Queue[None]()
+
+        async def changes() -> AsyncIterator[None]:
+            while True:
+                yield await changed.get()
+
+        async def nobody(owner: str) -> Owner:
+            raise ConnectionRefusedError
+
+        near = Neighbours(two.journal, two.hub, nobody, changes)
+        seen = two.hub.subscribe(STREAM)
+
+        async def told() -> Driven:
+            while True:
+                for item in await seen.take():
+                    if isinstance(item, Driven):
+                        return item
+
+        async with asyncio.timeout(LIMIT):
+            await one.adopt(STREAM)
+            near.follow(STREAM)
+            assert await told() == Driven(STREAM, elsewhere=True)
+            await one.release(STREAM)
+            changed.put_nowait(None)
+            assert await told() == Driven(STREAM, elsewhere=False)
+            await two.adopt(STREAM)
+            await two.release(STREAM)
+            await one.adopt(STREAM)
+            changed.put_nowait(None)
+            assert await told() == Driven(STREAM, elsewhere=True)
+        await near.close()

@@ -267,6 +267,8 @@ async def test_a_key_does_not_answer_what_came_up_just_now(tmp_path: Path) -> No
         await it.until(lambda: pane.at_hand is not None and pane.at_hand.call == "p2.1.1")
         await it.press("y")
         await it.until("this came up just now")
+        assert "y once" in it.shown
+        assert "make two" in it.shown
         assert sent == []
         clock.now += 1
         await it.press("y")

@@ -47,7 +47,7 @@ async def test_it_is_told_once_and_each_line_leads_somewhere(tmp_path: Path, kin
         await it.app.desk.open(S)
         await it.until("While you were away")
         gone: list[str] = []
-        it.app.query_one("Transcript").go_to = gone.append  # type: ignore[attr-defined]
+        it.app.query_one("Talk").go_to = gone.append  # type: ignore[attr-defined]
         await it.press("alt+d")
         await it.until(lambda: panel.at == 1)
         assert "there is no file nothing-there" in it.shown

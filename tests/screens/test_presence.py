@@ -10,7 +10,7 @@ from tests.screens.kit import KINDS, Screen, screen
 from tuiagent.clients.tui import presence
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.kernel.call import CallJudged
-from tuiagent.kernel.presence import HERE, TYPING, Presence, ShowPresence
+from tuiagent.kernel.presence import HERE, TYPING, Driven, Presence, ShowPresence
 from tuiagent.kernel.run import RunFinished
 
 S = "session/s1"
@@ -21,12 +21,14 @@ class Elsewhere:
 
     def __init__(self, it: Screen, lets_go: str = "") -> None:
         self.asked: list[tuple[str, str]] = []
+        self.rests = False
+        """Whether it drives nothing any more."""
         self._lets_go = lets_go
         it.app.desk.host.adopt = self.adopt  # type: ignore[method-assign]
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         self.asked.append((stream, take))
-        return bool(take) and take == self._lets_go
+        return self.rests or (bool(take) and take == self._lets_go)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,6 +92,24 @@ async def test_a_click_asks_and_never_kills(tmp_path: Path) -> None:
         await it.pilot.click(OwnerBar)
         await it.until(lambda: "goes on here now" in it.told)
         assert [take for _, take in other.asked] == ["", "ask"]
+
+
+async def test_who_drives_it_is_followed(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await opened(it.client, tmp_path)
+        await it.app.desk.open(S)
+        await it.until(lambda: it.app.desk.conversation and it.app.desk.conversation.caught_up)
+        other = Elsewhere(it)
+        it.engine.hub.signal(Driven(S, True))
+        await it.until("Driven by another process.")
+        it.engine.hub.signal(Driven(S, False))
+        await it.until(lambda: other.asked == [(S, "")])
+        assert "Driven by another process." in it.shown, "a third one was quicker"
+        it.engine.hub.signal(Driven(S, True))
+        await it.until(lambda: it.app.query_one(OwnerBar)._elsewhere)
+        other.rests = True
+        it.engine.hub.signal(Driven(S, False))
+        await it.until(lambda: "Driven by another process." not in it.shown)
 
 
 async def test_what_is_driven_here_has_no_bar_and_nothing_is_taken(tmp_path: Path) -> None:

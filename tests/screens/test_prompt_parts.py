@@ -13,7 +13,8 @@ from textual.events import Key
 
 from tests.kernel.test_runs_view import told
 from tests.kernel.world import OPENED, STREAM
-from tuiagent.clients.tui.prompt import complete, files, fuzzy, keys, outside, skills, symbols
+from tuiagent.clients.tui import fuzzy, outside
+from tuiagent.clients.tui.prompt import complete, files, keys, symbols
 from tuiagent.clients.tui.prompt.files import FileIndex
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.lifecycle import SessionDeleted, SessionErased, SessionRestored
@@ -23,6 +24,7 @@ from tuiagent.views.history import HistoryView
 
 TEXTS = st.text(alphabet="abAB/_-. zé", max_size=30)
 QUERIES = st.text(alphabet="abAB/_.é", min_size=1, max_size=6)
+SEVERAL = st.lists(QUERIES, min_size=1, max_size=3).map(" ".join)
 
 
 def holds(query: str, text: str) -> bool:
@@ -43,13 +45,21 @@ def test_a_match_is_what_holds_the_letters_in_order(query: str, text: str) -> No
         assert letters == query or letters.lower() == query
 
 
-@given(QUERIES, st.lists(TEXTS.filter(bool), min_size=1, max_size=20))
+@given(st.text(alphabet="ab c", max_size=30), st.integers(0, 30), st.integers(1, 5))
+def test_every_part_of_a_text_finds_it_word_by_word(text: str, start: int, size: int) -> None:
+    words = text[start : start + size].split()
+    hit = fuzzy.match(" ".join(reversed(words)), text)
+    assert hit is not None
+    assert {text[place] for place in hit.positions} == set("".join(words))
+
+
+@given(SEVERAL, st.lists(TEXTS.filter(bool), min_size=1, max_size=20))
 def test_the_quick_look_finds_the_same(query: str, texts: list[str]) -> None:
     found = fuzzy.lines(query, "\n".join(texts))
     assert found == [text for text in texts if fuzzy.match(query, text)]
 
 
-@given(QUERIES, st.lists(TEXTS, max_size=20), st.integers(1, 5))
+@given(SEVERAL, st.lists(TEXTS, max_size=20), st.integers(1, 5))
 def test_the_best_of_some_are_the_first_of_all(query: str, texts: list[str], limit: int) -> None:
     every = fuzzy.rank(query, texts, len(texts) + 1)
     assert fuzzy.rank(query, reversed(texts), limit) == every[:limit]
@@ -198,7 +208,7 @@ def test_a_folder_that_is_gone_has_no_files(tmp_path: Path) -> None:
     assert found(FileIndex(str(tmp_path / "gone")), "../x/") == []
 
 
-# ---------------------------------------------------------------- symbols, skills
+# ---------------------------------------------------------------- symbols
 
 
 @pytest.mark.parametrize(
@@ -232,23 +242,6 @@ def test_a_changed_file_is_looked_at_again(tmp_path: Path) -> None:
     assert known.of("a.py") == ["two"]
     hits = known.search(["a.py", "gone.py", "b.txt"], "tw", 5, threading.Event())
     assert [(hit.name, hit.path) for hit in hits] == [("two", "a.py")]
-
-
-def test_skills_are_read_from_their_heads(tmp_path: Path) -> None:
-    for folder, text in {
-        "one": "---\nname: one\ndescription: First.\n---\n",
-        "two": "no head",
-        "three": "---\nname: Bad Name\n---\n",
-        "four": '---\nname: "four"\n---\ndescription: not in the head\n',
-    }.items():
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "SKILL.md").write_text(text)
-    (tmp_path / "five").mkdir()
-    os.mkfifo(tmp_path / "five/SKILL.md")
-    assert skills.found([str(tmp_path), str(tmp_path / "nowhere")]) == [
-        skills.Skill("four", ""),
-        skills.Skill("one", "First."),
-    ]
 
 
 # ---------------------------------------------------------------- the person's own editor

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.house import STREAM, call, opened, prompt, say, until
 from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
 from tuiagent.clients.tui.approvals import ApprovalBar
-from tuiagent.clients.tui.screens import matching
 from tuiagent.clients.tui.screens.sessions import Sessions
 from tuiagent.kernel.lifecycle import NameSession
 from tuiagent.kernel.run import RunFinished
@@ -71,7 +68,7 @@ async def test_what_was_said_is_found_and_opened_where_it_was_said(
         await three(it.client, tmp_path)
         sheet = await listed(it)
         gone: list[str] = []
-        transcript = it.app.query_one("Transcript")
+        transcript = it.app.query_one("Talk")
         transcript.go_to = gone.append  # type: ignore[attr-defined]
         await it.press("ctrl+s")
         await it.type("parse args")
@@ -318,21 +315,3 @@ async def test_how_found_texts_look(tmp_path: Path) -> None:
         sheet.said("head")
         await it.pilot.pause()
         check_shown("sessions-found-small", it.shown)
-
-
-# ---------------------------------------------------------------- matching
-
-
-@given(st.text(), st.lists(st.text(min_size=1), max_size=3))
-def test_what_is_matched_holds_every_letter(text: str, parts: list[str]) -> None:
-    wanted = matching.words(" ".join(parts))
-    found = matching.match(wanted, text)
-    if found is not None:
-        marked = "".join(text[place] for place in found[1]).lower()
-        assert all(set(word) <= set(marked) for word in wanted)
-
-
-@given(st.text(alphabet="ab c", max_size=30), st.integers(0, 30), st.integers(1, 5))
-def test_every_part_of_a_text_finds_it(text: str, start: int, size: int) -> None:
-    part = text[start : start + size]
-    assert matching.match(matching.words(part), text) is not None

@@ -13,7 +13,7 @@ from tuiagent.clients.tui.form import Form
 from tuiagent.clients.tui.grants import Grants
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.trace.index import Index
-from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel.message import Command, Diff, Usage
 from tuiagent.kernel.policy import Verdict
 from tuiagent.views.transcript import Item
@@ -108,12 +108,23 @@ async def test_it_goes_to_the_call_in_the_conversation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone: list[str] = []
-    monkeypatch.setattr(Transcript, "go_to", lambda self, item: gone.append(item), raising=False)
+    monkeypatch.setattr(Talk, "go_to", lambda self, item: gone.append(item))
     async with screen(tmp_path, TURNS, mode="auto") as it:
         trace = await ran(it)
         await it.press("c")
         await it.until(lambda: gone)
         assert gone == [trace.index.all[-1]]
+
+
+async def test_a_key_in_the_conversation_goes_to_the_call_in_the_trace(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS, mode="auto") as it:
+        trace = await ran(it)
+        first = trace.index.all[0]
+        it.app.query_one(Talk).go_to(first)
+        it.app.query_one(Talk).focus()
+        await it.press("t")
+        await it.until(lambda: trace.has_focus)
+        assert trace.index.shown[trace.at] == first
 
 
 async def test_a_click_goes_to_a_call_and_unfolds_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import time
 import unicodedata
 from copy import deepcopy
-from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,17 @@ from rich.cells import cell_len
 from textual import events
 from textual.geometry import Offset
 from textual.selection import Selection
+from textual.strip import Strip
 
 from tests.flows.test_clean import PIECES
 from tests.house import say
 from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
 from tests.screens.kit import KINDS as KINDS_OF_CLIENT
-from tests.screens.kit import check_shown, screen
-from tests.screens.rolling import CHANGE, HOSTILE, WORDS, every, lines, rolled
-from tuiagent.clients.tui.transcript import Transcript, diff, markdown
+from tests.screens.kit import check_shown, screen, shown
+from tests.screens.rolling import HOSTILE, WORDS, every, lines, rolled
+from tuiagent.clients.tui import places
+from tuiagent.clients.tui.transcript import Transcript, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
 from tuiagent.clients.tui.transcript.heights import Heights
@@ -271,25 +272,6 @@ def test_folded_rows_fit_and_join_to_the_line(text: str, width: int) -> None:
         assert joined.rstrip() == text.rstrip()
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=40), st.lists(st.sampled_from("abc"), max_size=40))
-def test_a_change_is_shown_line_by_line(before: list[str], after: list[str]) -> None:
-    unified = "\n".join(unified_diff(before, after, "a/f", "b/f", lineterm=""))
-    signs = [line for line in unified.split("\n")[2:] if not line.startswith("@@")]
-    lines = [line for hunk in diff.hunks("f", unified) for line in hunk.lines]
-    assert [line.sign + line.text for line in lines] == signs
-    for line in lines:
-        if line.sign != "+":
-            assert before[line.old - 1] == line.text
-        if line.sign != "-":
-            assert after[line.new - 1] == line.text
-
-
-def test_words_that_changed_are_marked() -> None:
-    (hunk, *_) = diff.hunks("f.py", CHANGE)
-    looks = [look for row in diff.rows(hunk, 80) for text, look in row.spans if text == ", y"]
-    assert looks == ["added added-word"]
-
-
 # ---------------------------------------------------------------- on the screen
 
 
@@ -308,6 +290,32 @@ async def test_it_stays_at_the_bottom_until_a_person_scrolls_up() -> None:
         assert "↓ new below" in it.shown
         assert (await it.press("end")).endswith("newer still")
         assert "new below" not in it.shown
+
+
+async def test_an_answer_that_grows_is_drawn_from_its_first_new_row_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    render_line = Transcript.render_line
+
+    def rendered(self: Transcript, y: int) -> Strip:
+        drawn.append(y)
+        return render_line(self, y)
+
+    monkeypatch.setattr(Transcript, "render_line", rendered)
+    fewer = 0
+    async with rolled([Item("p", "prompt", "go", "seen")]) as it:
+        height = it.transcript.size.height
+        for end in range(1, len(WORDS), 9):
+            drawn.clear()
+            it.transcript.changed(["a"], [Item("a", "reply", WORDS[:end], "open")])
+            await it.pilot.pause()
+            fewer += 0 < len(drawn) < height
+            before = shown(it.app)
+            it.transcript.refresh()
+            await it.pilot.pause()
+            assert shown(it.app) == before
+    assert fewer
 
 
 async def test_older_ones_come_without_moving_what_is_seen() -> None:
@@ -522,4 +530,10 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         await it.until(lambda: len(transcript.flow.blocks) == items)
         transcript.focus()
         await it.press("home")
+        await it.until("first")
+        await it.app.desk.leave()
+        await it.until("Say what is to be done.")
+        first = next(item.id for item in conversation.items if item.kind == "prompt")
+        await places.show_item(it.app, stream, first)  # which is not read yet
+        await it.until(lambda: transcript.cursor and transcript.cursor.item.id == first)
         await it.until("first")

@@ -11,11 +11,14 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal
 from tuiagent.kernel.errors import Refused, TuiagentError
 from tuiagent.kernel.event import Signal
-from tuiagent.kernel.presence import GONE, ShowPresence
+from tuiagent.kernel.presence import GONE, Driven, ShowPresence
 from tuiagent.ports import Owner
 
 DRAIN = 660.0
 """Seconds that another process gets to end what it has begun."""
+DIALS = 60
+"""How often one is called that drives a session: it claims that first, and listens a moment later;
+and it is mute before its claim is seen to be void."""
 ANSWERS = 5.0
 """Seconds that it gets to show that it lives."""
 HUNG = (
@@ -190,25 +193,33 @@ class Neighbours:
 
     async def _link(self, stream: str) -> None:
         """Relays the signals of whatever process drives the stream now, and of its successors."""
+        elsewhere = False
         while True:
             owner = self._owner(stream)
-            if owner is not None:
-                await self._relay(stream, owner)
+            if elsewhere != (owner is not None):
+                elsewhere = not elsewhere
+                self._hub.signal(Driven(stream, elsewhere))
+            for _ in range(DIALS if owner else 0):
+                await self._relay(stream, str(owner))
+                await asyncio.sleep(0.05)
+                if self._owner(stream) != owner:
+                    break
             self._changed.clear()
-            if self._owner(stream) in (None, owner):
+            if self._owner(stream) == owner:
                 await self._changed.wait()
 
     async def _relay(self, stream: str, owner: str) -> None:
         try:
             client = await self._dial(owner)
         except OSError:
-            await asyncio.sleep(0.05)  # it claims first and listens a moment later
             return
         try:
             self._relays[stream] = client
             for intent in self._shown.get(stream, {}).values():
                 await client.submit(intent)
             async for seen in client.watch(stream, self._journal.store.position()):
+                if isinstance(seen, Driven):
+                    continue  # it is told here, as it is from here
                 if isinstance(seen, Signal):
                     self._hub.signal(seen)
                 else:

@@ -41,6 +41,8 @@ class SessionOpened(Fact, frozen=True):
     name: str = ""
     """What people call it."""
     origin: Origin | None = None
+    skills: tuple[str, ...] = ()
+    """Those that are told whole from the beginning on."""
     effort: str = ""
     """How much the model thinks; "" for what is usual."""
 

@@ -1,4 +1,4 @@
-"""Who is at a session just now, and who is typing: seen and forgotten."""
+"""Who is at a session just now, who is typing, and who drives it: seen and forgotten."""
 
 from tuiagent.kernel.event import Intent, Signal
 
@@ -14,6 +14,12 @@ class Presence(Signal, frozen=True):
     """Who and where, as others are told."""
     doing: str
     """One of DOING."""
+
+
+class Driven(Signal, frozen=True):
+    """Another process than the one that is watched drives the session from now on, or no more."""
+
+    elsewhere: bool
 
 
 class ShowPresence(Intent, frozen=True):

@@ -88,8 +88,12 @@ class Faults:
         """
         self.name = name
         self.where = where
-        variable = name.upper().replace("-", "_")
-        self._names = (names[0] or f"{variable}_API_KEY", names[1] or f"{variable}_BASE_URL")
+        place = f"[providers.{name}] of config.toml"
+        ours = name == "openai"
+        self._names = (
+            names[0] or ("OPENAI_API_KEY" if ours else f"env_var or api_key in {place}"),
+            names[1] or ("OPENAI_BASE_URL" if ours else f"api_base in {place}"),
+        )
         self._key = key or ""
         self._model = model
 
@@ -135,7 +139,8 @@ class Faults:
         key, address = self._names
         later = "try again later, or choose another model"
         return {
-            "auth": f"check {key}" if self._key else f"set {key}",
+            "auth": f"{'check' if self._key else 'set'} {key}, or keep one: tuiagent keys set "
+            f"{self.name}",
             "forbidden": "this key may not use this model here: choose another model, or ask who "
             "manages the account",
             "bad_request": f"check the model's name and the address in {address}",

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx2
 
-from tuiagent.providers import tls
+from tuiagent import tls
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.response import Response
+from tuiagent.response import Response
 
 context = functools.cache(tls.context)
 STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")

@@ -2,7 +2,6 @@
 
 import binascii
 
-from tuiagent.kernel.media import untold
 from tuiagent.kernel.message import Document, Image, Media, Message, Prompt
 
 
@@ -25,6 +24,8 @@ def url(found: Media, prompt: Prompt) -> str:
 
 def words(found: Media, prompt: Prompt) -> str:
     """What is told in its place."""
+    from tuiagent.kernel.media import untold  # noqa: PLC0415 - few prompts hold any
+
     return untold(found, prompt.withheld or "it is not kept any more").text
 
 

@@ -106,7 +106,7 @@ def _dialect(name: str, url: str, table: "ProviderTable | None", known: "Preset 
 def _usual(name: str, dialect: str, known: "Preset | None", table: "ProviderTable | None") -> Usual:
     variable = (table and table.env_var) or (known and known.key) or _usual_key(name)
     usual = (variable for variable, whose in ADDRESSES.items() if whose == name)
-    place = next(usual, f"api_base of [providers.{name}]")
+    place = next(usual, f"api_base in [providers.{name}] of config.toml")
     small = dialect == "compatible" and (known is None or known.local)
     if table is None:
         return Usual(names=(variable, place), rescues=small)
@@ -122,7 +122,7 @@ def _usual(name: str, dialect: str, known: "Preset | None", table: "ProviderTabl
 def _usual_key(name: str) -> str:
     """Where people set the key of a provider that nothing else is known of."""
     usual = (variable for variable, whose in KEYS.items() if whose == name)
-    return next(usual, f"api_key of [providers.{name}]")
+    return next(usual, f"env_var or api_key in [providers.{name}] of config.toml")
 
 
 def _limits(url: str, table: "ProviderTable | None") -> Limits:

@@ -5,10 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from tuiagent.kernel import call as calls
 from tuiagent.kernel import (
+    asides,
     command,
     effort,
+    hooks,
     jobs,
     lifecycle,
     prompts,
@@ -17,6 +18,7 @@ from tuiagent.kernel import (
     transfer,
     undo,
 )
+from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Media, Reasoning
@@ -87,6 +89,8 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
         f"model {fact.model} takes over: {fact.why}" if fact.why else f"model {fact.model}"
     ),
     effort.EffortChanged: lambda fact: f"effort {fact.effort or 'as usual'}",
+    asides.AsideTold: asides.line,
+    hooks.HookRan: hooks.line,
     stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",
     stall.RunResumed: lambda fact: "it goes on",
     jobs.JobStopRequested: lambda fact: f"{fact.job} is to end",

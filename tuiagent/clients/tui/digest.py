@@ -10,8 +10,7 @@ from textual.binding import Binding, BindingType
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import span
+from tuiagent.clients.tui.screens.sheet import Rows, span
 from tuiagent.clients.tui.seen import Seen
 from tuiagent.clients.tui.status import money
 from tuiagent.kernel import event as kernel
@@ -28,7 +27,7 @@ Told = tuple[list[Piece], str]
 """A line, and the item that it leads to, or APPROVALS."""
 
 
-class DigestPanel(Menu):
+class DigestPanel(Rows):
     """Folded to one line until it is asked for; Esc closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 
 from tuiagent.clients.tui.folds import Folds
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.listed import AtHand
 from tuiagent.clients.tui.status import short
 from tuiagent.clients.tui.wrap import wrapped
 from tuiagent.kernel import standing
@@ -40,15 +40,13 @@ class Kept(Struct, frozen=True):
 Row = Grant | Kept
 
 
-class Grants(Pane):
+class Grants(AtHand):
     """Kept rules first, then those of sessions, the newest last."""
 
     EMPTY = "Nothing was granted, and no rule has let anything through yet."
     BORDER_TITLE = "Grants"
     BORDER_SUBTITLE = "x take back   Enter what ran   Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False, id="grants.up"),
-        Binding("down,j", "move(1)", show=False, id="grants.down"),
         Binding("enter", "unfold", show=False, id="grants.unfold"),
         Binding("x,delete", "revoke", show=False, id="grants.revoke"),
     ]
@@ -58,7 +56,6 @@ class Grants(Pane):
         self.rows: list[Row] = []
         self._folds = Folds()
         self._lines: dict[int, list[str]] = {}
-        self._at = 0
 
     def on_mount(self) -> None:
         """Reads them, and again whenever something is answered somewhere."""
@@ -84,7 +81,7 @@ class Grants(Pane):
         self._folds.clear()
         self._lines.clear()
         self._folds.count = len(self.rows)
-        self._at = max(0, min(self._at, len(self.rows) - 1))
+        self.at = max(0, min(self.at, len(self.rows) - 1))
         self.renew()
 
     def count(self) -> int:
@@ -97,7 +94,7 @@ class Grants(Pane):
         if below:
             return [(f"     {self._lines[entry][below - 1]}", "dim")]
         row = self.rows[entry]
-        mark: list[Piece] = [("▸ " if entry == self._at else "  ", "mark")]
+        mark: list[Piece] = [("▸ " if entry == self.at else "  ", "mark")]
         if isinstance(row, Kept):
             where = f"  always, in {short(row.folder)}{_until(row.until)}"
             return [*mark, ("✓ ", "good"), (row.rule, "strong"), (where, "dim")]
@@ -106,10 +103,10 @@ class Grants(Pane):
         ran = f"  {len(row.ran)} ran" if row.ran and not row.uses else ""
         return [*mark, sign, (f"{row.rule}", "strong"), (_how(row, gone), "dim"), (ran, "dim")]
 
-    def action_move(self, by: int) -> None:
-        """Goes to another one."""
-        self._at = max(0, min(self._at + by, len(self.rows) - 1))
-        first, view = self._folds.top(self._at), self.scrollable_content_region.height
+    def go(self, at: int) -> None:
+        """See AtHand."""
+        self.at = max(0, min(at, len(self.rows) - 1))
+        first, view = self._folds.top(self.at), self.scrollable_content_region.height
         if not self.scroll_offset.y <= first < self.scroll_offset.y + view:
             self.scroll_line(max(0, first - view // 2))
         self.refresh()
@@ -118,11 +115,11 @@ class Grants(Pane):
         """Shows the whole rule and what ran under it, or only its line."""
         if not self.rows:
             return
-        if self._folds.unfolded(self._at):
-            self._folds.unfold(self._at, 0)
+        if self._folds.unfolded(self.at):
+            self._folds.unfold(self.at, 0)
         else:
-            self._lines[self._at] = self._all_of(self.rows[self._at])
-            self._folds.unfold(self._at, len(self._lines[self._at]))
+            self._lines[self.at] = self._all_of(self.rows[self.at])
+            self._folds.unfold(self.at, len(self._lines[self.at]))
         self.renew()
 
     def _all_of(self, row: Row) -> list[str]:
@@ -135,7 +132,7 @@ class Grants(Pane):
 
     def action_revoke(self) -> None:
         """Takes the one at hand back."""
-        intent = taken_back(self.rows[self._at]) if self.rows else None
+        intent = taken_back(self.rows[self.at]) if self.rows else None
         if intent is None:
             self.app.notify("This one is not a person's grant, or holds no more.", markup=False)
         else:
@@ -151,8 +148,8 @@ class Grants(Pane):
         if not 0 <= y < self._folds.lines:
             return
         entry, _ = self._folds.at(y)
-        if entry != self._at:
-            self.action_move(entry - self._at)
+        if entry != self.at:
+            self.go(entry)
         else:
             self.action_unfold()
 

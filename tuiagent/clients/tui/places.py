@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from tuiagent.clients.begin import begin, forked, left, place
 from tuiagent.clients.find import watched
 from tuiagent.clients.tui.bridge import Desk
-from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.lifecycle import Origin
 from tuiagent.kernel.session import OpenSession
@@ -68,9 +68,9 @@ def scrub(app: "TuiApp", stream: str, position: int = 0) -> None:
 
 
 def go_to(app: "TuiApp", item: str) -> None:
-    """Shows this item of the transcript."""
+    """Shows this item of the conversation at hand."""
     app.action_pane("conversation")
-    app.query_one(Transcript).go_to(item)
+    app.query_one(Talk).go_to(item)
 
 
 async def item_at(client: Client, stream: str, position: int) -> str:

@@ -49,24 +49,35 @@ class OwnerBar(Line):
     """Said where another process drives the session at hand, and how to have it here."""
 
     def on_mount(self) -> None:
-        """Takes up each session that is shown and that nobody drives."""
+        """Takes up each session that is shown and that nobody drives, also once it is let go of."""
         self._stream = ""
         self._asked = False
         self.display = False
+        self._elsewhere: bool | None = None
         self.app.desk.listen("conversation", self._look)
+        self.app.desk.listen("items", self._look)
 
     def _look(self, changed: list[str]) -> None:
         conversation = self.app.desk.conversation
         stream = conversation.stream if conversation else ""
+        elsewhere = conversation.elsewhere if conversation else None
         if stream != self._stream:
             self._stream, self._asked, self.display = stream, False, False
+            self._elsewhere = elsewhere
             if stream:
+                self.app.desk.spawn(self._adopt(stream))
+        elif elsewhere != self._elsewhere:
+            self._elsewhere = elsewhere
+            if elsewhere:
+                self.display = True
+            elif self.display:
                 self.app.desk.spawn(self._adopt(stream))
 
     async def _adopt(self, stream: str, take: str = "") -> None:
         taken = await self.app.desk.host.adopt(stream, take)
         if stream == self._stream:
             self.display = not taken
+            self._asked = self._asked and not taken
             if take and taken:
                 self.app.notify("The session goes on here now.", markup=False)
 

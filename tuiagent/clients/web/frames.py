@@ -19,13 +19,13 @@ from msgspec import Meta, Struct
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Fenced, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen, Signal
-from tuiagent.kernel.presence import Presence
+from tuiagent.kernel.presence import Driven, Presence
 from tuiagent.kernel.run import Delta, Halted, Progress
 from tuiagent.ports import Loan, Snapshot, Window
 
 LARGEST = 64 * 1024 * 1024
 SIGNALS: dict[str, type[Signal]] = {
-    kind.__name__: kind for kind in (Delta, Progress, Halted, Presence)
+    kind.__name__: kind for kind in (Delta, Progress, Halted, Presence, Driven)
 }
 ERRORS: dict[str, type[TuiagentError]] = {
     kind.__name__: kind for kind in (Refused, Conflict, Fenced, StoreError)

@@ -85,26 +85,28 @@ def detail(
 ) -> Detail:
     """As many lines as there is room for, unless all are wanted.
 
-    `size` is columns and lines. What would be done loses only its middle, never its end.
+    `size` is columns and lines. What would be done loses only its middle, never its end, and
+    nothing to a note: that takes its lines from why it asks.
     """
     width, room = size
     about = _about(one, found, width)
     exact = _exact(one, found, width - 1)
-    keys = [_warned(line) for line in worded(note, width - 1)] or _keys(one, width, whole)
+    keys, noted = _keys(one, width, whole), [_warned(line) for line in worded(note, width - 1)]
     hidden = 0
     if not whole:
         kept = max(3, room - len(keys) - min(REASON, len(about)))
         hidden = len(exact) - kept + 1 if len(exact) > kept else 0
         exact = shortened(exact, kept, _between)
-        about = _cut(about, room - len(keys) - len(exact))
-    return Detail([*([(" ", ""), *line] for line in exact), *about, *keys], hidden)
+        left = room - len(exact) - len(noted) - len(keys)
+        about = _cut(about, max(left, 0 if noted else 1))
+    return Detail([*([(" ", ""), *line] for line in exact), *about, *noted, *keys], hidden)
 
 
 def _cut(about: list[Line], room: int) -> list[Line]:
     """As many of the lines as there is room for."""
-    if len(about) <= max(1, room):
-        return about
-    kept = about[: max(1, room)]
+    kept = about[:room]
+    if not kept or kept == about:
+        return kept
     return [*kept[:-1], [*kept[-1], (" …", "dim")]]
 
 

@@ -11,7 +11,7 @@ from tuiagent.clients.tui.approvals.acts import Acts, Place, place
 from tuiagent.clients.tui.approvals.moment import Moment
 from tuiagent.clients.tui.folds import Folds
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.listed import AtHand
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Proposed, Window
 from tuiagent.views.inbox import Waiting
@@ -22,16 +22,12 @@ JUST_NOW = "this came up just now: look at it, then answer"
 UNSEEN = "{} lines are not shown: Enter shows all of it"
 
 
-class Approvals(Pane):
+class Approvals(AtHand):
     """What waits, oldest first; a key answers exactly what stands unfolded, as it was shown."""
 
     BORDER_TITLE = "Approvals"
     EMPTY = "Nothing waits for you. g: grants"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False, id="approvals.up"),
-        Binding("down,j", "move(1)", show=False, id="approvals.down"),
-        Binding("home", "move(-100000)", show=False, id="approvals.first"),
-        Binding("end", "move(100000)", show=False, id="approvals.last"),
         Binding("g", "app.grants", show=False, id="approvals.grants"),
         Binding("enter", "act('Enter')", show=False, id="approvals.all"),
         *(
@@ -46,7 +42,6 @@ class Approvals(Pane):
         self.acts = Acts(self.app)
         self._rows: list[Waiting] = []
         """What waits as it is drawn: an answer is for one of these and no other."""
-        self._at = 0
         self._whole = False
         self._note = ""
         self._folds = Folds()
@@ -67,7 +62,7 @@ class Approvals(Pane):
     @property
     def at_hand(self) -> Waiting | None:
         """What stands unfolded."""
-        return self._rows[self._at] if self._rows else None
+        return self._rows[self.at] if self._rows else None
 
     def count(self) -> int:
         """See Pane."""
@@ -76,12 +71,12 @@ class Approvals(Pane):
     def line(self, number: int) -> list[Piece]:
         """See Pane."""
         entry, below = self._folds.at(number)
-        if entry == self._at:
+        if entry == self.at:
             self.moment.drawn(self._mark())
         if below:
             return self._lines[below - 1] if below <= len(self._lines) else []
         one = self._rows[entry]
-        return detail.head(one, self._session(one), entry == self._at)
+        return detail.head(one, self._session(one), entry == self.at)
 
     def renew(self, changed: list[str] | None = None) -> None:
         """See Pane."""
@@ -96,7 +91,7 @@ class Approvals(Pane):
             size = (max(4, region.width), room)
             found = detail.detail(one, self._proposed(one), self._note, size, self._whole)
             self._lines, self._hidden = found.lines, found.hidden
-            self._folds.unfold(self._at, len(self._lines))
+            self._folds.unfold(self.at, len(self._lines))
         super().renew(changed)
         self._reveal()
         self.call_after_refresh(self._reveal)
@@ -133,7 +128,7 @@ class Approvals(Pane):
 
     def _reveal(self) -> None:
         y = self.scroll_offset.y
-        wanted = self._folds.reveal(self._at, self.scrollable_content_region.height, y)
+        wanted = self._folds.reveal(self.at, self.scrollable_content_region.height, y)
         if wanted != y:
             self.scroll_line(wanted)
 
@@ -145,9 +140,9 @@ class Approvals(Pane):
         self.set_class(bool(self._rows), "-waiting")
         places = [place(one) for one in self._rows]
         if before is not None and place(before) in places:
-            self._at = places.index(place(before))
+            self.at = places.index(place(before))
         elif before is not None:
-            self._at = max(0, min(self._at, len(self._rows) - 1))
+            self.at = max(0, min(self.at, len(self._rows) - 1))
             self._whole, self._note = False, ""
             self._gone(before)
         self.acts.gone(places)
@@ -195,13 +190,17 @@ class Approvals(Pane):
     def action_move(self, by: int) -> None:
         """Goes to another one; where this one is longer than the pane, through it first."""
         y, view = self.scroll_offset.y + by, self.scrollable_content_region.height
-        first, height = self._folds.top(self._at), len(self._lines) + 1
+        first, height = self._folds.top(self.at), len(self._lines) + 1
         if abs(by) == 1 and first <= y <= first + height - view:
             self.scroll_line(y)
-            return
-        at = max(0, min(self._at + by, len(self._rows) - 1))
-        if at != self._at:
-            self._at, self._whole, self._note = at, False, ""
+        else:
+            super().action_move(by)
+
+    def go(self, at: int) -> None:
+        """See AtHand."""
+        at = max(0, min(at, len(self._rows) - 1))
+        if at != self.at:
+            self.at, self._whole, self._note = at, False, ""
             self.renew()
 
     def action_act(self, key: str) -> None:
@@ -229,8 +228,8 @@ class Approvals(Pane):
         entry, below = self._folds.at(event.y - self.gutter.top + self.scroll_offset.y)
         if entry >= len(self._rows):
             return
-        if entry != self._at:
-            self.action_move(entry - self._at)
+        if entry != self.at:
+            self.go(entry)
         elif below and below <= len(self._lines):
             key = detail.key_at(self._lines[below - 1], event.x - self.gutter.left)
             if key:

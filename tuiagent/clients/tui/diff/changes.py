@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.diff.hunks import counts, parsed
 from tuiagent.clients.tui.diff.view import Section
+from tuiagent.clients.tui.transcript.diff import counts, parsed
 from tuiagent.kernel.message import Diff
 from tuiagent.kernel.undo import TOOL, UndoCall
 from tuiagent.ports import Window

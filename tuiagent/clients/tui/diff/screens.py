@@ -10,11 +10,11 @@ from textual.screen import Screen
 
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.diff.changes import Changes, read, told, touches
-from tuiagent.clients.tui.diff.hunks import parsed
 from tuiagent.clients.tui.diff.view import DiffView, Section
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import Listed
 from tuiagent.clients.tui.status import Line
+from tuiagent.clients.tui.transcript.diff import parsed
 from tuiagent.kernel.message import Diff
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.threads import in_thread

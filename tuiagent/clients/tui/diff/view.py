@@ -3,27 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
 
-from tuiagent.clients.tui.diff.hunks import Line, paired
+from tuiagent.clients.tui.transcript import diff, paint
+from tuiagent.clients.tui.transcript.diff import Line
+from tuiagent.clients.tui.transcript.paint import Painted
+from tuiagent.clients.tui.transcript.rows import BLANK, Row, fold, line
 from tuiagent.threads import in_thread
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
-SIDES = 120
-"""Columns from which old and new stand side by side."""
-COLOURED = 3000
-"""Lines of a section up to which its words are coloured."""
-KINDS = {" ": "same", "+": "added", "-": "removed", "@": "between", "\\": "between"}
+COLOURED = 200_000
+"""Characters of a section up to which its words are coloured."""
 
 
 class Section(NamedTuple):
@@ -39,37 +35,19 @@ class Section(NamedTuple):
     """Whether the notes tell of something that went wrong."""
 
 
-class Row(NamedTuple):
+class Seen(NamedTuple):
     """One line on the screen."""
 
     section: int
-    left: Line | None = None
-    right: Line | None = None
-    text: str = ""
-    """Of what is no line of a file."""
-    style: str = ""
-    """How that is drawn."""
-    sides: bool = False
-    """Whether old and new stand side by side."""
+    row: Row
+    change: int = 0
+    """Which of the section's changes it shows; 0 for none."""
 
 
-class DiffView(ScrollView, can_focus=True):
+class DiffView(Painted):
     """Sections of which only the lines that are seen are drawn; one change is at hand."""
 
     app: "TuiApp"  # type: ignore[assignment]
-    COMPONENT_CLASSES = {
-        "title",
-        "dim",
-        "bad",
-        "same",
-        "added",
-        "removed",
-        "between",
-        "added-word",
-        "removed-word",
-        "number",
-        "at-hand",
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "step(1)", "Next change", id="diff.next"),
         Binding("p", "step(-1)", "Previous change", id="diff.previous"),
@@ -99,63 +77,45 @@ class DiffView(ScrollView, can_focus=True):
         self.at = (0, 0)
         """The section and the change in it that are at hand."""
         self._empty = empty
-        self._rows: list[Row] = []
+        self._rows: list[Seen] = []
+        self._looks: list[list[diff.Spans]] = []
+        """The words of each line of each section."""
         self._sides: bool | None = None
-        self._differs = False
-        self._content: dict[int, Content] = {}
-        """Coloured lines, by the identity of a line that `sections` keeps alive."""
-        self._styles: dict[str, Style] = {}
         self._made = 0
 
     @property
     def sides(self) -> bool:
-        """Whether old and new stand side by side."""
-        wide = self.size.width >= SIDES if self._sides is None else self._sides
-        return wide and self._differs
+        """Whether old and new stand side by side, where a section has both."""
+        return self.size.width >= diff.WIDE if self._sides is None else self._sides
+
+    @property
+    def _width(self) -> int:
+        """Cells that a row has, behind the mark of what is at hand."""
+        return max(1, self.scrollable_content_region.width - 1)
 
     async def show(self, sections: Sequence[Section], at: tuple[int, int] | None = None) -> None:
         """Shows these from now on; what was at hand stays so unless something else is said."""
-        self.sections, self._content = sections, {}
-        self._differs = any(line.change for section in sections for line in section.lines)
+        looks = await in_thread(lambda: [diff.looks(s.lines, s.path, COLOURED) for s in sections])
+        self.sections, self._looks = sections, looks
         if at is not None:
             self.at = at
         await self._make()
         if at is not None:
             self.call_after_refresh(self._reveal)
-        coloured = await in_thread(lambda: dict(_coloured(sections)))
-        if sections is self.sections:
-            self._content = coloured
-            self.refresh()
 
     async def _make(self) -> None:
         self._made += 1
-        made, sections, sides = self._made, self.sections, self.sides
-        rows = await in_thread(lambda: list(_rows(sections, sides)))
+        made, sections, looks = self._made, self.sections, self._looks
+        width, sides = self._width, self.sides
+        rows = await in_thread(lambda: list(_rows(sections, looks, width, sides)))
         if made == self._made:
             self._rows = rows
-            self._resize()
-
-    def _resize(self) -> None:
-        """Only what is wider than the screen is scrolled to the side."""
-        longest = (len(row.left.text) for row in self._rows if row.left and not row.sides)
-        columns = max(longest, default=0) + 2 * self._digits + 5
-        wider = columns > self.scrollable_content_region.width
-        self.virtual_size = Size(columns if wider else 1, max(1, len(self._rows)))
-        self.refresh()
-
-    @property
-    def _digits(self) -> int:
-        last = (max(line.old, line.new) for s in self.sections for line in s.lines[-1:])
-        return max(3, len(str(max(last, default=0))))
+            self.virtual_size = Size(1, max(1, len(rows)))
+            self.refresh()
 
     async def on_resize(self, event: events.Resize) -> None:
-        """Old and new find another place."""
+        """Folds everything to the new width."""
         await self._make()
-
-    def notify_style_update(self) -> None:
-        """See Widget: another theme has other colours."""
-        super().notify_style_update()
-        self._styles.clear()
 
     def action_step(self, by: int) -> None:
         """Goes to the next change, or the one before."""
@@ -193,9 +153,8 @@ class DiffView(ScrollView, can_focus=True):
         """Takes the change that was clicked at hand."""
         number = event.y + self.scroll_offset.y
         if number < len(self._rows):
-            row = self._rows[number]
-            line = row.left or row.right
-            self.at = row.section, line.change if line and line.change else self.at[1]
+            seen = self._rows[number]
+            self.at = seen.section, seen.change or self.at[1]
             self.refresh()
 
     def _places(self) -> Iterator[tuple[int, int]]:
@@ -204,110 +163,41 @@ class DiffView(ScrollView, can_focus=True):
 
     def _reveal(self) -> None:
         """Scrolls to the change at hand, and shows its heading with it where that fits."""
-        places = [n for n, row in enumerate(self._rows) if self._is_at_hand(row)]
+        places = [n for n, seen in enumerate(self._rows) if self._is_at_hand(seen)]
         if not places:
             return
-        head = next(n for n, row in enumerate(self._rows) if row.section == self.at[0])
+        head = next(n for n, seen in enumerate(self._rows) if seen.section == self.at[0])
         height, now = max(1, self.scrollable_content_region.height), self.scroll_offset.y
         first = head if places[-1] - head < height else max(0, places[0] - 2)
         last = min(places[-1] + 1, first + height - 1)
         self.scroll_to(y=min(max(now, last - height + 1), first), animate=False)
         self.refresh()
 
-    def _is_at_hand(self, row: Row) -> bool:
-        line = row.left or row.right
-        return row.section == self.at[0] and line is not None and line.change == self.at[1] != 0
+    def _is_at_hand(self, seen: Seen) -> bool:
+        return (seen.section, seen.change) == self.at and seen.change != 0
 
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         width, number = self.scrollable_content_region.width, y + self.scroll_offset.y
         if number >= len(self._rows):
             text = self._empty if not number and not self.sections else ""
-            return self._strip([(text, self._style("dim"))], width, self._style("same"))
-        row = self._rows[number]
-        if row.style:
-            return self._strip([(row.text, self._style(row.style))], width, self._style(row.style))
-        hand = [("▌" if self._is_at_hand(row) else " ", self._style("at-hand"))]
-        if row.sides:
-            half = (width - 2) // 2
-            left = self._half(row.left, row.left.old or row.left.new if row.left else 0, half)
-            right = self._half(row.right, row.right.new if row.right else 0, width - 2 - half)
-            same = self._style("same")
-            return Strip.join([self._strip(hand, 1, same), left, self._strip([], 1, same), right])
-        assert row.left is not None
-        line = row.left
-        numbers = "".join(f"{n or '':>{self._digits}} " for n in (line.old, line.new))
-        head = [*hand, (numbers, self._style("number"))]
-        start = self._strip(head, 2 * self._digits + 3, self._style("same"))
-        rest = max(0, width - start.cell_length)
-        return Strip.join([start, self._text(line, rest, self.scroll_offset.x)]).crop(0, width)
-
-    def _half(self, line: Line | None, number: int, width: int) -> Strip:
-        if line is None or width <= 0:
-            return self._strip([], max(0, width), self._style("between"))
-        head = self._strip(
-            [(f"{number or '':>{self._digits}} ", self._style("number"))],
-            self._digits + 1,
-            self._style("same"),
-        )
-        return Strip.join([head, self._text(line, max(0, width - head.cell_length), 0)])
-
-    def _text(self, line: Line, width: int, first: int) -> Strip:
-        """A line's sign and words."""
-        name = KINDS[line.kind]
-        base = self._style(name)
-        content = self._content.get(id(line)) or Content(line.text)
-        for start, end in line.words:
-            content = content.stylize(self._style(f"{name}-word"), start, end)
-        sign = "⋯" if line.kind == "@" else line.kind
-        pieces = [(f"{sign} ", base), *content.render(base, "", self._parse)]
-        whole = sum(len(text) for text, _ in pieces)
-        return self._strip(pieces, max(width, whole * 2), base).crop(first, first + width)
-
-    def _strip(self, pieces: Sequence[tuple[str, Style]], width: int, base: Style) -> Strip:
-        segments = [Segment(text, style.rich_style) for text, style in pieces if text]
-        return Strip(segments).adjust_cell_length(width, base.rich_style)
-
-    def _style(self, name: str) -> Style:
-        found = self._styles.get(name)
-        if found is None:
-            found = self._styles[name] = self.get_visual_style(name)
-        return found
-
-    def _parse(self, style: str | Style) -> Style:
-        if isinstance(style, Style):
-            return style
-        found = self._styles.get(style)
-        if found is None:
-            found = self._styles[style] = Style.parse(style, self.app.theme_variables)
-        return found
+            return paint.banner([(text, "muted")], self.palette, width)
+        seen = self._rows[number]
+        return paint.painted(seen.row, self.palette, width, number, self._is_at_hand(seen), ())
 
 
-def _rows(sections: Sequence[Section], sides: bool) -> Iterator[Row]:
-    for number, section in enumerate(sections):
+def _rows(
+    sections: Sequence[Section], looks: Sequence[list[diff.Spans]], width: int, sides: bool
+) -> Iterator[Seen]:
+    size = max((diff.gutter(section.lines) for section in sections), default=0)
+    for number, (section, spans) in enumerate(zip(sections, looks, strict=True)):
         if number:
-            yield Row(number, style="same")
+            yield Seen(number, BLANK)
         if section.title:
-            yield Row(number, text=section.title, style="title")
+            yield Seen(number, Row(((line(section.title), "heading code"),), fill="code"))
         for note in section.notes:
-            yield Row(number, text=note, style="bad" if section.bad else "dim")
-        kinds = {line.kind for line in section.lines}
-        if sides and not kinds <= {"+", "@", "\\"} and not kinds <= {"-", "@", "\\"}:
-            yield from (Row(number, *pair, sides=True) for pair in paired(section.lines))
-        else:
-            yield from (Row(number, line) for line in section.lines)
-
-
-def _coloured(sections: Sequence[Section]) -> Iterator[tuple[int, Content]]:
-    """The lines of files with their words coloured, by what stands there before and after."""
-    for section in sections:
-        if not section.path or len(section.lines) > COLOURED:
-            continue
-        from textual.highlight import highlight  # noqa: PLC0415 - pygments; after the first frame
-
-        for sign in "-+":
-            side = [line for line in section.lines if line.kind in (" ", sign)]
-            content = highlight("\n".join(line.text for line in side), path=section.path)
-            coloured = content.split("\n", allow_blank=True)
-            for line, one in zip(side, coloured, strict=False):
-                yield id(line), one
+            look = "bad" if section.bad else "muted"
+            yield from (Seen(number, row) for row in fold([(line(note), look)], width))
+        both = sides and diff.beside(section.lines, diff.WIDE)
+        for one, row in diff.rows(section.lines, spans, width, size, both):
+            yield Seen(number, row, one.change)

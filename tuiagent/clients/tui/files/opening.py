@@ -1,16 +1,16 @@
 """What a file is opened with: a screen that shows it or what changed in it, or an editor."""
 
 import os
-import shlex
-import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from tuiagent.clients.tui import outside
 from tuiagent.clients.tui.files import disk
 from tuiagent.clients.tui.files.git import GitError
 from tuiagent.clients.tui.files.place import Place
+from tuiagent.clients.tui.transcript.diff import unchanged
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.threads import in_thread
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 async def read(app: "TuiApp", place: Place, path: str) -> None:
     """Shows what is in a file of this place."""
-    from tuiagent.clients.tui.diff.hunks import plain  # noqa: PLC0415 - after the first frame
-    from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - likewise
+    from tuiagent.clients.tui.diff.screens import FileScreen  # noqa: PLC0415 - few open one
     from tuiagent.clients.tui.diff.view import Section  # noqa: PLC0415 - likewise
 
     def shown() -> tuple[Section, str]:
         head = disk.head(place.root, path)
-        return Section("", tuple(plain(head.text)), path if head.plain else ""), head.note
+        return Section("", tuple(unchanged(head.text)), path if head.plain else ""), head.note
 
     section, note = await in_thread(shown)
     app.push_screen(FileScreen(path, section, note))
@@ -50,13 +49,8 @@ def differences(app: "TuiApp", place: Place, path: str) -> None:
 
 def edit(app: "TuiApp", path: str) -> None:
     """Opens a file in the person's editor, which has the terminal meanwhile."""
-    # what the person interrupts is the editor; a handler, unlike ignoring, is not inherited
-    before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
         with app.suspend():
-            subprocess.run([*editor, path], cwd=os.path.dirname(path), check=False)
-    except (OSError, ValueError, SuspendNotSupported) as error:
-        app.trouble(f"no editor can be run here: {error}; set EDITOR, such as EDITOR=vim")
-    finally:
-        signal.signal(signal.SIGINT, before)
+            outside.opened(path, os.environ)
+    except (TuiagentError, SuspendNotSupported) as error:
+        app.trouble(f"no editor can be run here: {error}")

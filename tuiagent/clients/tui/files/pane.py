@@ -143,7 +143,6 @@ class Files(Listed):
         place, search = self.place, self._search
         if search is None and self._here:
             self.at = place.tree.find(self._here)
-        self.at = min(self.at, max(0, self.count() - 1))
         super().renew()
         note = place.note or place.state.problem
         self.border_subtitle = Content(clean(search.title if search else note).replace("\n", " "))

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from tuiagent.clients.tui.prompt import fuzzy, symbols
-from tuiagent.clients.tui.prompt.fuzzy import Hit
+from tuiagent.clients.tui import fuzzy
+from tuiagent.clients.tui.fuzzy import Hit
+from tuiagent.clients.tui.prompt import symbols
 
 MOST = 300_000
 """Files that are kept; deeper ones can still be named by writing their folder."""

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.matching import match, words
 from tuiagent.clients.tui.screens.sheet import Rows
 
 if TYPE_CHECKING:
@@ -40,14 +40,13 @@ class Choices(Rows):
 
     def find(self, typed: str) -> None:
         """Shows only what fits this."""
-        wanted = words(typed)
-        ranked: list[tuple[int, int, Choice]] = []
+        ranked: list[tuple[bool, int, int]] = []
         for number, choice in enumerate(self._all):
-            found = match(wanted, f"{choice.name} {choice.help}") if wanted else (0, ())
+            named = fuzzy.match(typed, choice.name)
+            found = named or fuzzy.match(typed, f"{choice.name} {choice.help}")
             if found is not None:
-                inside = 0 if match(wanted, choice.name) else 1
-                ranked.append((found[0] * 2 + inside, number, choice))
-        self._found = [choice for _, _, choice in sorted(ranked, key=lambda one: one[:2])]
+                ranked.append((named is None, -found.score, number))
+        self._found = [self._all[number] for *_, number in sorted(ranked)]
         self.at = 0
         self.scroll_line(0)
         self.renew()
@@ -117,7 +116,7 @@ class Chooser(ModalScreen[str]):
             self._list.find(event.value)
             self._look()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows what it would be."""
         self._look()
 
@@ -136,11 +135,11 @@ class Chooser(ModalScreen[str]):
 
     def action_move(self, by: int) -> None:
         """Goes up or down."""
-        self._list.move(by)
+        self._list.action_move(by)
 
     def action_page(self, by: int) -> None:
         """Goes a page up or down."""
-        self._list.page(by)
+        self._list.action_page(by)
 
     def _look(self) -> None:
         chosen = self._list.chosen

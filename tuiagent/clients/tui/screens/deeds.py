@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tuiagent.clients.exported import KINDS, told
 from tuiagent.clients.tui import places
-from tuiagent.clients.tui.screens.session_list import Listed, SessionRows
+from tuiagent.clients.tui.screens.session_list import SessionRows, Sifted
 from tuiagent.clients.tui.screens.sheet import Ask, ListSheet
 from tuiagent.clients.whole import write
 from tuiagent.kernel.errors import ConfigError
@@ -36,7 +36,7 @@ class Deeds(ListSheet):
 
     def __init__(self) -> None:
         super().__init__()
-        self.listed = Listed()
+        self.listed = Sifted()
         self._deleted: list[str] = []
         """What was deleted last, so that it can be brought back."""
 

@@ -7,8 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Says, Sheet, age, fit, span
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet, age, fit, span
 from tuiagent.clients.tui.status import money, short
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.run import InterruptRun
@@ -31,7 +30,7 @@ LIVE = ("queued", "running")
 COLORS = {"✓": "good", "✗": "bad", "●": "mark", WAITS: "warn"}
 
 
-class Listed(Menu):
+class GoingOn(Rows):
     """Rows of either kind, the newest first."""
 
     def __init__(self, ident: str, empty: str) -> None:
@@ -49,7 +48,7 @@ class Listed(Menu):
         return self.rows[self.at] if self.rows else None
 
 
-class Runs(Listed):
+class Runs(GoingOn):
     """One line for each run."""
 
     def line(self, number: int) -> list[Piece]:
@@ -69,7 +68,7 @@ class Runs(Listed):
         ]
 
 
-class Jobs(Listed):
+class Jobs(GoingOn):
     """One line for each thing that runs in the background."""
 
     def line(self, number: int) -> list[Piece]:
@@ -94,7 +93,7 @@ class Going(Sheet):
         Binding("enter,o", "show", "Go to its session", id="going.show")
     ]
 
-    def listed(self) -> Listed:
+    def listed(self) -> GoingOn:
         """The list."""
         raise NotImplementedError
 
@@ -110,7 +109,7 @@ class Going(Sheet):
 
     def on_mount(self) -> None:
         """Reads now, and whenever something began or ended."""
-        self.query_one(Listed).focus()
+        self.query_one(GoingOn).focus()
         for topic in self.TOPICS:
             self.hear(topic, self._news)
         self._news([""])
@@ -122,7 +121,7 @@ class Going(Sheet):
     async def _read(self) -> None:
         found = await self.app.desk.client.read(self.VIEW, "", Window(1000))
         rows = msgspec.convert(found.data, list[self.row], strict=False)  # type: ignore[name-defined]
-        listed = self.query_one(Listed)
+        listed = self.query_one(GoingOn)
         listed.rows = rows[::-1]
         listed.renew()
 
@@ -132,7 +131,7 @@ class Going(Sheet):
 
     def action_show(self) -> None:
         """Goes to the session of the row at hand."""
-        chosen = self.query_one(Listed).chosen
+        chosen = self.query_one(GoingOn).chosen
         if chosen is not None:
             self.app.desk.spawn(self.app.desk.open(chosen.stream))
             self.dismiss()
@@ -144,7 +143,7 @@ class RunsSheet(Going):
     TITLE, VIEW, row = "Runs", "runs", Row
     BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "cancel", "Cancel", id="runs.cancel")]
 
-    def listed(self) -> Listed:
+    def listed(self) -> GoingOn:
         """See Going."""
         return Runs("runs", "Nothing was asked for yet.")
 
@@ -154,7 +153,7 @@ class RunsSheet(Going):
 
     def action_cancel(self) -> None:
         """Ends the run at hand."""
-        chosen = self.query_one(Listed).chosen
+        chosen = self.query_one(GoingOn).chosen
         if chosen is not None:
             self.later(self.app.desk.send(InterruptRun(chosen.stream, True, chosen.id)))
 
@@ -165,7 +164,7 @@ class JobsSheet(Going):
     TITLE, VIEW, row = "In the background", "jobs", Running
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "kill", "End it", id="jobs.kill")]
 
-    def listed(self) -> Listed:
+    def listed(self) -> GoingOn:
         """See Going."""
         return Jobs("jobs", "Nothing runs in the background.")
 
@@ -175,6 +174,6 @@ class JobsSheet(Going):
 
     def action_kill(self) -> None:
         """Ends the job at hand."""
-        chosen = self.query_one(Listed).chosen
+        chosen = self.query_one(GoingOn).chosen
         if chosen is not None:
             self.later(self.app.desk.send(StopJob(chosen.stream, chosen.job)))

@@ -9,13 +9,12 @@ from textual.containers import VerticalScroll
 
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 
 GUIDES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 
 
-class Lines(Menu):
+class Lines(Rows):
     """Headings, keys, commands and guides."""
 
     def __init__(self, lines: list[tuple[str, str, str]]) -> None:
@@ -56,6 +55,7 @@ class Help(Sheet):
             ("command", f"/{name} {command.takes}".rstrip(), command.help)
             for name, command in COMMANDS.items()
         ]
+        rows += [("command", "/NAME …", "of commands/NAME.md: your own, and this folder's")]
         rows += [("heading", "", ""), ("heading", "At the prompt", "")]
         rows += [
             ("key", "@name", "a file, a folder, or what a file defines"),

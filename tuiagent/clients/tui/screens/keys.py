@@ -14,8 +14,7 @@ from textual.widgets import Input, Static
 
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.kernel.errors import StoreError, TuiagentError
 
 
@@ -47,7 +46,7 @@ class AskKey(ModalScreen[str]):
         self.dismiss(event.value)
 
 
-class Providers(Menu):
+class Providers(Rows):
     """Each provider, and where its key is."""
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from tuiagent import config_file
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.matching import match, words
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.status import tokens
 from tuiagent.kernel.errors import TuiagentError
@@ -49,8 +49,7 @@ class Models(Rows):
 
     def find(self, typed: str) -> None:
         """Shows only what fits this."""
-        wanted = words(typed)
-        self.found = [one for one in self.offers if not wanted or match(wanted, one.name)]
+        self.found = [one for one in self.offers if fuzzy.match(typed, one.name)]
         self.at = 0
         self.renew()
 
@@ -130,11 +129,11 @@ class ModelsSheet(Sheet):
 
     def action_move(self, by: int) -> None:
         """Goes up or down."""
-        self.query_one(Models).move(by)
+        self.query_one(Models).action_move(by)
 
     def action_page(self, by: int) -> None:
         """Goes a page up or down."""
-        self.query_one(Models).page(by)
+        self.query_one(Models).action_page(by)
 
     def action_test(self) -> None:
         """Asks the model at hand for one word."""

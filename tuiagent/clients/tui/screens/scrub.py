@@ -15,10 +15,10 @@ from textual.containers import Horizontal
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
-from tuiagent.clients.tui.screens.glimpse import Glimpse
 from tuiagent.clients.tui.screens.sheet import Ends, Says, Sheet
 from tuiagent.clients.tui.screens.slider import Slider
 from tuiagent.clients.tui.status import filled, money, tokens
+from tuiagent.clients.tui.transcript import Excerpt
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.ports import Client
@@ -47,7 +47,7 @@ class Scrub(Sheet):
         Binding("home", "to(0)", show=False, priority=True, id="scrub.first"),
         Binding("end", "to(1)", show=False, priority=True, id="scrub.last"),
         Binding("f", "fork", "Fork", id="scrub.fork"),
-        Binding("enter", "jump", "Go there", id="scrub.jump"),
+        Binding("enter", "jump", "Go there", priority=True, id="scrub.jump"),
     ]
 
     def __init__(self, stream: str, position: int = 0) -> None:
@@ -64,14 +64,14 @@ class Scrub(Sheet):
         yield Slider()
         yield Says(self._event, "event")
         with Horizontal(id="body"):
-            yield Glimpse("then")  # the one place where the conversation as of an event is shown
+            yield Excerpt(id="then")
             yield Stood(self.timeline, "stood")
         yield Says(self._foot, "foot")
 
     def on_mount(self) -> None:
         """Reads the session's events, and those to come."""
         self.add_class("-moment")
-        self.query_one(Glimpse).focus()
+        self.query_one(Excerpt).focus()
         self.later(self._follow())
 
     async def _follow(self) -> None:
@@ -104,7 +104,7 @@ class Scrub(Sheet):
         self._show()
 
     def _show(self) -> None:
-        self.query_one(Glimpse).show(self.timeline.items)
+        self.query_one(Excerpt).show(self.timeline.items)
         self.query_one(Stood).renew()
         self._draw()
 

@@ -4,8 +4,8 @@ import asyncio
 from operator import attrgetter
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens import matching
 from tuiagent.clients.tui.screens.sheet import Rows, age, fit
 from tuiagent.clients.tui.status import money, short
 from tuiagent.views.search import Hit
@@ -34,7 +34,7 @@ NAME, FOLDER, MODEL, COST, STATE = 24, 22, 20, 9, 12
 """Columns; a name has at least these."""
 
 
-class Listed:
+class Sifted:
     """The rows that are known, and those of them that are shown."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Listed:
         self.note = ""
         """What a search had to say."""
         self.marked: set[str] = set()
-        self.wanted: list[str] = []
+        self.wanted = ""
         """The words that are looked for."""
         self._shown: list[Row] = []
         self._costs: dict[str, float] = {}
@@ -69,28 +69,26 @@ class Listed:
 
     async def sifted(self, typed: str) -> list[Row]:
         """What fits to what was typed, the best first; others have their turn meanwhile."""
-        wanted = matching.words(typed)
         rows = sorted(self.rows.values(), key=attrgetter("changed"), reverse=True)
         if self.here:
             rows.sort(key=lambda row: row.folder != self.folder)
-        found: list[tuple[int, Row]] = []
+        found: list[tuple[bool, int, Row]] = []
         for start in range(0, len(rows), PIECE):
             for row in rows[start : start + PIECE]:
                 if not self.away and (row.archived or row.deleted is not None):
                     continue
-                fits = matching.match(wanted, title(row)) if wanted else (0, ())
-                if fits is None and wanted:
-                    fits = matching.match(wanted, f"{title(row)} {row.folder} {row.model}")
-                    fits = (3, ()) if fits and fits[0] < 2 else None
-                if fits is not None:
-                    found.append((fits[0], row))
+                hit = fuzzy.match(typed, title(row))
+                if hit is not None:
+                    found.append((False, -hit.score, row))
+                elif _names(typed, f"{title(row)} {row.folder} {row.model}"):
+                    found.append((True, 0, row))
             await asyncio.sleep(0)
-        found.sort(key=lambda one: one[0])
-        return [row for _, row in found]
+        found.sort(key=lambda one: one[:2])
+        return [row for *_, row in found]
 
     def show(self, typed: str, rows: list[Row]) -> None:
         """Shows these, which were found by what was typed."""
-        self.wanted, self._shown = matching.words(typed), rows
+        self.wanted, self._shown = typed, rows
 
     @property
     def count_shown(self) -> int:
@@ -120,7 +118,7 @@ class Listed:
 class SessionRows(Rows):
     """A line for each session, or for each text that was found."""
 
-    def __init__(self, listed: Listed, ident: str) -> None:
+    def __init__(self, listed: Sifted, ident: str) -> None:
         super().__init__(ident)
         self._listed = listed
 
@@ -190,10 +188,15 @@ def _price(cost: float) -> str:
     return f"{money(cost):>{COST - 1}}" if cost else ""
 
 
-def _highlighted(text: str, wanted: list[str]) -> list[Piece]:
+def _names(typed: str, text: str) -> bool:
+    """Whether each word stands in a text as it was typed."""
+    return all(word in text.lower() for word in typed.lower().split())
+
+
+def _highlighted(text: str, wanted: str) -> list[Piece]:
     """The text, with the letters by which it was found."""
-    found = matching.match(wanted, text) if wanted else None
-    marks = set(found[1]) if found else set()
+    found = fuzzy.match(wanted, text)
+    marks = set(found.positions) if found else set[int]()
     pieces: list[Piece] = []
     for number, char in enumerate(text):
         style = "mark" if number in marks else ""

@@ -11,11 +11,10 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from tuiagent.clients.tui import places
-from tuiagent.clients.tui.screens import matching
 from tuiagent.clients.tui.screens.deeds import Deeds
-from tuiagent.clients.tui.screens.glimpse import Glimpse
 from tuiagent.clients.tui.screens.session_list import SessionRows
 from tuiagent.clients.tui.screens.sheet import Ask, Ends, Says
+from tuiagent.clients.tui.transcript import Excerpt
 from tuiagent.ports import Window
 from tuiagent.views.search import Hit
 from tuiagent.views.sessions import Row
@@ -55,7 +54,7 @@ class Sessions(Deeds):
         yield Input(placeholder="type to filter", compact=True, id="filter")
         with Horizontal(id="body"):
             yield SessionRows(self.listed, "rows")
-            yield Glimpse("glimpse")
+            yield Excerpt(id="end")
         yield Ask("filter")
         yield Says(self._foot, "foot")
 
@@ -121,7 +120,7 @@ class Sessions(Deeds):
         await asyncio.sleep(PAUSE)
         hits: list[Hit] = []
         self.listed.note = ""
-        if matching.words(typed):
+        if typed.strip():
             asked = {"text": typed, "limit": HITS, "all": self.listed.away}
             key = msgspec.json.encode(asked).decode()
             found = (await self.app.desk.client.read("search", key)).data
@@ -138,14 +137,14 @@ class Sessions(Deeds):
         self._peeking = self.later(self._read_end())
 
     async def _read_end(self) -> None:
-        glimpse = self.query_one(Glimpse)
+        end = self.query_one(Excerpt)
         row = self.at
-        if not glimpse.display or row is None:
-            glimpse.show([])
+        if not end.display or row is None:
+            end.show([])
             return
         await asyncio.sleep(PAUSE)
         found = await self.app.desk.client.read("transcript", row.stream, Window(40))
-        glimpse.show(msgspec.convert(found.data, list[Item], strict=False))
+        end.show(msgspec.convert(found.data, list[Item], strict=False))
 
     def _head(self) -> Ends:
         listed = self.listed
@@ -179,7 +178,7 @@ class Sessions(Deeds):
         if event.input.id == "filter":
             self.action_open()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows the end of what is at hand now."""
         self._peek()
 
@@ -207,7 +206,7 @@ class Sessions(Deeds):
         """Selects the session at hand, or no longer."""
         if self.at is not None:
             self.listed.marked ^= {self.at.stream}
-            self._rows.move(1)
+            self._rows.action_move(1)
             self.said("head", "rows")
 
     def action_open(self) -> None:

@@ -11,8 +11,7 @@ from textual.binding import Binding, BindingType
 from tuiagent import config_file
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 
 
 class Setting(Struct):
@@ -52,7 +51,7 @@ def settings(path: str) -> list[Setting]:
     return found
 
 
-class Keys(Menu):
+class Keys(Rows):
     """The settings."""
 
     def __init__(self) -> None:

@@ -6,20 +6,17 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import set_cell_size
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
-from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.bridge import Unlisten
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.listed import ALL, Listed
 from tuiagent.clients.tui.status import Line
 
 if TYPE_CHECKING:
@@ -42,50 +39,19 @@ class Says(Line):
         return self._ends()
 
 
-class Rows(Pane):
-    """A list with one line at hand; whoever has the focus moves it."""
-
-    COMPONENT_CLASSES = Pane.COMPONENT_CLASSES | {"chosen"}
-
-    class Moved(Message):
-        """Another line is at hand."""
+class Rows(Listed):
+    """A list whose line at hand is seen wherever the focus is."""
 
     class Taken(Message):
         """The line at hand was chosen."""
 
+    @property
+    def lights(self) -> bool:
+        """See Listed."""
+        return True
+
     def __init__(self, ident: str = "") -> None:
         super().__init__(id=ident or None)
-        self.at = 0
-
-    def go(self, at: int) -> None:
-        """Has this line at hand, or the nearest that there is."""
-        at = max(0, min(at, self.count() - 1))
-        moved, self.at = at != self.at, at
-        self.scroll_to_region(Region(0, at, 1, 1), animate=False, force=True)
-        self.refresh()
-        if moved:
-            self.post_message(self.Moved())
-
-    def move(self, by: int) -> None:
-        """Goes so many lines down."""
-        self.go(self.at + by)
-
-    def page(self, by: int) -> None:
-        """Goes so many pages down."""
-        self.move(by * max(1, self.scrollable_content_region.height - 1))
-
-    def renew(self, changed: list[str] | None = None) -> None:
-        """See Pane; the line at hand stays on the list."""
-        super().renew(changed)
-        self.at = max(0, min(self.at, self.count() - 1))
-
-    def render_line(self, y: int) -> Strip:
-        """See Widget."""
-        line = super().render_line(y)
-        if y + self.scroll_offset.y != self.at or not self.count():
-            return line
-        style = self.get_component_rich_style("chosen", partial=True)
-        return Strip(Segment.apply_style(line, post_style=style), line.cell_length)
 
     def on_click(self, event: events.Click) -> None:
         """Has the line at hand that was clicked; a second time takes it."""
@@ -141,21 +107,21 @@ class ListSheet(Sheet):
     """A screen with one list, which keys move from wherever the focus is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False, id="list.up"),
-        Binding("down", "move(1)", show=False, id="list.down"),
-        Binding("pageup", "page(-1)", show=False, id="list.pageup"),
-        Binding("pagedown", "page(1)", show=False, id="list.pagedown"),
-        Binding("ctrl+home", "page(-1000000)", show=False, id="list.first"),
-        Binding("ctrl+end", "page(1000000)", show=False, id="list.last"),
+        Binding("up", "move(-1)", show=False, id="sheet.up"),
+        Binding("down", "move(1)", show=False, id="sheet.down"),
+        Binding("pageup", "page(-1)", show=False, id="sheet.page_up"),
+        Binding("pagedown", "page(1)", show=False, id="sheet.page_down"),
+        Binding("ctrl+home", f"move(-{ALL})", show=False, id="sheet.first"),
+        Binding("ctrl+end", f"move({ALL})", show=False, id="sheet.last"),
     ]
 
     def action_move(self, by: int) -> None:
         """Goes so many lines down."""
-        self.query_one(Rows).move(by)
+        self.query_one(Rows).action_move(by)
 
     def action_page(self, by: int) -> None:
         """Goes so many pages down."""
-        self.query_one(Rows).page(by)
+        self.query_one(Rows).action_page(by)
 
     def on_rows_taken(self) -> None:
         """Opens what was clicked twice."""

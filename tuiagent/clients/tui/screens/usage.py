@@ -10,8 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Ends, ListSheet, Says, fit
+from tuiagent.clients.tui.screens.sheet import Ends, ListSheet, Rows, Says, fit
 from tuiagent.clients.tui.status import money, short, tokens
 from tuiagent.ports import Window
 from tuiagent.views.sessions import Row
@@ -72,7 +71,7 @@ def bar(part: float, width: int) -> str:
     return "█" * whole + (EIGHTHS[rest] if rest else "")
 
 
-class Bars(Menu):
+class Bars(Rows):
     """A bar for each group."""
 
     EMPTY = "Nothing was used in this time."

@@ -14,9 +14,8 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.keys import KEYRING, NO_KEYRING, AskKey, kept
-from tuiagent.clients.tui.screens.menu import Menu
 from tuiagent.clients.tui.screens.models import TOUR, Offer, use
-from tuiagent.clients.tui.screens.sheet import Says, Sheet
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.config import OPENAI_MODEL
 from tuiagent.kernel.errors import StoreError, TuiagentError
 
@@ -38,7 +37,7 @@ class Way(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-class Ways(Menu):
+class Ways(Rows):
     """The ways that there are on this machine."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.folds import Folds
 from tuiagent.clients.tui.lines import Piece, spread, strip
-from tuiagent.clients.tui.pane import Pane
+from tuiagent.clients.tui.listed import AtHand
 from tuiagent.clients.tui.trace import rows
 from tuiagent.clients.tui.trace.index import Index
 from tuiagent.views.transcript import Item
@@ -21,18 +21,12 @@ PIECE = 250
 """Calls that a filter looks at before other things have their turn."""
 
 
-class Trace(Pane):
+class Trace(AtHand):
     """Calls, the newest last; follows it as long as the cursor stands there."""
 
     BORDER_TITLE = "Trace"
     EMPTY = "No tool was called yet."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False, id="trace.up"),
-        Binding("down,j", "move(1)", show=False, id="trace.down"),
-        Binding("pageup", "page(-1)", show=False, id="trace.page-up"),
-        Binding("pagedown", "page(1)", show=False, id="trace.page-down"),
-        Binding("home", "move(-1000000)", show=False, id="trace.first"),
-        Binding("end", "move(1000000)", show=False, id="trace.last"),
         Binding("enter", "unfold", show=False, id="trace.unfold"),
         Binding("c,g", "jump", show=False, id="trace.jump"),
         Binding("slash", "search", show=False, id="trace.filter"),
@@ -51,7 +45,6 @@ class Trace(Pane):
         self._folds = Folds()
         self._unfolded: dict[str, list[list[Piece]]] = {}
         """The lines below each call that is unfolded."""
-        self._at = 0
         self._words: str | None = None
         """The filter, as it is typed; None for none."""
         self._typing = False
@@ -109,7 +102,7 @@ class Trace(Pane):
         if below:
             lines = self._unfolded.get(item.id, [])
             return strip(self, lines[below - 1] if below <= len(lines) else [], width)
-        return spread(self, *rows.head(item, entry == self._at), width)
+        return spread(self, *rows.head(item, entry == self.at), width)
 
     def _filter_line(self) -> tuple[list[Piece], list[Piece]]:
         cursor = "▏" if self._typing else ""
@@ -156,16 +149,18 @@ class Trace(Pane):
         conversation = self._conversation
         if conversation is None:
             return
-        follows = self._at >= len(self.index.shown) - 1
-        at_hand = self._item(self._at)
+        follows = self.at >= len(self.index.shown) - 1
+        at_hand = self._item(self.at)
         moved = self.index.precede(conversation.items)
         grown = self.index.take(changed, conversation.item)
+        if not moved and not any(map(self.index.knows, changed)):
+            return
         again = [ident for ident in changed if ident in self._unfolded]
         for ident in again:
             item = conversation.item(ident)
             self._unfolded[ident] = self._lines(item) if item else []
         if moved and at_hand is not None:
-            self._at = self.index.shown.index(at_hand.id)
+            self.at = self.index.shown.index(at_hand.id)
         if moved or again:
             self._refold()
         self._folds.count = len(self.index.shown)
@@ -175,53 +170,56 @@ class Trace(Pane):
 
     # ------------------------------------------------------------ what is done
 
-    def _go(self, entry: int) -> None:
-        """Stands at a call, and shows it."""
-        self._at = max(0, min(entry, len(self.index.shown) - 1))
+    def go(self, at: int) -> None:
+        """See AtHand."""
+        self.at = max(0, min(at, len(self.index.shown) - 1))
         self.refresh()
         self._reveal()
 
+    def go_to(self, call: str) -> None:
+        """Stands at this call; a filter that it does not pass is taken off."""
+        if call not in self.index.shown:
+            self._another([])
+        if call in self.index.shown:
+            self.go(self.index.shown.index(call))
+
     def _grown(self, entry: int) -> None:
         """Stands at a call once there is room for what is new."""
-        self._go(entry)
+        self.go(entry)
         self.call_after_refresh(self._reveal)
 
     def _reveal(self) -> None:
         y = self.scroll_offset.y
-        wanted = self._folds.reveal(self._at, self._view, y)
+        wanted = self._folds.reveal(self.at, self._view, y)
         if wanted != y:
             self.scroll_line(wanted)
 
     def action_move(self, by: int) -> None:
         """Goes to another call; through an unfolded one line by line."""
-        y, first = self.scroll_offset.y + by, self._folds.top(self._at)
-        item = self._item(self._at)
+        y, first = self.scroll_offset.y + by, self._folds.top(self.at)
+        item = self._item(self.at)
         height = 1 + len(self._unfolded.get(item.id, [])) if item else 1
         if abs(by) == 1 and first <= y <= first + height - self._view:
             self.scroll_line(y)
         else:
-            self._go(self._at + by)
-
-    def action_page(self, by: int) -> None:
-        """Goes a page on, or back."""
-        self._go(self._at + by * max(1, self.scrollable_content_region.height - 2))
+            super().action_move(by)
 
     def action_unfold(self) -> None:
         """Shows everything of the call at hand, or only its line."""
-        item = self._item(self._at)
+        item = self._item(self.at)
         if item is None:
             return
         if item.id in self._unfolded:
             del self._unfolded[item.id]
         else:
             self._unfolded[item.id] = self._lines(item)
-        self._folds.unfold(self._at, len(self._unfolded.get(item.id, [])))
+        self._folds.unfold(self.at, len(self._unfolded.get(item.id, [])))
         self.renew()
-        self._grown(self._at)
+        self._grown(self.at)
 
     def action_jump(self) -> None:
         """Shows the call in the conversation."""
-        item = self._item(self._at)
+        item = self._item(self.at)
         if item is not None:
             self.post_message(self.Jump(item.id))
 
@@ -231,8 +229,8 @@ class Trace(Pane):
         if y < 0 or y + self.scroll_offset.y >= self._folds.lines:
             return
         entry, below = self._folds.at(y + self.scroll_offset.y)
-        if entry != self._at:
-            self._go(entry)
+        if entry != self.at:
+            self.go(entry)
         elif not below:
             self.action_unfold()
 

@@ -75,7 +75,7 @@ def ending(item: Item) -> str:
     if item.status == "started":
         said = f"runs since {time.strftime('%H:%M:%S', time.localtime(item.at))}"
     codes = [b.exit for b in item.blocks if isinstance(b, Command) and b.exit]
-    changes = [diff.counts(b.unified) for b in item.blocks if isinstance(b, Diff)]
+    changes = [diff.counts(diff.parsed(b.unified)) for b in item.blocks if isinstance(b, Diff)]
     counted = f"+{sum(c[0] for c in changes)} −{sum(c[1] for c in changes)}" if changes else ""
     exits = f"exit {codes[0]}" if codes else ""
     return " · ".join(filter(None, (said, exits, counted, lasted(item.seconds))))
@@ -209,28 +209,23 @@ def change(block: Diff, level: int) -> list[Piece]:
     found = [words((f"{kind}{path}", "strong"))]
     left = BRIEFLY if level == BRIEF else sum(1 for _ in block.unified) + 1
     hidden = 0
-    for hunk in diff.hunks(block.path, block.unified):
-        if left <= 0:
-            hidden += len(hunk.lines)
-            continue
-        if len(hunk.lines) > left:
-            hidden += len(hunk.lines) - left
-            hunk = hunk._replace(lines=hunk.lines[:left])
-        left -= len(hunk.lines)
-        found.append(_hunk(hunk))
+    for hunk in diff.hunks(diff.parsed(block.unified)):
+        if left > 0:
+            found.append(_hunk(hunk[:left], block.path))
+        hidden += len(hunk[max(0, left) :])
+        left -= len(hunk)
     if hidden:
         found.append(more(f"{hidden:,} lines"))
     return found
 
 
-def _hunk(hunk: diff.Hunk) -> Piece:
-    return Piece(
-        lambda width: [
-            Row((("  ", ""), *row.spans), row.skip + 2, row.joint, row.fill)
-            for row in diff.rows(hunk, width - 2)
-        ],
-        lambda width: len(hunk.lines) + hunk.first,
-    )
+def _hunk(lines: list[diff.Line], path: str) -> Piece:
+    def make(width: int) -> list[Row]:
+        size, sides = diff.gutter(lines), diff.beside(lines, width - 2)
+        made = diff.rows(lines, diff.looks(lines, path), width - 2, size, sides)
+        return [Row((("  ", ""), *r.spans), r.skip + 2, r.joint, r.fill) for _, r in made]
+
+    return Piece(make, lambda width: len(lines))
 
 
 def _todo(text: str, state: str) -> Piece:

@@ -6,7 +6,7 @@ from typing import Any
 from tuiagent.clients.tui.transcript.rows import Span
 
 MOST = 20_000
-"""Characters; more is shown plain."""
+"""Characters that are highlighted where little time is left."""
 LONGEST = 1000
 """Characters of a line; more, and all is shown plain."""
 STYLES = {
@@ -59,11 +59,16 @@ def _style(kind: Any) -> str:
     return ""
 
 
-def highlighted(code: str, language: str = "", path: str = "", base: str = "") -> list[list[Span]]:
-    """The lines of some code, each as spans; `base` is the style beneath."""
+def highlighted(
+    code: str, language: str = "", path: str = "", base: str = "", most: int = MOST
+) -> list[list[Span]]:
+    """The lines of some code, each as spans; `base` is the style beneath.
+
+    More than `most` characters are shown plain.
+    """
     lines = code.split("\n")
     known = None
-    if len(code) <= MOST and max(map(len, lines)) <= LONGEST:
+    if len(code) <= most and max(map(len, lines)) <= LONGEST:
         known = lexer(language.lower(), path.rpartition("/")[2])
     if known is None:
         return [[(text, base)] if text else [] for text in lines]

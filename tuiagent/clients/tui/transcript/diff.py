@@ -1,169 +1,178 @@
-"""Changes of files: one below the other, or side by side where there is room."""
+"""Changes of files: one below the other, or side by side, with the words that differ marked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
-from tuiagent.clients.tui.transcript.code import highlighted
+from tuiagent.clients.tui.transcript.code import MOST, highlighted
 from tuiagent.clients.tui.transcript.rows import Row, Span, fold, plain, width_of
 
-HEAD = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)", re.DOTALL)
+WORDS = re.compile(r"\w+|\s+|.")
 WIDE = 120
 """Cells from which on both versions stand side by side."""
+LONG = 2000
+"""Characters of a line up to which it is shown."""
 AT_MOST = 100
 """Lines that are drawn at once."""
+PAIRED = 200
+"""Lines of a change up to which they are compared in pairs."""
 LIKE = 0.4
 """How much two lines must have in common for their words to be compared."""
-LONGEST = 400
+COMPARED = 400
 """Characters of a line whose words are compared."""
+LOOKS = {"-": ("removed", "bad"), "+": ("added", "good")}
+"""Beneath a line's words, and of its sign."""
 
 
 class Line(NamedTuple):
-    """A line of a change: its sign (space, - or +), its number before and after, and its text."""
+    """One line of a diff."""
 
-    sign: str
-    old: int
-    new: int
+    kind: str
+    """" ", "+" or "-"; "@" between hunks; "\\\\" for what is said of the line before."""
     text: str
+    """As it is in the file."""
+    old: int = 0
+    """Its number before, counted from 1; 0 for none."""
+    new: int = 0
+    change: int = 0
+    """Which separate change it belongs to, counted from 1 in the file; 0 for none."""
 
 
-class Hunk(NamedTuple):
-    """Some lines of a change that stand together."""
-
-    path: str
-    lines: tuple[Line, ...]
-    first: bool
-    """Whether lines are left out before it."""
+Spans = list[Span]
+"""The words of a line, with how they look."""
 
 
-def hunks(path: str, unified: str) -> list[Hunk]:
-    """The pieces of a unified diff of one file; large ones are cut."""
-    found: list[Hunk] = []
+def parsed(unified: str) -> list[Line]:
+    """The lines of a unified diff of one file; what stands before the first hunk is left out."""
     lines: list[Line] = []
-    old = new = left = right = 0
-    first = True
-
-    def close() -> None:
-        nonlocal lines
-        if lines:
-            found.append(Hunk(path, tuple(lines), first))
-        lines = []
-
-    for text in unified.split("\n"):
-        head = HEAD.match(text)
-        if head and not (left or right):
-            close()
-            old, new = int(head[1]), int(head[3])
-            first = bool(found) or max(old, new) > 1
-            left, right = (int(head[n]) if head[n] is not None else 1 for n in (2, 4))
+    old = new = change = 0
+    begun = inside = False
+    for row in unified.split("\n"):
+        kind, text = row[:1], row[1:]
+        if head := HEAD.match(row):
+            old, new, inside, begun = int(head[1]), int(head[2]), False, True
+            if max(old, new) > 1:
+                lines.append(Line("@", head[3]))
+        elif not begun or kind not in (" ", "+", "-", "\\") or not row:
             continue
-        sign = text[:1] or " "
-        if not (left or right) or sign not in " +-":
+        elif kind == "\\":
+            lines.append(Line(kind, text.strip(), change=change if inside else 0))
+        else:
+            differs = kind != " "
+            change += differs and not inside
+            inside = differs
+            numbers = (old if kind != "+" else 0, new if kind != "-" else 0)
+            lines.append(Line(kind, text, *numbers, change if differs else 0))
+            old, new = old + (kind != "+"), new + (kind != "-")
+    return lines
+
+
+def unchanged(text: str) -> list[Line]:
+    """The lines of a file in which nothing changed."""
+    rows = text.removesuffix("\n").split("\n") if text else []
+    return [Line(" ", row, 0, number) for number, row in enumerate(rows, 1)]
+
+
+def counts(lines: Sequence[Line]) -> tuple[int, int, int]:
+    """How many lines were added and removed, in how many separate changes."""
+    added = sum(line.kind == "+" for line in lines)
+    removed = sum(line.kind == "-" for line in lines)
+    return added, removed, max((line.change for line in lines), default=0)
+
+
+def hunks(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines in parts that are drawn at once; no change is cut in two."""
+    part: list[Line] = []
+    for line in lines:
+        if part and (line.kind == "@" or (len(part) >= AT_MOST and not line.change)):
+            yield part
+            part = []
+        part.append(line)
+    if part:
+        yield part
+
+
+def pairs(lines: Sequence[Line]) -> Iterator[tuple[int | None, int | None]]:
+    """What stands side by side, by place; what is no line of a file on neither side."""
+    for change, run in groupby(range(len(lines)), lambda place: lines[place].change):
+        if not change:
+            yield from ((place, place) for place in run)
             continue
-        lines.append(Line(sign, old, new, text[1:]))
-        if sign != "+":
-            old, left = old + 1, max(0, left - 1)
-        if sign != "-":
-            new, right = new + 1, max(0, right - 1)
-        if len(lines) >= AT_MOST and sign == " ":
-            close()
-            first = False
-    close()
-    return found
+        places = list(run)
+        left = [place for place in places if lines[place].kind == "-"]
+        right = [place for place in places if lines[place].kind == "+"]
+        yield from zip_longest(left, right)
 
 
-def counts(unified: str) -> tuple[int, int]:
-    """How many lines were added and removed."""
-    lines = [line.sign for hunk in hunks("", unified) for line in hunk.lines]
-    return lines.count("+"), lines.count("-")
+def looks(lines: Sequence[Line], path: str, most: int = MOST) -> list[Spans]:
+    """The words of each line, highlighted as the file was and as it is, what changed marked.
 
-
-def rows(hunk: Hunk, width: int) -> list[Row]:
-    """The rows of a hunk."""
-    sides = _sides(hunk)
-    size = max(3, len(str(max((max(line.old, line.new) for line in hunk.lines), default=0))))
-    apart = [Row(((f"{'⋯':>{size}}", "number"),), size)] if hunk.first else []
-    if width >= WIDE:
-        return [*apart, *_beside(hunk.lines, sides, size, width)]
-    return [*apart, *_below(hunk.lines, sides, size, width)]
-
-
-Sides = dict[int, list[Span]]
-"""The words of each line of a hunk, by its place there."""
-
-
-def _sides(hunk: Hunk) -> Sides:
-    """The lines highlighted as the file was and as it is, with what changed in them marked."""
-    found: Sides = {}
-    for signs in (" -", " +"):
-        places = [n for n, line in enumerate(hunk.lines) if line.sign in signs]
-        if not places:
-            continue
-        code = "\n".join(plain(hunk.lines[n].text) for n in places)
-        for place, spans in zip(places, highlighted(code, path=hunk.path), strict=True):
-            found[place] = spans
-    for before, after in _pairs(hunk.lines):
-        removed, added = _marks(_text(found[before]), _text(found[after]))
+    Nothing is highlighted in more than `most` characters.
+    """
+    texts = [_shown(line.text) for line in lines]
+    found: list[Spans] = [[(text, "muted")] if text else [] for text in texts]
+    for kinds in (" -", " +"):
+        places = [place for place, line in enumerate(lines) if line.kind in kinds]
+        if places:
+            code = "\n".join(texts[place] for place in places)
+            for place, spans in zip(places, highlighted(code, path=path, most=most), strict=True):
+                found[place] = spans
+    for before, after in _compared(lines):
+        removed, added = _differing(texts[before], texts[after])
         found[before] = _marked(found[before], removed, "removed-word")
         found[after] = _marked(found[after], added, "added-word")
-    for place, line in enumerate(hunk.lines):
-        base = {"-": "removed ", "+": "added "}.get(line.sign, "")
-        found[place] = [(text, (base + style).strip()) for text, style in found[place]]
+    for place, line in enumerate(lines):
+        if base := LOOKS.get(line.kind, ("", ""))[0]:
+            found[place] = [(text, f"{base} {style}".strip()) for text, style in found[place]]
     return found
 
 
-def _text(spans: list[Span]) -> str:
-    return "".join(text for text, _ in spans)
+def _shown(text: str) -> str:
+    found = plain(text)
+    return found if len(found) <= LONG else found[:LONG] + "…"
 
 
-def _runs(lines: tuple[Line, ...]) -> Iterator[tuple[list[int], list[int]]]:
-    """What was removed and what was added in its place, by place."""
-    removed: list[int] = []
-    added: list[int] = []
-    for place, line in enumerate(lines):
-        if line.sign == "+":
-            added.append(place)
+def _compared(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
+    """The lines that stand for each other, the first ones of each change."""
+    number = change = 0
+    for before, after in pairs(lines):
+        if before is None or after is None or before == after:
             continue
-        if added or line.sign == " ":
-            yield removed, added
-            removed, added = [], []
-        if line.sign == "-":
-            removed.append(place)
-    yield removed, added
-
-
-def _pairs(lines: tuple[Line, ...]) -> Iterator[tuple[int, int]]:
-    for removed, added in _runs(lines):
-        yield from zip(removed, added, strict=False)
+        number = number + 1 if lines[before].change == change else 1
+        change = lines[before].change
+        if number <= PAIRED:
+            yield before, after
 
 
 Ranges = list[tuple[int, int]]
 
 
-def _marks(before: str, after: str) -> tuple[Ranges, Ranges]:
-    """Which characters of two lines differ, word by word."""
-    if max(len(before), len(after)) > LONGEST:
+def _differing(before: str, after: str) -> tuple[Ranges, Ranges]:
+    """Which characters of two lines differ, word by word; none in lines that are not alike."""
+    if max(len(before), len(after)) > COMPARED:
         return [], []
     left, right = WORDS.findall(before), WORDS.findall(after)
     matcher = SequenceMatcher(None, left, right, autojunk=False)
     if matcher.real_quick_ratio() < LIKE or matcher.ratio() < LIKE:
         return [], []
-    removed: Ranges = []
-    added: Ranges = []
-    for kind, i, j, k, n in matcher.get_opcodes():
-        if kind != "equal":
-            start, other = len("".join(left[:i])), len("".join(right[:k]))
-            removed.append((start, start + len("".join(left[i:j]))))
-            added.append((other, other + len("".join(right[k:n]))))
-    return removed, added
+    codes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    return _ranges(left, [c[1:3] for c in codes]), _ranges(right, [c[3:5] for c in codes])
 
 
-def _marked(spans: list[Span], ranges: Ranges, style: str) -> list[Span]:
+def _ranges(words: Sequence[str], parts: Sequence[tuple[int, int]]) -> Ranges:
+    ends = [0]
+    for word in words:
+        ends.append(ends[-1] + len(word))
+    return [(ends[first], ends[end]) for first, end in parts if end > first]
+
+
+def _marked(spans: Spans, ranges: Ranges, style: str) -> Spans:
     """The spans with another style in these ranges of characters."""
     edges = sorted({edge for pair in ranges for edge in pair})
-    found: list[Span] = []
+    found: Spans = []
     at = 0
     for text, look in spans:
         stops = [edge - at for edge in edges if at < edge < at + len(text)]
@@ -174,67 +183,55 @@ def _marked(spans: list[Span], ranges: Ranges, style: str) -> list[Span]:
     return found
 
 
-def _below(lines: tuple[Line, ...], sides: Sides, size: int, width: int) -> list[Row]:
-    found: list[Row] = []
-    for place, line in enumerate(lines):
-        lead, hang, fill = _lead(line, line.old if line.sign == "-" else line.new, size)
-        found += fold(sides[place], width, lead, hang, words=False, fill=fill)
-    return found
+def gutter(lines: Sequence[Line]) -> int:
+    """The cells that the numbers of these lines take."""
+    return max(3, len(str(max((max(line.old, line.new) for line in lines), default=0))))
 
 
-def _lead(line: Line, number: int, size: int) -> tuple[tuple[Span, ...], tuple[Span, ...], str]:
-    """The margin of a line's first row and of its others, and the style of their ends."""
-    fill = {"-": "removed", "+": "added"}.get(line.sign, "")
-    look = {"-": "bad", "+": "good"}.get(line.sign, "")
-    lead = ((f"{number:>{size}} ", f"{fill} number"), (f"{line.sign} ", f"{fill} {look}"))
-    return lead, ((" " * (size + 3), fill),), fill
+def beside(lines: Sequence[Line], width: int) -> bool:
+    """Whether both versions stand side by side, as there is room and something on each side."""
+    kinds = {line.kind for line in lines} - {"@", "\\"}
+    return width >= WIDE and len(kinds) > 1
 
 
-def _beside(lines: tuple[Line, ...], sides: Sides, size: int, width: int) -> list[Row]:
+def rows(
+    lines: Sequence[Line], words: Sequence[Spans], width: int, size: int, sides: bool
+) -> Iterator[tuple[Line, Row]]:
+    """The rows of these lines, each with a line that it shows; `size` is the gutter's."""
+    if not sides:
+        for line, spans in zip(lines, words, strict=True):
+            number = line.old if line.kind == "-" else line.new
+            yield from ((line, row) for row in _folded(line, spans, number, size, width))
+        return
     room = (width - 3) // 2
-    found: list[Row] = []
-    for before, after in _together(lines):
-        left = _half(lines, sides, before, "old", size, room)
-        right = _half(lines, sides, after, "new", size, room)
-        for n in range(max(len(left), len(right))):
-            old = left[n] if n < len(left) else Row(())
-            new = right[n] if n < len(right) else Row(())
-            pad = (" " * (room - width_of(old.spans)), old.fill)
-            start = sum(len(text) for text, _ in old.spans) + len(pad[0]) + 3
-            spans = (*old.spans, pad, (" │ ", "rule"), *new.spans)
-            found.append(Row(spans, start + new.skip, new.joint, new.fill))
-    return found
+    for before, after in pairs(lines):
+        line = lines[(before if before is not None else after) or 0]
+        if line.kind in "@\\":
+            spans = words[before or 0]
+            yield from ((line, row) for row in _folded(line, spans, 0, size, width))
+            continue
+        left, right = list[Row](), list[Row]()
+        if before is not None:
+            left = _folded(lines[before], words[before], lines[before].old, size, room)
+        if after is not None:
+            right = _folded(lines[after], words[after], lines[after].new, size, room)
+        for old, new in zip_longest(left, right, fillvalue=Row(())):
+            yield line, _joined(old, new, room)
 
 
-def _together(lines: tuple[Line, ...]) -> Iterator[tuple[int | None, int | None]]:
-    """What stands side by side, by place."""
-    removed: list[int] = []
-    added: list[int] = []
-
-    def flush() -> Iterator[tuple[int | None, int | None]]:
-        for n in range(max(len(removed), len(added))):
-            yield (
-                removed[n] if n < len(removed) else None,
-                added[n] if n < len(added) else None,
-            )
-        removed.clear()
-        added.clear()
-
-    for place, line in enumerate(lines):
-        if line.sign == " " or (line.sign == "-" and added):
-            yield from flush()
-        if line.sign == " ":
-            yield place, place
-        else:
-            (removed if line.sign == "-" else added).append(place)
-    yield from flush()
+def _folded(line: Line, spans: Spans, number: int, size: int, width: int) -> list[Row]:
+    """A line behind its number and its sign."""
+    if line.kind in "@\\":
+        sign = f"{'⋯' if line.kind == '@' else '':>{size}}"
+        return fold(spans, width, ((f"{sign} " if spans else sign, "number"),), words=False)
+    fill, look = LOOKS.get(line.kind, ("", ""))
+    lead = ((f"{number or '':>{size}} ", f"{fill} number"), (f"{line.kind} ", f"{fill} {look}"))
+    return fold(spans, width, lead, ((" " * (size + 3), fill),), words=False, fill=fill)
 
 
-def _half(
-    lines: tuple[Line, ...], sides: Sides, place: int | None, which: str, size: int, room: int
-) -> list[Row]:
-    if place is None:
-        return []
-    line = lines[place]
-    lead, hang, fill = _lead(line, getattr(line, which), size)
-    return fold(sides[place], room, lead, hang, words=False, fill=fill)
+def _joined(old: Row, new: Row, room: int) -> Row:
+    """Two rows side by side; what is selected in them is the new one's."""
+    pad = (" " * (room - width_of(old.spans)), old.fill)
+    start = len(old.text) + len(pad[0]) + 3
+    spans = (*old.spans, pad, (" │ ", "rule"), *new.spans)
+    return Row(spans, start + new.skip, new.joint, new.fill)

@@ -2,19 +2,37 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tuiagent.clients.tui.transcript.palette import Palette
+from tuiagent.clients.tui.transcript.palette import CSS, NAMES, PREFIX, Palette
 from tuiagent.clients.tui.transcript.rows import Row, Span, cut
 
 Spots = Sequence[tuple[int, int, Style]]
 """Characters of a row that look otherwise, and how."""
 BAR = "▌"
 """Before every row of the block at hand."""
+
+
+class Painted(ScrollView, can_focus=True):
+    """Draws rows as the theme has them."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {PREFIX + name for name in NAMES}
+    DEFAULT_CSS = CSS
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.palette = Palette(self)
+
+    def notify_style_update(self) -> None:
+        """Another theme: everything is drawn anew."""
+        super().notify_style_update()
+        self.palette.clear()
 
 
 def painted(row: Row, palette: Palette, width: int, y: int, bar: bool, spots: Spots) -> Strip:

@@ -1,11 +1,11 @@
 """One scroll of lines, smooth however long it is: where it stands, and how it is drawn."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from math import ceil
 
 from textual import events
-from textual.geometry import Offset, Size
-from textual.scroll_view import ScrollView
+from textual.geometry import Offset, Region, Size
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,7 +14,7 @@ from tuiagent.clients.tui.transcript import paint
 from tuiagent.clients.tui.transcript.blocks import Block
 from tuiagent.clients.tui.transcript.copying import between
 from tuiagent.clients.tui.transcript.flow import START, Flow, Place
-from tuiagent.clients.tui.transcript.palette import CSS, NAMES, PREFIX, Palette
+from tuiagent.clients.tui.transcript.paint import Painted
 from tuiagent.clients.tui.transcript.rows import BLANK, Row
 from tuiagent.clients.tui.transcript.search import Search
 from tuiagent.views.transcript import Item
@@ -23,13 +23,13 @@ FIRST = 200
 """Items that are shown at once; older ones come behind, so many at a time."""
 BEHIND = 500
 NEW = " ↓ new below "
+FINE = len(ScrollBarRender.VERTICAL_BARS)
+"""Parts of a line that a scroll bar can show."""
 
 
-class Roll(ScrollView, can_focus=True):
+class Roll(Painted):
     """Items, the newest at the bottom, where it stays until a person scrolls up."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {PREFIX + name for name in NAMES}
-    DEFAULT_CSS = CSS
     EMPTY = ""
     """Said when there is nothing."""
 
@@ -50,8 +50,8 @@ class Roll(ScrollView, can_focus=True):
         about the heights above it."""
         self._older: list[Item] = []
         self._settling = False
-        self._palette = Palette(self)
         self._look = 0
+        self._slid = (0, 0, 0)
 
     # ------------------------------------------------------------ what it shows
 
@@ -83,8 +83,9 @@ class Roll(ScrollView, can_focus=True):
                 found.append(item)
         if found:
             self._keep(lambda: [self._take(item) for item in reversed(found)])
+            whole = self.news or not self.pinned or self.search is not None
             self.news = not self.pinned
-            self._settle()
+            self._settle(whole)
 
     def _take(self, item: Item) -> None:
         block = self.flow.find(item.id)
@@ -134,8 +135,11 @@ class Roll(ScrollView, can_focus=True):
         self._origin += self.flow.top(place) - above
         self._place = place
 
-    def _settle(self) -> None:
-        """Finds the rows that are seen, and tells the scroll bar."""
+    def _settle(self, whole: bool = True) -> None:
+        """Finds the rows that are seen, and tells the scroll bar.
+
+        Draws all of them; or, with no other reason than new rows, only from the first of those on.
+        """
         height = self._room.height
         if not height:
             return
@@ -154,9 +158,14 @@ class Roll(ScrollView, can_focus=True):
             if len(shown) == height:
                 break
         self._origin += flow.top(place) - above
+        before, top = self._shown, self._top
         self._place, self._shown = found, shown
         self._top = flow.top(found)
         self._tell(max(flow.heights.total, height))
+        if whole or self._top != top or not before:
+            self.refresh()
+        elif (same := _alike(before, shown)) < height:
+            self.refresh(Region(0, same, self._room.width, height - same))
 
     def _tell(self, total: int) -> None:
         """Moves the scroll bar, without laying out anything."""
@@ -165,16 +174,24 @@ class Roll(ScrollView, can_focus=True):
             size = Size(self._room.width, total)
             if size != self.virtual_size:
                 self.set_reactive(Widget.virtual_size, size)  # type: ignore[arg-type] - a class attribute
-                if self.show_vertical_scrollbar:
-                    self.vertical_scrollbar.window_virtual_size = total
-                    self.vertical_scrollbar.window_size = self._room.height
             self.set_reactive(Widget.scroll_y, float(self._top))  # type: ignore[arg-type] - as above
             self.set_reactive(Widget.scroll_target_y, float(self._top))  # type: ignore[arg-type]
             if self.show_vertical_scrollbar:
-                self.vertical_scrollbar.position = self._top
+                self._slide(self.vertical_scrollbar, total, self._room.height)
         finally:
             self._settling = False
-        self.refresh()
+
+    def _slide(self, bar: ScrollBar, total: int, height: int) -> None:
+        """Has the bar show it; it is drawn again only where that looks different."""
+        thumb = max(1.0, height * height / total)
+        start = (height - thumb) * self._top / max(1, total - height)
+        look = height, int(start * FINE), ceil(thumb * FINE)
+        bar.set_reactive(ScrollBar.window_virtual_size, total)
+        bar.set_reactive(ScrollBar.window_size, height)
+        bar.set_reactive(ScrollBar.position, self._top)
+        if look != self._slid:
+            self._slid = look
+            bar.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Goes as far as was scrolled, in rows as they really are."""
@@ -207,7 +224,6 @@ class Roll(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: everything is drawn anew."""
         super().notify_style_update()
-        self._palette.clear()
         self._look += 1
 
     # ------------------------------------------------------------ drawing
@@ -216,7 +232,7 @@ class Roll(ScrollView, can_focus=True):
         """See Widget."""
         room = self._room
         if not y and not self._shown:
-            return paint.banner([(f"   {self.EMPTY}", "muted")], self._palette, room.width)
+            return paint.banner([(f"   {self.EMPTY}", "muted")], self.palette, room.width)
         if y == room.height - 1 and (self.search is not None or self.news):
             return self._banner(room.width)
         block, row = self._shown[y] if y < len(self._shown) else (None, BLANK)
@@ -231,22 +247,22 @@ class Roll(ScrollView, can_focus=True):
             return row.strip  # type: ignore[return-value] - kept together with its key
         spots: list[tuple[int, int, object]] = []
         if search is not None and marking:
-            look = self._palette["found-here" if here else "found"]
+            look = self.palette["found-here" if here else "found"]
             spots += [(start, end, look) for start, end in search.spots(row)]
         if selection is not None and (span := selection.get_span(number)) is not None:
             look = self.screen.get_component_rich_style("screen--selection")
             end = span[1] if span[1] >= 0 else len(row.text)
             spots.append((span[0], end, look))
-        strip = paint.painted(row, self._palette, room.width, number, bar, spots)  # type: ignore[arg-type]
+        strip = paint.painted(row, self.palette, room.width, number, bar, spots)  # type: ignore[arg-type]
         if selection is None:
             row.key, row.strip = key, strip
         return strip
 
     def _banner(self, width: int) -> Strip:
         if self.search is not None:
-            return paint.banner([(self.search.line(), "new")], self._palette, width)
+            return paint.banner([(self.search.line(), "new")], self.palette, width)
         room = max(0, width - len(NEW))
-        return paint.banner([(" " * room, ""), (NEW, "new")], self._palette, width)
+        return paint.banner([(" " * room, ""), (NEW, "new")], self.palette, width)
 
     def selection_updated(self, selection: Selection | None) -> None:
         """See Widget."""
@@ -262,3 +278,11 @@ class Roll(ScrollView, can_focus=True):
     def _spot(self, spot: Offset | None) -> tuple[Place, int] | None:
         """The place of a row that a selection knows, and the character there."""
         return None if spot is None else (self.flow.locate(spot.y + self._origin), spot.x)
+
+
+def _alike(before: Sequence[tuple[Block, Row]], now: Sequence[tuple[Block, Row]]) -> int:
+    """How many rows from the top on are the same."""
+    for y, ((_, old), (_, new)) in enumerate(zip(before, now, strict=False)):
+        if old is not new:
+            return y
+    return min(len(before), len(now))

@@ -104,14 +104,6 @@ class Transcript(Roll):
         first, last = self._shown[0][0], self._shown[-1][0]
         return range(self.flow.index(first), self.flow.index(last) + 1)
 
-    def go_to(self, ident: str) -> bool:
-        """Takes the block of this item; False while it is not read yet."""
-        block = self.flow.find(ident)
-        if block is not None:
-            self.pinned = False
-            self.take(block)
-        return block is not None
-
     def take(self, block: Block) -> None:
         """Has this block at hand, and shows it."""
         self.cursor = block
