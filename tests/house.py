@@ -89,6 +89,10 @@ class Fakes:
         """See engine.drive.Means."""
         return self.secrets
 
+    def fallback(self, model: str) -> str:
+        """None."""
+        return ""
+
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
         return self.shown

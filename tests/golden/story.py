@@ -34,6 +34,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.compact import Shortened
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.limits import Limits
@@ -80,6 +81,7 @@ OPENED = lifecycle.SessionOpened(
     "Größe: golden",
     skills=("review-diff",),
     sandbox="bwrap",
+    effort="low",
 )
 USAGE = Usage(1200, 80, 700, 300, 40)
 
@@ -201,7 +203,8 @@ async def _much(a: Teller) -> None:
     await a.does(calls.StartCall, "undo1", {})
     await a.does(calls.FinishCall, "undo1", Observation("ok", "undone: a.txt"))
     await _own_commands(a)
-    await a.says(ChangeModel, "openai/gpt-5")
+    await a.says(ChangeModel, "openai/gpt-5", "the other one did not answer")
+    await a.says(ChangeEffort, "high")
     await a.says(grants.ConfigureRules, (Rule("ask", "shell", "rm *", "project"),))
     await a.says(lifecycle.NameSession, "golden")
     await a.says(lifecycle.ArchiveSession)
@@ -226,7 +229,7 @@ async def _calls(a: Teller) -> None:
         Reasoning("I think.", {"signature": "s1"}),
         Text("On it. 🐈"),
         Call("p1.2.1", "write", {"path": "a.txt", "content": "two"}, "", "call_1"),
-        Call("p1.2.2", "shell", None, '{"command": '),
+        Call("p1.2.2", "shell", None, '{"command": ', details={"signature": "s"}),
         Call("p1.2.3", "ask", {"text": "Which?"}),
         Call("p1.2.4", "shell", {"command": "rm -r x"}),
         todo,

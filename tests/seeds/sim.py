@@ -194,6 +194,10 @@ class SimMeans:
         """See engine.drive.Means."""
         return frozenset()
 
+    def fallback(self, model: str) -> str:
+        """None."""
+        return ""
+
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
         return frozenset()

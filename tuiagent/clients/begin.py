@@ -14,6 +14,7 @@ from tuiagent.clients.console import Console
 from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
 from tuiagent.clients.slash import written
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ChangeSandbox, ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -187,6 +188,8 @@ async def _change(
         await client.submit(ChangeMode(stream, args.mode))
     if args.model:
         await client.submit(ChangeModel(stream, args.model))
+    if args.effort:
+        await client.submit(ChangeEffort(stream, args.effort))
 
 
 def _attached(path: str, folder: str) -> str:

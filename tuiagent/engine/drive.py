@@ -48,6 +48,10 @@ class Means(Protocol):
         """Tokens that fit into one request; 0 when that is not known of PROVIDER/MODEL."""
         ...
 
+    def fallback(self, model: str) -> str:
+        """The PROVIDER/MODEL that takes over when this one does not answer; "" for none."""
+        ...
+
     def takes(self, model: str) -> frozenset[str]:
         """What PROVIDER/MODEL is shown beside text: image, document."""
         ...

@@ -45,6 +45,8 @@ class SessionOpened(Fact, frozen=True):
     """Those that are told whole from the beginning on."""
     sandbox: str = ""
     """What holds its commands where it was opened, as in Claims; `off` is kept everywhere."""
+    effort: str = ""
+    """How much the model thinks; "" for what is usual."""
 
 
 class SessionNamed(Fact, frozen=True):

@@ -6,21 +6,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tuiagent.kernel import (
-    asides,
-    command,
-    grants,
-    hooks,
-    jobs,
-    lifecycle,
-    stall,
-    transfer,
-    undo,
-)
+from tuiagent.kernel import asides, command, grants, hooks, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
+from tuiagent.kernel.effort import ChangeEffort, EffortChanged, decide_effort, fold_answering
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook, SandboxChanged
@@ -51,6 +42,7 @@ class Session(Struct):
     opened: SessionOpened | None = None
     label: Label = msgspec.field(default_factory=Label)
     model: str = ""
+    effort: str = ""
     mode: str = ""
     sandbox: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
@@ -200,7 +192,8 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
     if intent.model == state.model:
         return []
     run = state.run  # what the other model needs is another question
-    return [ModelChanged(intent.model), *(stall.decide_resume(run.id, run.stall) if run else [])]
+    changed = ModelChanged(intent.model, intent.why)
+    return [changed, *(stall.decide_resume(run.id, run.stall) if run else [])]
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
@@ -239,6 +232,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
     grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
+    ChangeEffort: lambda s, i, at: decide_effort(s.effort, i),
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
@@ -283,7 +277,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
-    state.label.name, state.sandbox = fact.name, fact.sandbox
+    state.label.name, state.effort, state.sandbox = fact.name, fact.effort, fact.sandbox
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -378,7 +372,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptRebased: _fold_rebased,
     ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
     **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
-    ModelChanged: lambda s, fact: setattr(s, "model", fact.model),
+    **dict.fromkeys((ModelChanged, EffortChanged), fold_answering),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,
     **dict.fromkeys((*runs.FOLDED, hooks.HookRan), _fold_run),

@@ -12,7 +12,8 @@ from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.find import ALL
 from tuiagent.clients.host import Host
-from tuiagent.config import ENVIRONMENT, OPENAI_URL, SERVING
+from tuiagent.config import OPENAI_URL
+from tuiagent.environment import ENVIRONMENT, SERVING
 from tuiagent.ports import Client
 from tuiagent.server import server_record
 

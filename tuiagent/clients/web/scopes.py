@@ -21,6 +21,7 @@ INTENTS = {
     "InterruptRun": WRITE,
     "ChangeMode": WRITE,
     "ChangeModel": WRITE,
+    "ChangeEffort": WRITE,
     "NameSession": WRITE,
     "ArchiveSession": WRITE,
     "DeleteSession": WRITE,
