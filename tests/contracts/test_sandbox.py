@@ -285,6 +285,8 @@ async def test_nothing_gets_out_of_the_weaker_one_either(
             continue  # such a process is ended with the call, and not before
         if any(word in command for word in ("cron", "systemd", "utime", "chmod", "chown", "attr")):
             continue  # no socket is hidden, and what is said about a file is not held
+        if "ip addr" in command:
+            continue  # it keeps the machine's network, which a test must not change
         done = await world.run(command, weaker)
         assert KEY.encode() not in done.output, command
         assert world.seen() == before, command
