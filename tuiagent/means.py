@@ -1,12 +1,10 @@
 """Providers, tools and runtimes of this machine, each loaded by its name when it is first used."""
 
-import concurrent.futures
 import contextlib
 import functools
 import os
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tuiagent import (
@@ -18,15 +16,15 @@ from tuiagent import (
     runtimes,
     stores,
     tools,
-    vaults,
 )
-from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.config import Settings
+from tuiagent.credentials import Credentials, usual
 from tuiagent.kernel.claims import OFF
-from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
+from tuiagent.kernel.errors import ConfigError, ProviderError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import TOOLS, Standing
-from tuiagent.ports import Loan, Provider, Runtime, Tool
+from tuiagent.ports import Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
@@ -35,12 +33,8 @@ if TYPE_CHECKING:
 
 
 HELLO = "Say hello in one word."
-KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
-"""Ends of the names of variables that hold keys."""
 SKILL = "skill"
 """The tool that is lent by the library."""
-MOMENT = 0.1
-"""Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
 
 class LocalMeans:
@@ -55,17 +49,9 @@ class LocalMeans:
     ) -> None:
         self.settings = settings
         self._environ = environ
-        self._vault = load(vaults.TABLE["env"])(environ)
+        self.credentials = Credentials(lambda: self.settings, environ)
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
-        self._lent: dict[tuple[str, str], str] = {}
         self._tools: dict[str, Tool] = {}
-        self._kept: dict[str, concurrent.futures.Future[str | None]] = {}
-        self._set: set[str] = set()
-        """Kept ones that were set since this process began: a person wants these used."""
-        self._awaited: set[str] = set()
-        """Those that somebody waits for."""
-        self.fetched: Callable[[], object] = lambda: None
-        """Called, in any thread, once a key that was waited for has come."""
         self._holds = holds
         self._given = given
         told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
@@ -79,7 +65,7 @@ class LocalMeans:
         if name == "scripted":
             return load(providers.TABLE["scripted"])(rest)
         table = self.settings.providers.get(name)
-        url = opened.endpoints.get(name, "") or _usual(name, "url")
+        url = opened.endpoints.get(name, "") or usual(name, "url")
         if not url and not (table and table.kind in providers.CLOUDS):
             raise ProviderError(
                 "bad_request",
@@ -87,92 +73,12 @@ class LocalMeans:
                 f"OPENAI_BASE_URL), one of {', '.join(load(providers.SERVERS['names'])())}, set "
                 f"api_base in [providers.{name}] of config.toml, or use scripted/tour",
             )
-        key = self._key(name, opened)
+        key = self.credentials.find(name, opened)
         known = self._providers.get((name, url, key))
         if known is None:
             known = load(providers.TABLE["connect"])(name, url, key, table)
             self._providers[name, url, key] = known
         return known
-
-    def lend(self, loan: Loan) -> bool:
-        """Takes a key that another process had, for sessions in its folder; whether it is new."""
-        kind, _, name = loan.where.partition(":")
-        if kind == "kept":
-            self._kept.pop(name, None)  # it is read again when it is next needed
-            if loan.key:
-                self._kept[name] = concurrent.futures.Future()
-                self._kept[name].set_result(loan.key)
-            self._set.add(name)
-            return True
-        place = (loan.folder, loan.where)
-        new = loan.key != (self._lent.get(place) or self._vault.get(loan.where))
-        self._lent[place] = loan.key
-        return new
-
-    def keys(self) -> set[str]:
-        """See engine.drive.Means."""
-        told = [future.result() for future in self._kept.values() if _came(future)]
-        named = [table.api_key for table in self.settings.providers.values()]
-        here = [key for name, key in self._environ.items() if name.endswith(KEYED)]
-        return {key for key in (*self._lent.values(), *told, *named, *here) if key}
-
-    def loans(self, opened: SessionOpened) -> list[Loan]:
-        """The keys of a session that only this process's environment or memory has."""
-        found: list[Loan] = []
-        for where in set(opened.credentials.values()):
-            key = self._lent.get((opened.folder, where)) or self._vault.get(where)
-            if key and where.startswith("env:"):
-                found.append(Loan(opened.folder, where, key))
-        return found
-
-    def _key(self, name: str, opened: SessionOpened) -> str | None:
-        """The key that the session records for this provider, if any. Raises NeedsError."""
-        where = opened.credentials.get(name, "")
-        if not where and name not in opened.endpoints and (variable := _usual(name, "key")):
-            where = f"env:{variable}"  # that server takes nobody without one
-        kind, _, of = where.partition(":")
-        if name in self._set and name in config.kept_keys(self.settings.home):
-            return self._fetch(name)
-        if kind == "kept":
-            return self._fetch(of)
-        table = self.settings.providers.get(of) if kind == "config" else None
-        lent = self._lent.get((opened.folder, where))
-        key = (table.api_key or None) if table else lent or self._vault.get(where)
-        if where and key is None:
-            if name in config.kept_keys(self.settings.home):
-                return self._fetch(name)
-            raise NeedsError(f"key {of}")
-        return key
-
-    def _fetch(self, name: str) -> str:
-        """A key that is kept. Raises NeedsError while a person unlocks it, or where it is gone."""
-        future = self._kept.get(name)
-        if future is None:
-            future = self._kept[name] = concurrent.futures.Future()
-            work = (name, future)
-            threading.Thread(target=self._unlock, args=work, daemon=True, name="keys").start()
-            concurrent.futures.wait([future], MOMENT)
-        self._awaited.add(name)
-        if not future.done():
-            raise NeedsError(f"key {name} (it is being unlocked)")
-        self._awaited.discard(name)
-        try:
-            key = future.result()
-        except StoreError as error:
-            del self._kept[name]
-            raise NeedsError(f"key {name}: {error}") from error
-        if key is None:
-            del self._kept[name]
-            raise NeedsError(f"key {name}: tuiagent keys set {name}")
-        return key
-
-    def _unlock(self, name: str, future: "concurrent.futures.Future[str | None]") -> None:
-        try:
-            future.set_result(load(vaults.TABLE["kept"])(self.settings.home).get(name))
-        except Exception as error:  # a keyring may raise anything of its own
-            future.set_exception(StoreError(f"{type(error).__name__}: {error}"))
-        if name in self._awaited:
-            self.fetched()
 
     async def test(self, model: str, opened: SessionOpened) -> dict[str, object]:
         """Asks the model for one word; whether it answers, how fast, or why not."""
@@ -228,6 +134,10 @@ class LocalMeans:
             "clients": list(clients.TABLE),
         }
 
+    def keys(self) -> set[str]:
+        """See engine.drive.Means."""
+        return self.credentials.all()
+
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means."""
         own = config.price(self.settings, model, usage)
@@ -276,18 +186,16 @@ class LocalMeans:
         """One of our own tools, as the settings have it; None for other names."""
         web = self.settings.web
         if name in tools.SEARCH and web and web.search:
-            given = {"searxng": [web.searxng_url], "brave": [self._search_key]}
+            given = {
+                "searxng": [web.searxng_url],
+                "brave": [lambda: self.credentials.named("BRAVE_API_KEY", "brave")],
+            }
             engine = load(tools.ENGINES[web.search])(*given.get(web.search, []))
             return load(tools.SEARCH[name])(engine)
         if name not in tools.TABLE:
             return None
         kind = load(tools.TABLE[name])
         return kind(web.private) if name == "fetch" and web else kind()
-
-    def _search_key(self) -> str | None:
-        """Raises NeedsError."""
-        key = self._vault.get("env:BRAVE_API_KEY")
-        return key or (self._fetch("brave") if "brave" in self.settings.kept else None)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
@@ -360,14 +268,3 @@ class LocalMeans:
         """What people wrote for the sessions of this folder."""
         user = self._environ.get("HOME", "")
         return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
-
-
-def _came(future: "concurrent.futures.Future[str | None]") -> bool:
-    return future.done() and future.exception() is None
-
-
-def _usual(name: str, what: str) -> str:
-    """The `url` or `key` of a server that is known by name; "" of any other."""
-    if name == "openai":
-        return OPENAI_URL if what == "url" else "OPENAI_API_KEY"
-    return load(providers.SERVERS[what])(name)

@@ -103,7 +103,7 @@ class House:
     async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
-        owner = self._thread.owner(self._means.lend)
+        owner = self._thread.owner(self._means.credentials.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
 
     def new_id(self) -> str:
@@ -132,7 +132,7 @@ class House:
             record = await asyncio.to_thread(server.begin, self.settings.root, self.environ)
             found = await connect(record.socket, self.codec)
         if folder:
-            await found.lend(self._means.loans(self.opening(folder)))
+            await found.lend(self._means.credentials.loans(self.opening(folder)))
         return found
 
     def busy(self) -> bool:
@@ -147,7 +147,7 @@ class House:
         engine, call = self._thread.engine, self._thread.call
         states = {stream: s for stream, s in engine.worker.states().items() if busy(s)}
         opened = [state.opened for state in states.values() if state.opened]
-        loans = [loan for one in opened for loan in self._means.loans(one)]
+        loans = [loan for one in opened for loan in self._means.credentials.loans(one)]
 
         async def over(stream: str, to: Owner) -> None:
             await call(engine.release(stream))
@@ -180,7 +180,7 @@ class House:
         web = contextlib.AsyncExitStack()
         urls = await call(self._answering(web, site)) if site.listen else []
         record = ServerRecord(os.getpid(), socket, __version__, now, tuple(urls), site)
-        owner = self._thread.owner(self._means.lend)
+        owner = self._thread.owner(self._means.credentials.lend)
         answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
         async with answering as calls:
             with server.announced(self.settings.root, record):
@@ -242,10 +242,10 @@ class House:
 
         def go_on() -> None:
             self._thread.loop.call_soon_threadsafe(
-                lambda: asyncio.ensure_future(OwnerSeat(engine, means.lend).lend(()))
+                lambda: asyncio.ensure_future(OwnerSeat(engine, means.credentials.lend).lend(()))
             )
 
-        means.fetched = go_on
+        means.credentials.fetched = go_on
         attendance = Attendance(own=not self._serves)
         context = Context(journal, hub, self._world, means, attendance)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
@@ -257,7 +257,9 @@ class House:
 
         def listening() -> AbstractAsyncContextManager[object]:
             path = os.path.join(root, "owners", f"{owner}.sock")
-            return load(clients.TABLE["socket"])(OwnerSeat(engine, means.lend), path, self.codec)
+            return load(clients.TABLE["socket"])(
+                OwnerSeat(engine, means.credentials.lend), path, self.codec
+            )
 
         def upkeep() -> "Upkeep":
             from tuiagent.engine.upkeep import Upkeep  # noqa: PLC0415 - begins after the start

@@ -115,7 +115,7 @@ def means(folder: Path) -> tuple[LocalMeans, SessionOpened, Any]:
     """Means whose openai key is kept, and what tells that it came."""
     made = LocalMeans(Settings(str(folder), str(folder), "ask"), {}, Standing(), ())
     came = threading.Semaphore(0)
-    made.fetched = came.release
+    made.credentials.fetched = came.release
     opened = SessionOpened(str(folder), "openai/x", "ask", credentials={"openai": "kept:openai"})
     return made, opened, came
 
