@@ -14,7 +14,7 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, ServerTable
 
 KEEP = frozenset(
     (
@@ -92,6 +92,8 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    servers: "dict[str, ServerTable]" = {}
+    """MCP servers of the user's, by name."""
 
 
 class Flags(Struct, frozen=True):
@@ -146,6 +148,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        {**user.mcp_servers, **user.mcp} if user else {},
     )
 
 

@@ -1,18 +1,20 @@
 """Providers, tools and runtimes of this machine, each loaded by its name when it is first used."""
 
+import asyncio
 import concurrent.futures
 import contextlib
 import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tuiagent import (
     __version__,
     clients,
     config,
+    connectors,
     library,
     providers,
     runtimes,
@@ -24,10 +26,12 @@ from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.ports import Loan, Provider, Runtime, Tool
+from tuiagent.kernel.standing import Standing
+from tuiagent.ports import Connector, Loan, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
+    from tuiagent.connectors.servers import Filling, Server
     from tuiagent.tools.own import Offered
 
 
@@ -45,7 +49,7 @@ class LocalMeans:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        trusted: Mapping[str, str],
+        standing: Standing,
         given: Sequence[Tool],
     ) -> None:
         self.settings = settings
@@ -61,7 +65,10 @@ class LocalMeans:
         """Those that somebody waits for."""
         self.fetched: Callable[[], object] = lambda: None
         """Called, in any thread, once a key that was waited for has come."""
-        self._trusted = trusted
+        self._standing = standing
+        self._begun = False
+        self.accept: Callable[[str, dict[str, str]], object] = lambda server, tools: None
+        """Called, in any thread, to have a server's tools be accepted."""
         self._given = given
         names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
         if twice := {name for name in names if names.count(name) > 1}:
@@ -245,18 +252,66 @@ class LocalMeans:
             return frozenset(table.takes)
         return load(providers.MODELS["takes"])(model)
 
-    def tool(self, name: str) -> Tool | None:
+    def tool(self, name: str, opened: SessionOpened | None = None) -> Tool | None:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:
             return load(tools.UNTOLD[name])()
         if name not in self._tools and name in tools.TABLE:
             self._tools[name] = load(tools.TABLE[name])()
-        return self._tools.get(name) or self.own[0].get(name)
+        known = self._tools.get(name) or self.own[0].get(name)
+        if known is None and opened is not None and (lends := self._lends(opened.folder)):
+            return lends.tools(opened.folder).get(name)
+        return known
 
-    def tools(self) -> tuple[ToolSpec, ...]:
+    def tools(self, opened: SessionOpened | None = None) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
+        names = [*tools.TABLE, *self.own[0]]
+        if opened is not None and (lends := self._lends(opened.folder)):
+            names += lends.told(opened.folder)
+        found = [tool for name in names if (tool := self.tool(name, opened))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    def lent(self, opened: SessionOpened) -> frozenset[str]:
+        """See engine.drive.Means."""
+        lends = self._lends(opened.folder)
+        return frozenset(lends.tools(opened.folder)) if lends else frozenset()
+
+    def _lends(self, folder: str) -> Connector | None:
+        """Who lends tools here; None, and nothing is loaded, where nobody does."""
+        named = self.settings.servers or os.path.exists(os.path.join(folder, ".mcp.json"))
+        return self.connector if named else None
+
+    @functools.cached_property
+    def connector(self) -> Connector:
+        """Who lends tools; reached in the background from `lending` on."""
+        start = load(runtimes.COMPANION)
+        around = load(connectors.AROUND)(
+            start,
+            lambda server: filling(self.settings, self._environ, server),
+            load(vaults.TABLE["tokens"])(),
+            lambda server: self._standing.accepted.get(server, {}),
+            lambda server, accepted: self.accept(server, accepted),
+            os.path.expanduser("~"),
+            os.path.join(self.settings.root, "cache", "mcp"),
+        )
+        made: Connector = load(connectors.TABLE["mcp"])(
+            around, lambda: self.settings.servers, lambda: self._standing.files
+        )
+        if self._begun:
+            made.begin()
+        return made
+
+    @contextlib.asynccontextmanager
+    async def lending(self) -> AsyncGenerator[None]:
+        """Reaches what lends tools, in the background, while this is open."""
+        self._begun = True
+        if self.settings.servers:
+            self.connector.begin()
+        try:
+            yield
+        finally:
+            if "connector" in vars(self):
+                await asyncio.to_thread(self.connector.close)
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
@@ -275,7 +330,8 @@ class LocalMeans:
         """People's own tools, and what became of the places where they come from."""
         given = {tool.name: tool for tool in self._given}
         packages, told = load("tuiagent.tools.own:from_packages")()
-        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
+        trusted = {path: mark for path, mark in self._standing.files.items() if _python(path)}
+        files, more = load("tuiagent.tools.own:from_files")(trusted)
         return {**packages, **files, **given}, [*told, *more]
 
     def runtime(self, opened: SessionOpened) -> Runtime:
@@ -290,3 +346,16 @@ class LocalMeans:
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+def filling(settings: Settings, environ: Mapping[str, str], server: "Server") -> "Filling":
+    """What stands for variables and kept keys in what is said of a server."""
+    keys = load(vaults.TABLE["kept"])(settings.home)
+    models = frozenset(table.env_var for table in settings.providers.values())
+    made: Filling = load(connectors.FILLING)(environ, keys.get, models, bool(server.folder))
+    return made
+
+
+def _python(path: str) -> bool:
+    """Whether a trusted file holds tools, and does not name servers."""
+    return os.path.basename(path) != ".mcp.json"

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -16,6 +17,7 @@ from tuiagent.engine.engine import Engine, Report, beside
 from tuiagent.engine.journal import Journal
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel import directory, standing
+from tuiagent.kernel.errors import ConfigError, ToolError
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
@@ -79,6 +81,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
+        "mcp": lambda key: asked_of_servers(means, key),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
             journal.events(directory.STREAM)
         ),
@@ -89,6 +92,17 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,
     }
+
+
+async def asked_of_servers(means: LocalMeans, key: str) -> object:
+    """How the servers are that lend tools, or what is asked of one. Raises ConfigError."""
+    asked = {"folder": ".", **(msgspec.json.decode(key, type=dict[str, Any]) if key else {})}
+    try:
+        if what := asked.get("what"):
+            return await means.connector.ask(what, str(asked.get("server")), asked)
+    except ToolError as error:
+        raise ConfigError(str(error)) from error
+    return means.connector.lenders(os.path.realpath(asked["folder"]))
 
 
 def holding(journal: Journal) -> Standing:

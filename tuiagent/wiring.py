@@ -37,7 +37,7 @@ from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.kernel.standing import Standing
+from tuiagent.kernel.standing import AcceptTools, Standing
 from tuiagent.means import LocalMeans
 from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
@@ -218,6 +218,22 @@ class House:
             os.makedirs(os.path.dirname(stamp), 0o700, exist_ok=True)
             open(stamp, "w").close()
 
+    def _heard(self, engine: Engine, means: LocalMeans) -> None:
+        """What means find out in other threads is done on the engine's loop."""
+
+        def go_on() -> None:
+            self._thread.loop.call_soon_threadsafe(
+                lambda: asyncio.ensure_future(OwnerSeat(engine, means.lend).lend(()))
+            )
+
+        def accept(server: str, tools: dict[str, str]) -> None:
+            submit = engine.seat().submit
+            self._thread.loop.call_soon_threadsafe(
+                lambda: asyncio.ensure_future(submit(AcceptTools(standing.STREAM, server, tools)))
+            )
+
+        means.fetched, means.accept = go_on, accept
+
     async def _build(self) -> Engine:
         root = self.settings.root
         owner = self._world.new_id()
@@ -228,7 +244,7 @@ class House:
         hub = Hub()
         self._standing = holding(journal)
         hub.listen(standing.STREAM, self._holds)
-        means = LocalMeans(self.settings, self.environ, self._standing.files, self._given)
+        means = LocalMeans(self.settings, self.environ, self._standing, self._given)
         self._means = means
         await self._prove(means)
 
@@ -236,17 +252,12 @@ class House:
             path = os.path.join(root, "owners", f"{other}.sock")
             return await load(clients.TABLE["remote"]).connect(path, self.codec)
 
-        def go_on() -> None:
-            self._thread.loop.call_soon_threadsafe(
-                lambda: asyncio.ensure_future(OwnerSeat(engine, means.lend).lend(()))
-            )
-
-        means.fetched = go_on
         attendance = Attendance(own=not self._serves)
         context = Context(journal, hub, self._world, means, attendance)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
         others = Neighbours(journal, hub, dial, lambda: changes([root], NEWS), store.locks.kill)
         engine = Engine(context, others, snapshots)
+        self._heard(engine, means)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")
         sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)
@@ -266,6 +277,7 @@ class House:
             listening,
             lambda: beside(sealer.work()),
             lambda: beside(upkeep().work()),
+            means.lending,
         ]
         if self._serves:
             engine.services.append(lambda: beside(look_after(engine)))

@@ -18,9 +18,9 @@ from tuiagent.kernel.session import Session, SessionOpened, fold
 
 async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str) -> Claims:
     """What a call of this tool on this command or path would touch. Raises ConfigError."""
-    found = means.tool(tool)
+    found = means.tool(tool, opened)
     if found is None:
-        names = ", ".join(spec.name for spec in means.tools())
+        names = ", ".join(spec.name for spec in means.tools(opened))
         raise ConfigError(f"there is no tool {tool!r}; there are: {names}")
     runtime = means.runtime(opened)
     if "command" in found.parameters["properties"]:

@@ -30,3 +30,9 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     """What was there when it was judged, such as the hash of the file to be changed."""
     secret: bool = False
     """Whether a key that is known stands in the arguments."""
+    server: str = ""
+    """The server that lends the tool; whoever judges knows no more of it than what follows."""
+    about: str = ""
+    """What that server says of the tool."""
+    changed: bool = False
+    """Whether it says something else than when the tool was accepted."""

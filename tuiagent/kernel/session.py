@@ -26,6 +26,8 @@ from tuiagent.kernel.prompts import (
     ShortenConversation,
     ShorteningRequested,
     SubmitPrompt,
+    TellTools,
+    ToolsChanged,
     WithdrawPrompt,
     submitted,
 )
@@ -230,6 +232,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     ShortenConversation: _shorten,
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
     ChangeModel: _change_model,
+    TellTools: lambda s, i, at: [ToolsChanged(i.added, i.gone)],
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
@@ -337,10 +340,6 @@ def _fold_run(state: Session, fact: Fact) -> None:
         state.too_long = fact.retry_at is not None
 
 
-def _fold_shortening(state: Session, fact: Fact) -> None:
-    state.too_long = True
-
-
 def _fold_call(state: Session, fact: Any) -> None:
     found = state.find(fact.call)
     if found:
@@ -369,15 +368,15 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
-    ShorteningRequested: _fold_shortening,
+    ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
     ModeChanged: _fold_mode,
     ModelChanged: _fold_model,
+    ToolsChanged: lambda s, fact: None,
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,
     **dict.fromkeys(runs.FOLDED, _fold_run),
-    **dict.fromkeys(calls.FOLDED, _fold_call),
+    **dict.fromkeys((*calls.FOLDED, calls.OutcomeResolved), _fold_call),
     **dict.fromkeys(grants.FOLDED, _fold_rules),
-    calls.OutcomeResolved: _fold_call,
     **dict.fromkeys((*undo.FOLDED, command.CommandRequested), _fold_wish),
     **dict.fromkeys(jobs.FOLDED, _fold_job),
 }

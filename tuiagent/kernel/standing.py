@@ -1,4 +1,4 @@
-"""What holds in every session here: rules kept for good, and files whose tools are trusted."""
+"""What holds in every session here: rules kept for good, trusted files, accepted tools."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,6 +39,15 @@ class FileTrusted(Fact, frozen=True):
     sha256: str
 
 
+class ToolsAccepted(Fact, frozen=True):
+    """Tools of a server may be lent as they are described now."""
+
+    server: str
+    """Where it is named, and its name."""
+    tools: dict[str, str]
+    """The SHA-256 of each description."""
+
+
 class FileDistrusted(Fact, frozen=True):
     """The tools of a file may be used no more."""
 
@@ -71,6 +80,13 @@ class TrustFile(Intent, frozen=True):
     sha256: str
 
 
+class AcceptTools(Intent, frozen=True):
+    """Let tools of a server be lent as they are described now."""
+
+    server: str
+    tools: dict[str, str]
+
+
 class DistrustFile(Intent, frozen=True):
     """Trust a file no more."""
 
@@ -87,6 +103,8 @@ class Standing(Struct):
     """By how they are written, and their folder."""
     files: dict[str, str] = {}
     """The SHA-256 of each trusted file, by its path."""
+    accepted: dict[str, dict[str, str]] = {}
+    """Of each server's tools, the SHA-256 of how they were accepted."""
 
     def holding(self, folder: str, now: float) -> tuple[Rule, ...]:
         """The rules that count in this folder."""
@@ -123,10 +141,17 @@ def _distrust(state: Standing, intent: DistrustFile, at: At) -> list[Fact]:
     return [FileDistrusted(intent.path)]
 
 
+def _accept(state: Standing, intent: AcceptTools, at: At) -> list[Fact]:
+    known = state.accepted.get(intent.server, {})
+    fresh = {name: mark for name, mark in intent.tools.items() if known.get(name) != mark}
+    return [ToolsAccepted(intent.server, fresh)] if fresh else []
+
+
 DECIDE: dict[type[Intent], Callable[[Standing, Any, At], list[Fact]]] = {
     KeepRule: _keep,
     DropRule: _drop,
     TrustFile: _trust,
+    AcceptTools: _accept,
     DistrustFile: _distrust,
 }
 
@@ -144,6 +169,8 @@ def fold(state: Standing, fact: Fact) -> Standing:
         state.rules[str(fact.rule), fact.folder] = fact.rule
     elif isinstance(fact, RuleDropped):
         state.rules.pop((fact.rule, fact.folder), None)
+    elif isinstance(fact, ToolsAccepted):
+        state.accepted.setdefault(fact.server, {}).update(fact.tools)
     elif isinstance(fact, FileTrusted):
         state.files[fact.path] = fact.sha256
     elif isinstance(fact, FileDistrusted):
@@ -157,6 +184,6 @@ AGGREGATE: Aggregate[Standing] = Aggregate(
     decide=decide,
     fold=fold,
     wake=lambda state: None,
-    facts=(RuleKept, RuleDropped, FileTrusted, FileDistrusted),
+    facts=(RuleKept, RuleDropped, FileTrusted, FileDistrusted, ToolsAccepted),
     intents=tuple(DECIDE),
 )

@@ -1,6 +1,7 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
+from tuiagent.ports.connector import Connector, Lender
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
@@ -26,12 +27,14 @@ __all__ = [
     "Blobs",
     "Claim",
     "Client",
+    "Connector",
     "Deferred",
     "Execution",
     "Exit",
     "Head",
     "Jobs",
     "Kit",
+    "Lender",
     "Loan",
     "Note",
     "OutcomeUnknown",

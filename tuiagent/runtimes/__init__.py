@@ -2,3 +2,5 @@
 
 TABLE = {"local": "tuiagent.runtimes.local:LocalRuntime"}
 """Name -> "module:attribute" of a ports.Runtime."""
+COMPANION = "tuiagent.runtimes.companion:start"
+"""Starts a program that ends with us."""

@@ -15,7 +15,7 @@ from tuiagent.kernel.call import CallState
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.message import Observation, Reply
+from tuiagent.kernel.message import Observation, Question, Reply
 from tuiagent.kernel.run import Progress, StartAttempt
 from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
 
@@ -60,13 +60,26 @@ class Work:
         self._held = ""
         """The end of what it wrote, where that may be the beginning of a key."""
         place = f"{drive.stream.partition('/')[2]}.{ident}"
-        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, SessionJobs(drive))
+        jobs = SessionJobs(drive)
+        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, jobs, self._ask)
 
     def _progress(self, text: str) -> None:
         text = self._held + text
         whole = len(text) - self.secrecy.begun(text)
         shown, self._held = self.secrecy.text(text[:whole]), text[whole:]
         self.drive.context.hub.signal(Progress(self.drive.stream, self.id, shown))
+
+    async def _ask(self, question: Question) -> str | None:
+        """See ports.Kit."""
+        drive = self.drive
+        if drive.state.mode == "locked":
+            return None
+        await drive.write(calls.DeferCall(drive.stream, self.id, question, True))
+        while (state := _open(drive, self.id)) is not None:
+            if state.phase == "started":
+                return state.answer
+            await drive.changed()
+        raise ToolError("the call was ended before the question was answered")
 
     async def finish(
         self, observation: Observation, settled: bool = False, job: Note | None = None
@@ -339,8 +352,9 @@ def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     """The call's tool, or why it cannot be called."""
     call = state.call
     names = [spec.name for spec in drive.prompt.tools]
-    offered = call.name in names or call.id in drive.state.wishes
-    tool = drive.context.means.tool(call.name) if offered else None
+    lent = drive.context.means.lent(drive.opened)
+    offered = call.name in names or call.name in lent or call.id in drive.state.wishes
+    tool = drive.context.means.tool(call.name, drive.opened) if offered else None
     if tool is None:
         from difflib import get_close_matches  # noqa: PLC0415 - models rarely err
 

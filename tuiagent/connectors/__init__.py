@@ -1,0 +1,8 @@
+"""What others lend to agents: a connector reaches servers, and makes tools of what they offer."""
+
+TABLE = {"mcp": "tuiagent.connectors.mcp:Mcp"}
+"""Name -> "module:attribute" of what makes a ports.Connector."""
+AROUND = "tuiagent.connectors.surroundings:Surroundings"
+FILLING = "tuiagent.connectors.servers:Filling"
+LOGIN = "tuiagent.connectors.oauth:sign_in"
+"""Has a person sign in to a server."""
