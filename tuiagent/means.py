@@ -7,7 +7,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tuiagent import (
@@ -23,7 +23,7 @@ from tuiagent import (
     vaults,
 )
 from tuiagent.config import OPENAI_URL, Settings
-from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
+from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError, ToolError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
@@ -346,6 +346,22 @@ class LocalMeans:
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+async def login(
+    settings: Settings,
+    server: str,
+    folder: str,
+    show: Callable[[str], None],
+    typed: Awaitable[str],
+) -> None:
+    """Has a person sign in to an MCP server. Raises ConfigError, and StoreError."""
+    key, url = load(connectors.ADDRESS)(settings.servers, folder, server)
+    try:
+        sign_in = await asyncio.to_thread(load, connectors.LOGIN)
+        await sign_in(key, url, load(vaults.TABLE["tokens"])(), show, typed)
+    except ToolError as error:
+        raise ConfigError(f"{server}: {error}") from error
 
 
 def filling(settings: Settings, environ: Mapping[str, str], server: "Server") -> "Filling":

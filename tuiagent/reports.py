@@ -38,6 +38,10 @@ class Asked(Protocol):
         """How a session in this folder is opened here."""
         ...
 
+    def reload(self) -> None:
+        """Reads the settings again."""
+        ...
+
 
 def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[str, Report]:
     """What is made anew each time it is asked for."""
@@ -81,7 +85,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
-        "mcp": lambda key: asked_of_servers(means, key),
+        "mcp": lambda key: asked_of_servers(house, means, key),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
             journal.events(directory.STREAM)
         ),
@@ -94,9 +98,12 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
     }
 
 
-async def asked_of_servers(means: LocalMeans, key: str) -> object:
+async def asked_of_servers(house: Asked, means: LocalMeans, key: str) -> object:
     """How the servers are that lend tools, or what is asked of one. Raises ConfigError."""
     asked = {"folder": ".", **(msgspec.json.decode(key, type=dict[str, Any]) if key else {})}
+    if asked.get("what") == "reload":
+        house.reload()
+        return None
     try:
         if what := asked.get("what"):
             return await means.connector.ask(what, str(asked.get("server")), asked)

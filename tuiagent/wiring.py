@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import AcceptTools, Standing
-from tuiagent.means import LocalMeans
+from tuiagent.means import LocalMeans, login
 from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
 from tuiagent.reports import exportable, findable, holding, reports
@@ -101,6 +101,12 @@ class House:
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         owner = self._thread.owner(self._means.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
+
+    async def login(
+        self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
+    ) -> None:
+        """Has a person sign in to an MCP server. Raises ConfigError."""
+        await login(self.settings, server, folder, show, typed)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -4,5 +4,7 @@ TABLE = {"mcp": "tuiagent.connectors.mcp:Mcp"}
 """Name -> "module:attribute" of what makes a ports.Connector."""
 AROUND = "tuiagent.connectors.surroundings:Surroundings"
 FILLING = "tuiagent.connectors.servers:Filling"
+ADDRESS = "tuiagent.connectors.servers:address_of"
+"""The key and the address of a server that a person names."""
 LOGIN = "tuiagent.connectors.oauth:sign_in"
 """Has a person sign in to a server."""

@@ -85,9 +85,11 @@ class Link:
             except Exception as error:  # a server may fail in any way
                 from tuiagent.connectors.transport import told  # noqa: PLC0415 - heavy
 
-                text = told(error)
+                text = self._lost or told(error)
             else:
                 text = self._lost
+            if self.server.table.command and (last := self._log.strip().rpartition("\n")[2]):
+                text = f"{text}; it last wrote: {definition.plain(last, 200)}"
             if self.found.state == "ready":
                 pause = FIRST
             self._ready.clear()

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tuiagent.config import KEEP
 from tuiagent.config_file import ServerTable
-from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.errors import ConfigError, ToolError
 
 FILE = ".mcp.json"
 """What a repository's file with servers is called."""
@@ -98,6 +98,17 @@ def _servers(path: str, body: bytes) -> list[Server]:
         server = msgspec.convert(kept, ServerTable)
         found.append(Server(name, path, server, os.path.dirname(path)))
     return found
+
+
+def address_of(tables: Mapping[str, ServerTable], folder: str, name: str) -> tuple[str, str]:
+    """The key and the address of a server that is reached by one. Raises ConfigError."""
+    found = repository(folder)
+    every = [*configured(tables), *(found.servers if found else ())]
+    server = next((one for one in every if one.name == name), None)
+    if server is None or not server.table.url:
+        what = "has no url: nobody signs in to it" if server else "is not there"
+        raise ConfigError(f"the MCP server {name!r} {what}")
+    return server.key, server.table.url
 
 
 def checked(server: Server) -> ServerTable:

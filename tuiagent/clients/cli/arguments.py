@@ -33,6 +33,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   web          the full screen in a browser, by that server
   jobs         what runs in the background
   tools        what agents can do; add files with tools of your own
+  mcp          servers that lend tools: list, add, remove, trust, sign in, test
   usage        tokens and money
   policy       what may be done, and what was granted
   access       who may use the server: issue, list and revoke keys
