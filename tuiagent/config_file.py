@@ -64,6 +64,10 @@ class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         _means("sent with every request to it; ${NAME} is a variable, ${key:NAME} a kept key"),
     ] = {}
+    client_id: Annotated[
+        str, _means("what it knows us by when you sign in; or a document's address that says so")
+    ] = ""
+    client_secret: Annotated[str, _means("likewise; ${key:NAME} is a kept key")] = ""
     tools: Annotated[tuple[str, ...], _means("only these of its tools; all without one")] = ()
     deny: Annotated[tuple[str, ...], _means("none of these of its tools")] = ()
     timeout: Annotated[float, _means("seconds to begin in, and of silence in a call")] = 60.0

@@ -68,7 +68,9 @@ class Guest:
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> None:
         """Has a person sign in to an MCP server. Raises ConfigError."""
-        await load("tuiagent.means:login")(self.settings, server, folder, show, typed)
+        await load("tuiagent.means:login")(
+            self.settings, self._environ, server, folder, show, typed
+        )
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tuiagent import (
     __version__,
     clients,
@@ -350,16 +352,19 @@ def _came(future: "concurrent.futures.Future[str | None]") -> bool:
 
 async def login(
     settings: Settings,
+    environ: Mapping[str, str],
     server: str,
     folder: str,
     show: Callable[[str], None],
     typed: Awaitable[str],
 ) -> None:
     """Has a person sign in to an MCP server. Raises ConfigError, and StoreError."""
-    key, url = load(connectors.ADDRESS)(settings.servers, folder, server)
+    found = load(connectors.FOUND)(settings.servers, folder, server)
+    filled = await asyncio.to_thread(filling(settings, environ, found).all, found.table)
+    found = msgspec.structs.replace(found, table=filled)
     try:
         sign_in = await asyncio.to_thread(load, connectors.LOGIN)
-        await sign_in(key, url, load(vaults.TABLE["tokens"])(), show, typed)
+        await sign_in(found, load(vaults.TABLE["tokens"])(), show, typed)
     except ToolError as error:
         raise ConfigError(f"{server}: {error}") from error
 

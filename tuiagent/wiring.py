@@ -106,7 +106,7 @@ class House:
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> None:
         """Has a person sign in to an MCP server. Raises ConfigError."""
-        await login(self.settings, server, folder, show, typed)
+        await login(self.settings, self.environ, server, folder, show, typed)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -32,7 +32,7 @@ async def form(
         answer = await _answer(server, message, name, field, name in required, ask)
         if answer is None:
             return None
-        if answer != "":
+        if answer != "":  # which stands for a field that is left out
             found[name] = answer
     if not fields and await ask(_question(server, message, ("yes",))) != "yes":
         return None
@@ -48,14 +48,17 @@ async def _answer(
     choices = ("true", "false") if kind == "boolean" else _choices(table)
     what = table.get("description") or table.get("title") or ""
     text = f"{message}\n{name}{': ' if what else ''}{what}"
-    if not required:
-        text += "\n(It may be left out: say -)"
+    usual = table.get("default")
+    if usual is not None:
+        text += f"\n(say - for the usual: {usual})"
+    elif not required:
+        text += "\n(say - to leave it out)"
     while True:
         told = await ask(_question(server, text, choices))
         if told is None or told == DECLINE:
             return None
-        if told == "-" and not required:
-            return ""
+        if told == "-" and (usual is not None or not required):
+            return "" if usual is None else usual
         fitting = _fitting(told.strip(), kind, choices)
         if fitting is not None:
             return fitting

@@ -17,6 +17,8 @@ from mcp.shared.auth import (
 )
 from msgspec import Struct
 
+from tuiagent.config_file import ServerTable
+from tuiagent.connectors.servers import Server
 from tuiagent.connectors.surroundings import Tokens
 from tuiagent.kernel.errors import ToolError
 
@@ -43,10 +45,12 @@ class Kept(Struct, omit_defaults=True):
 class Storage:
     """mcp's TokenStorage over a keyring."""
 
-    def __init__(self, key: str, url: str, tokens: Tokens) -> None:
-        self._name = f"mcp:{key}"
+    def __init__(self, server: Server, tokens: Tokens, back: str = "") -> None:
+        self._name = f"mcp:{server.key}"
+        self._table = server.table
         self._tokens = tokens
-        self._kept = Kept(url)
+        self._back = back
+        self._kept = Kept(server.table.url)
 
     async def load(self) -> bool:
         """Reads what is kept; whether there is a token."""
@@ -71,7 +75,12 @@ class Storage:
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         """See TokenStorage."""
-        found = self._kept.client
+        table, found = self._table, self._kept.client
+        if table.client_id and not _document(table):
+            basic = "client_secret_basic" if table.client_secret else "none"
+            found = {"client_id": table.client_id, "token_endpoint_auth_method": basic}
+            found |= {"client_secret": table.client_secret} if table.client_secret else {}
+            found |= {"redirect_uris": [self._back or f"http://{HERE}/callback"]}
         return OAuthClientInformationFull.model_validate(found) if found else None
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
@@ -84,22 +93,24 @@ class Storage:
         await asyncio.to_thread(self._tokens.put, self._name, secret)
 
 
-async def kept(key: str, url: str, tokens: Tokens) -> httpx2.Auth | None:
+async def kept(server: Server, tokens: Tokens) -> httpx2.Auth | None:
     """What signs requests to a server that a person has signed in to; None for another."""
-    storage = Storage(key, url, tokens)
+    storage = Storage(server, tokens)
     if not await storage.load():
         return None
 
     async def nobody(where: str) -> None:
-        raise ToolError(f"log in: tuiagent mcp login {key.partition('#')[2]}")
+        raise ToolError(f"log in: tuiagent mcp login {server.name}")
 
-    return OAuthClientProvider(url, _metadata("http://127.0.0.1/callback"), storage, nobody)
+    table, metadata = server.table, _metadata(f"http://{HERE}/callback")
+    document = _document(table)
+    return OAuthClientProvider(table.url, metadata, storage, nobody, client_metadata_url=document)
 
 
 async def sign_in(
-    key: str, url: str, tokens: Tokens, show: Callable[[str], None], typed: Awaitable[str]
+    server: Server, tokens: Tokens, show: Callable[[str], None], typed: Awaitable[str]
 ) -> None:
-    """Has a person sign in at the server of this key; `show` tells them where.
+    """Has a person sign in to a server; `show` tells them where.
 
     Their browser comes back here by itself. Where it is on another machine, `typed` is the address
     that it came to. Raises ToolError, and StoreError where there is no keyring.
@@ -128,9 +139,9 @@ async def sign_in(
 
     listening = await asyncio.start_server(come, HERE, 0)
     port = listening.sockets[0].getsockname()[1]
-    storage = Storage(key, url, tokens)
-    metadata = _metadata(f"http://{HERE}:{port}/callback")
-    auth = OAuthClientProvider(url, metadata, storage, told, returned)
+    at = f"http://{HERE}:{port}/callback"
+    storage, url = Storage(server, tokens, at), server.table.url
+    auth = OAuthClientProvider(url, _metadata(at), storage, told, returned, _document(server.table))
     async with listening, httpx2.AsyncClient(auth=auth, timeout=30.0) as client:
         probe = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         accept = {"Accept": "application/json, text/event-stream"}
@@ -147,6 +158,11 @@ def _code(address: str) -> AuthorizationCodeResult:
         raise ToolError(f"nobody was signed in: {why[:300]}")
     state, issuer = words.get("state", [None])[0], words.get("iss", [None])[0]
     return AuthorizationCodeResult(code=words["code"][0], state=state, iss=issuer)
+
+
+def _document(table: ServerTable) -> str | None:
+    """The address of a document that says who we are, where a person has one."""
+    return table.client_id if table.client_id.startswith("https://") else None
 
 
 def _metadata(back: str) -> OAuthClientMetadata:

@@ -100,15 +100,15 @@ def _servers(path: str, body: bytes) -> list[Server]:
     return found
 
 
-def address_of(tables: Mapping[str, ServerTable], folder: str, name: str) -> tuple[str, str]:
-    """The key and the address of a server that is reached by one. Raises ConfigError."""
-    found = repository(folder)
-    every = [*configured(tables), *(found.servers if found else ())]
+def found(tables: Mapping[str, ServerTable], folder: str, name: str) -> Server:
+    """The server of this name, which is reached by an address. Raises ConfigError."""
+    file = repository(folder)
+    every = [*configured(tables), *(file.servers if file else ())]
     server = next((one for one in every if one.name == name), None)
     if server is None or not server.table.url:
         what = "has no url: nobody signs in to it" if server else "is not there"
         raise ConfigError(f"the MCP server {name!r} {what}")
-    return server.key, server.table.url
+    return server
 
 
 def checked(server: Server) -> ServerTable:
@@ -155,6 +155,7 @@ class Filling:
             env=kept | {name: self.filled(value) for name, value in table.env.items()},
             cwd=os.path.expanduser(self.filled(table.cwd)),
             url=self.filled(table.url),
+            client_secret=self.filled(table.client_secret),
             headers={name: self.filled(value) for name, value in table.headers.items()},
         )
 

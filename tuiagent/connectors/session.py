@@ -89,7 +89,7 @@ async def _transport(
     filled = await asyncio.to_thread(around.filling(server).all, table)
     if table.url:
         url, headers = filled.url, filled.headers
-        auth = None if headers else await oauth.kept(server.key, url, around.tokens)
+        auth = None if headers else await oauth.kept(server, around.tokens)
         return over_http(url, headers, auth, http)
     folder = filled.cwd or server.folder or around.home
     program = await around.start((filled.command, *filled.args), filled.env, folder, LARGEST)
