@@ -156,7 +156,8 @@ def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
 def _neighbours(claims: Claims) -> list[Claims]:
     """Calls that are much like this one."""
     if claims.server:
-        return [msgspec.structs.replace(claims, tool=f"{claims.tool}_", subject="another tool")]
+        other = f"other tools of {claims.server}"
+        return [msgspec.structs.replace(claims, tool=f"{claims.tool}_", subject=other)]
     if claims.effect == "execute":
         found: list[Claims] = []
         for more in (" --force", " && rm -rf ."):

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import hashlib
 import os
 from typing import Any
 
@@ -13,32 +12,15 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Host
+from tuiagent.clients.lending import FILE, asked, lenders, told, trust
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.standing import STREAM, DistrustFile, TrustFile
+from tuiagent.kernel.standing import STREAM, DistrustFile
 from tuiagent.ports import Client, Lender
-
-FILE = ".mcp.json"
-MARKS = {"ready": "✓", "waiting": "✗", "broken": "✗", "login": "!", "untrusted": "!"}
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     """`mcp list|add|remove|trust|distrust|login|test`."""
     return await ACTS[args.what](client, args, host)
-
-
-async def lenders(client: Client, folder: str) -> list[Lender]:
-    """The servers of sessions in this folder, and how each is."""
-    rows = (await client.read("mcp", _key(folder=os.path.realpath(folder)))).data
-    return msgspec.convert(rows, list[Lender])
-
-
-async def asked(client: Client, what: str, server: str = "", **more: Any) -> Any:
-    """What comes of asking one server something. Raises ConfigError."""
-    return (await client.read("mcp", _key(what=what, server=server, **more))).data
-
-
-def _key(**words: Any) -> str:
-    return msgspec.json.encode(words).decode()
 
 
 async def _list(client: Client, args: argparse.Namespace, host: Host) -> int:
@@ -51,25 +33,6 @@ async def _list(client: Client, args: argparse.Namespace, host: Host) -> int:
     if not rows:
         say("no MCP server is named; tuiagent mcp add NAME -- COMMAND names one\n")
     return DONE
-
-
-def told(row: Lender, whole: bool = False) -> str:
-    """A server in a line; with `whole` also what it lends and what it wrote."""
-    counted = f"{len(row.tools)} tools" if row.tools else "no tools known yet"
-    text = f"{MARKS.get(row.state, '·')} {row.name:<16} {row.state:<9} {counted}  {row.where}\n"
-    if row.problem:
-        text += f"    {row.problem}\n"
-    if row.changed:
-        text += f"    described otherwise than when accepted: {', '.join(row.changed)}\n"
-    for line in row.refused:
-        text += f"    not lent: {line}\n"
-    if whole:
-        text += "".join(f"    {name}\n" for name in row.tools)
-        text += "".join(f"    /{row.name}:{name}\n" for name in row.prompts)
-        if row.log.strip():
-            text += "    it wrote:\n"
-            text += "".join(f"    | {line}\n" for line in row.log.splitlines()[-20:])
-    return clean(text)
 
 
 async def _add(client: Client, args: argparse.Namespace, host: Host) -> int:
@@ -109,12 +72,7 @@ async def _trust(client: Client, args: argparse.Namespace, host: Host) -> int:
         await client.submit(DistrustFile(STREAM, path))
         say(clean(f"{path} is trusted no more\n"))
         return DONE
-    try:
-        with open(path, "rb") as file:
-            body = file.read()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    await client.submit(TrustFile(STREAM, path, hashlib.sha256(body).hexdigest()))
+    await trust(client, path)
     say(clean(f"{path} is trusted as it is now. Sessions in its folder have:\n"))
     for row in await lenders(client, args.cwd):
         if row.source == path:

@@ -115,6 +115,7 @@ COMMANDS: dict[str, Command] = {
     "interrupt": Command("stop the run; what was said stays", _intent(_interrupt)),
     "jobs": Command("what runs in the background", _action("jobs")),
     "keys": Command("the keys of models", _action("keys")),
+    "mcp": Command("servers that lend tools", _action("servers")),
     "mode": Command(
         "what may be done without asking", _intent(ChangeMode, "mode"), "MODE", lambda app: MODES
     ),

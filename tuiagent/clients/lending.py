@@ -1,0 +1,60 @@
+"""MCP servers as people see them, in lines and on the screen."""
+
+import hashlib
+import os
+from typing import Any
+
+import msgspec
+
+from tuiagent.clients.clean import clean
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.standing import STREAM, TrustFile
+from tuiagent.ports import Client, Lender
+
+FILE = ".mcp.json"
+"""What a repository's file with servers is called."""
+MARKS = {"ready": "✓", "waiting": "✗", "broken": "✗", "login": "!", "untrusted": "!"}
+
+
+async def lenders(client: Client, folder: str) -> list[Lender]:
+    """The servers of sessions in this folder, and how each is."""
+    rows = (await client.read("mcp", _key(folder=os.path.realpath(folder)))).data
+    return msgspec.convert(rows, list[Lender])
+
+
+async def asked(client: Client, what: str, server: str = "", **more: Any) -> Any:
+    """What comes of asking one server something. Raises ConfigError."""
+    return (await client.read("mcp", _key(what=what, server=server, **more))).data
+
+
+def _key(**words: Any) -> str:
+    return msgspec.json.encode(words).decode()
+
+
+def told(row: Lender, whole: bool = False) -> str:
+    """A server in a line; with `whole` also what it lends and what it wrote."""
+    counted = f"{len(row.tools)} tools" if row.tools else "no tools known yet"
+    text = f"{MARKS.get(row.state, '·')} {row.name:<16} {row.state:<9} {counted}  {row.where}\n"
+    if row.problem:
+        text += f"    {row.problem}\n"
+    if row.changed:
+        text += f"    described otherwise than when accepted: {', '.join(row.changed)}\n"
+    for line in row.refused:
+        text += f"    not lent: {line}\n"
+    if whole:
+        text += "".join(f"    {name}\n" for name in row.tools)
+        text += "".join(f"    /{row.name}:{name}\n" for name in row.prompts)
+        if row.log.strip():
+            text += "    it wrote:\n"
+            text += "".join(f"    | {line}\n" for line in row.log.splitlines()[-20:])
+    return clean(text)
+
+
+async def trust(client: Client, path: str) -> None:
+    """Trusts a repository's file as it is now. Raises ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            mark = hashlib.sha256(file.read()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    await client.submit(TrustFile(STREAM, path, mark))
