@@ -27,6 +27,21 @@ async def asked(client: Client, what: str, server: str = "", **more: Any) -> Any
     return (await client.read("mcp", _key(what=what, server=server, **more))).data
 
 
+async def prompted(client: Client, server: str, prompt: str, rest: str, folder: str) -> str:
+    """The words of a server's prompt; `rest` is what it takes, in order. Raises ConfigError."""
+    rows = await lenders(client, folder)
+    known = [name for row in rows if row.name == server for name in row.prompts]
+    found = next((name.split() for name in known if name.split()[0] == prompt), None)
+    if found is None:
+        named = ", ".join(f"/{server}:{name}" for name in known) or "none"
+        raise ConfigError(f"{server} has no prompt {prompt!r}; there are: {named}")
+    names = [name.strip("[]") for name in found[1:]]
+    given = rest.split(None, max(0, len(names) - 1)) if names else []
+    arguments = dict(zip(names, given, strict=False))
+    args = {"name": prompt, "arguments": arguments, "folder": folder}
+    return clean(str(await asked(client, "prompt", server, **args)))
+
+
 def _key(**words: Any) -> str:
     return msgspec.json.encode(words).decode()
 
