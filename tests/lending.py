@@ -111,11 +111,11 @@ class Lending:
 
     async def call(self, name: str, args: dict[str, Any] | None = None, **kit: Any) -> Any:
         """What a lent tool says; raises what it raises."""
-        from tuiagent.ports import Note
-
         found = self.mcp.tools(str(self.folder))[name]
         async with asyncio.timeout(LIMIT):
-            return await found.run(args or {}, self.kit(**kit), Note())
+            given = self.kit(**kit)
+            note = await found.note(args or {}, given)
+            return await found.run(args or {}, given, note)
 
     async def claims(self, name: str, args: dict[str, Any] | None = None) -> Any:
         """What it would be judged by."""
@@ -129,4 +129,5 @@ async def lending(folder: Path, **tables: ServerTable) -> AsyncGenerator[Lending
     try:
         yield made
     finally:
-        await asyncio.to_thread(made.mcp.close)
+        made.mcp.close()
+        await asyncio.to_thread(made.mcp.join)

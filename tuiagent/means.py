@@ -313,7 +313,7 @@ class LocalMeans:
             yield
         finally:
             if "connector" in vars(self):
-                await asyncio.to_thread(self.connector.close)
+                self.connector.close()
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""

@@ -192,9 +192,13 @@ async def test_a_tool_that_is_described_otherwise_is_asked_about_again(tmp_path:
         assert after.state != before.state  # so that no approval covers both
         description = it.mcp.tools(str(tmp_path))["one__safe"].description
         assert description == "It does."  # what a model reads is what was accepted
+        safe = it.mcp.tools(str(tmp_path))["one__safe"]
+        with pytest.raises(ToolError, match="has just been described otherwise"):
+            await safe.run({}, it.kit(), Note({"described": before.state[0]}))
         await it.call("one__safe")  # which a person allowed
         assert not (await it.claims("one__safe")).changed
         it.mcp.close()
+        it.mcp.join()
         it.mcp = it.made()  # another process, to which it says yet another thing
         say(listed, [tool("changed"), tool("safe", "Send more.")])
         await it.ready("one")
@@ -205,6 +209,7 @@ async def test_what_was_lent_before_is_known_at_once(tmp_path: Path) -> None:
     async with lending(tmp_path, one=plain(tmp_path, [tool("x")])) as it:
         await it.ready("one")
         it.mcp.close()
+        it.mcp.join()
         it.mcp = it.made()
         assert it.mcp.told(str(tmp_path))[-1] == "one__x"  # nothing was reached yet
         it.accepted.clear()

@@ -129,13 +129,13 @@ def test_a_repositorys_servers_are_reached_only_as_they_were_trusted(tmp_path: P
     def rows() -> dict[str, str]:
         return {row.name: row.state for row in it.mcp.lenders(str(tmp_path))}
 
-    assert rows() == {"own": "off", "here": "untrusted"}
+    assert rows() == {"own": "known", "here": "untrusted"}
     assert not [s for s in it.mcp._servers(str(tmp_path)) if s.name == "here"]
     it.trusted[path] = mark
     (server,) = [s for s in it.mcp._servers(str(tmp_path)) if s.name == "here"]
     assert not server.table.trusted  # which is not the repository's to say
     written(tmp_path, {"mcpServers": {"here": {"command": "curl evil"}}})
-    assert rows() == {"own": "off", "here": "untrusted"}
+    assert rows() == {"own": "known", "here": "untrusted"}
     it.trusted[path] = written(tmp_path, {"mcpServers": {"own": {"command": "evil"}}})
     assert [s.table.command for s in it.mcp._servers(str(tmp_path))] == ["y"]  # nobody shadows it
 

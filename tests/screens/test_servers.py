@@ -18,8 +18,8 @@ class Servers:
 
     def __init__(self) -> None:
         self.rows = {
-            "good": Lender("good", "config", "good-server -x", "off", prompts=("review what",)),
-            "gone": Lender("gone", "config", "gone-server", "off"),
+            "good": Lender("good", "config", "good-server -x", "known", prompts=("review what",)),
+            "gone": Lender("gone", "config", "gone-server", "known"),
             "here": Lender("here", "/repo/.mcp.json", "./here", "untrusted", "look at it first"),
         }
         self.asked: list[tuple[str, str]] = []

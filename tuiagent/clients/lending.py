@@ -29,6 +29,7 @@ async def asked(client: Client, what: str, server: str = "", **more: Any) -> Any
 
 async def prompted(client: Client, server: str, prompt: str, rest: str, folder: str) -> str:
     """The words of a server's prompt; `rest` is what it takes, in order. Raises ConfigError."""
+    await asked(client, "test", server, folder=folder)
     rows = await lenders(client, folder)
     known = [name for row in rows if row.name == server for name in row.prompts]
     found = next((name.split() for name in known if name.split()[0] == prompt), None)

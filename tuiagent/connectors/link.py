@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FIRST, LONGEST = 1.0, 300.0
 """Seconds before a server that was lost is tried again: at first, and at most."""
+IDLE = 15.0
+"""Seconds before a server of which it is known what it lends is reached, unless it is wanted."""
 SOON = 10.0
 """Seconds that a call waits for a server that is on its way."""
 PAUSE = 0.5
@@ -77,6 +79,9 @@ class Link:
 
     async def live(self) -> None:
         """Reaches the server, and reaches it again, until this is cancelled."""
+        if self.found.told:
+            self._say("known")
+            await self._wait(IDLE * random.uniform(1.0, 2.0))
         pause = FIRST
         while True:
             self._say("starting")
@@ -97,10 +102,14 @@ class Link:
             login = text.startswith("log in")
             self._say("login" if login else "waiting", text)
             self._again.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None if login else pause * random.uniform(0.8, 1.2)):
-                    await self._again.wait()
+            await self._wait(None if login else pause * random.uniform(0.8, 1.2))
             pause = min(2 * pause, LONGEST)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Until somebody wants it, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._again.wait()
 
     async def _once(self) -> None:
         """Until it is lost. Raises whatever went wrong."""
@@ -166,6 +175,11 @@ class Link:
         if new:
             self._accept(new)
         self._take(now, refused, prompts)
+
+    def said(self, tool: str) -> str:
+        """The digest of how it is described now; "" where it is not lent any more."""
+        now = self.found.now.get(tool)
+        return now.digest if now else ""
 
     def accept(self, tools: tuple[str, ...]) -> None:
         """A person has accepted these as they are described now."""

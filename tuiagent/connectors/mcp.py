@@ -44,13 +44,14 @@ class Mcp:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._closed = False
 
     # ------------------------------------------------------------ life
 
     def begin(self) -> None:
         """See ports.Connector."""
         with self._lock:
-            if self._loop is not None:
+            if self._loop is not None or self._closed:
                 return
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._live, daemon=True, name="mcp")
@@ -58,12 +59,15 @@ class Mcp:
         self._follow()
 
     def close(self) -> None:
-        """See ports.Connector. What programs still do is ended by their guards."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None or not thread.is_alive():
-            return
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        """See ports.Connector. It does not wait: the thread ends itself, guards end programs."""
+        loop, self._closed = self._loop, True
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(loop.stop)
+
+    def join(self) -> None:
+        """Waits until nothing goes on here any more; after `close`."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _live(self) -> None:
         assert self._loop is not None
@@ -96,8 +100,7 @@ class Mcp:
     async def _cross(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Has this done on the servers' loop. Raises ToolError when there is none."""
         self.begin()
-        assert self._loop is not None
-        if self._loop.is_closed():
+        if self._loop is None or self._closed:
             work.close()
             raise ToolError("the MCP servers were let go of")
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
@@ -240,7 +243,7 @@ def _row(server: Server, link: Link | None, begun: bool) -> Lender:
         server.name,
         server.source,
         server.where,
-        found.state if begun else "off",
+        found.state if begun else "known",
         found.problem,
         tuple(name_of(server.name, tool) for tool in found.told),
         found.refused,

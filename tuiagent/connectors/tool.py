@@ -42,25 +42,28 @@ class Lent:
     async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
         """The server and what it says of the tool, as it describes it now."""
         found = self.link.found
-        now = found.now.get(self.tool)
+        now, said = found.now.get(self.tool), self.link.said(self.tool)
         return Claims(
             self.name,
             self.effect,
             msgspec.json.encode(args).decode(),
             why=UNKNOWN.format(self.link.server.name),
             folder=runtime.folder,
-            state=(now.digest,) if now else (),
+            state=(said,),
             server=self.link.server.name,
             about=(now.description if now else self.description),
             changed=self.tool in found.changed,
         )
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
-        """Nothing: what it does is not known here."""
-        return Note()
+        """How it was described when it was judged."""
+        return Note({"described": self.link.said(self.tool)})
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
-        """Has the server do it. Raises ToolError, and OutcomeUnknownError."""
+        """Has the server do it, if it still describes it as it did when it was judged.
+
+        Raises ToolError, and OutcomeUnknownError.
+        """
         here = asyncio.get_running_loop()
 
         def progress(text: str) -> None:
@@ -71,6 +74,8 @@ class Lent:
             return await asyncio.wrap_future(waiting)
 
         async def work(connection: "Connection") -> Observation:
+            if self.link.said(self.tool) != note.data.get("described"):
+                raise ToolError(f"{self.name} has just been described otherwise: call it again")
             if self.tool in self.link.found.changed:
                 self.link.accept((self.tool,))  # a person was asked, and shown what it says now
             return await connection.call(self.tool, args, progress, ask)

@@ -17,7 +17,8 @@ class Lender(Struct, frozen=True):
     where: str
     """The command that runs it, or its address."""
     state: str
-    """off, starting, ready, waiting (it is tried again), login, untrusted or broken."""
+    """off, known (it is reached when it is needed, or in a while), starting, ready, waiting (it
+    is tried again), login, untrusted or broken."""
     problem: str = ""
     tools: tuple[str, ...] = ()
     """As agents know them."""

@@ -103,7 +103,7 @@ class ServersSheet(Sheet):
     async def _begin(self) -> None:
         await self._renew()
         rows = self.query_one(Servers).rows
-        await asyncio.gather(*(self._test(row) for row in rows if row.state == "off"))
+        await asyncio.gather(*(self._test(row) for row in rows if row.state == "known"))
 
     @property
     def _folder(self) -> str:
