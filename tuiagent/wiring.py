@@ -32,7 +32,7 @@ from tuiagent.engine.thread import EngineThread
 from tuiagent.folder import changes
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
@@ -233,10 +233,14 @@ class House:
             )
 
         def accept(server: str, tools: dict[str, str]) -> None:
-            submit = engine.seat().submit
-            self._thread.loop.call_soon_threadsafe(
-                lambda: asyncio.ensure_future(submit(AcceptTools(standing.STREAM, server, tools)))
-            )
+            intent = AcceptTools(standing.STREAM, server, tools)
+
+            async def submit() -> None:
+                with contextlib.suppress(StoreError):  # it was closed: they are new next time too
+                    await engine.seat().submit(intent)
+
+            with contextlib.suppress(RuntimeError):  # likewise
+                self._thread.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
 
         means.fetched, means.accept = go_on, accept
 

@@ -51,7 +51,7 @@ class Servers:
 async def opened(it: Screen) -> Servers:
     servers = it.engine.reports["mcp"] = Servers()
     await it.app.run_action("servers")
-    await it.until("it has ended")
+    await it.until(lambda: "ready" in it.shown and "waiting" in it.shown)
     return servers
 
 

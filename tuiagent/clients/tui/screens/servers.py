@@ -104,6 +104,7 @@ class ServersSheet(Sheet):
         await self._renew()
         rows = self.query_one(Servers).rows
         await asyncio.gather(*(self._test(row) for row in rows if row.state == "known"))
+        await self._renew()  # the last word: those of each may have crossed
 
     @property
     def _folder(self) -> str:
