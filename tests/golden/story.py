@@ -364,7 +364,7 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
     await everywhere.says(standing.AcceptTools, "config#notes", {"search": "ef" * 32})
     await everywhere.says(standing.AcceptTools, "config#notes", {"search": "01" * 32})
-    await _lent(Teller(journal, "session/ii", "helper"))
+    await _lent(Teller(journal, "session/tt", "helper"))
     await _actors(Teller(journal, directory.STREAM))
     lines = tuple(line.encode() for line in exported(journal, "session/bb"))
     brought = Teller(journal, "session/gg")

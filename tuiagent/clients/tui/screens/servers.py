@@ -13,8 +13,7 @@ from tuiagent import config_file
 from tuiagent.clients.lending import FILE, MARKS, asked, lenders, told, trust
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
-from tuiagent.clients.tui.screens.menu import Menu
-from tuiagent.clients.tui.screens.sheet import Says, Sheet, fit
+from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet, fit
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Lender
 
@@ -22,7 +21,7 @@ COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "
 EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
 
 
-class Servers(Menu):
+class Servers(Rows):
     """One line for each server."""
 
     EMPTY = EMPTY
