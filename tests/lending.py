@@ -1,6 +1,7 @@
 """Servers for tests, reached as the engine reaches them: real programs, a keyring in memory."""
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -131,3 +132,4 @@ async def lending(folder: Path, **tables: ServerTable) -> AsyncGenerator[Lending
     finally:
         made.mcp.close()
         await asyncio.to_thread(made.mcp.join)
+        gc.collect()  # what the SDK leaves open when it is cancelled is told here
