@@ -90,7 +90,10 @@ class Lending:
             str(self.folder),
             str(self.folder / "cache"),
         )
-        return Mcp(around, lambda: self.tables, lambda: self.trusted)
+        return Mcp(around, lambda: self.tables, self._trusts)
+
+    def _trusts(self, path: str, sha256: str) -> bool:
+        return self.trusted.get(path) == sha256
 
     async def ready(self, name: str) -> Lender:
         """How the server is, once that is known."""

@@ -14,7 +14,14 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, ServerTable
+    from tuiagent.config_file import (
+        ConfigFile,
+        ProviderTable,
+        RuleTable,
+        ScreenTable,
+        ServerTable,
+        WebTable,
+    )
 
 KEEP = frozenset(
     (
@@ -38,6 +45,7 @@ ENVIRONMENT = {
     "OPENAI_API_KEY": "the key of openai/… models",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
     "OPENAI_MODEL": "the model of that server",
+    "BRAVE_API_KEY": "the key of Brave's search, where [web] chooses that",
 }
 """Every name that is read, and what it sets."""
 SERVING = {
@@ -94,6 +102,10 @@ class Settings(Struct, frozen=True):
     """How the screen is to be, as the user's file says."""
     servers: "dict[str, ServerTable]" = {}
     """MCP servers of the user's, by name."""
+    skills: tuple[str, ...] = ()
+    """Those that new sessions are told whole."""
+    web: "WebTable | None" = None
+    """What tools may do with the web, as the user's file says."""
 
 
 class Flags(Struct, frozen=True):
@@ -109,6 +121,7 @@ class Flags(Struct, frozen=True):
     seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
+    skills: Sequence[str] = ()
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -149,6 +162,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         flags,
         user.tui if user else None,
         {**user.mcp_servers, **user.mcp} if user else {},
+        tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
+        user.web if user else None,
     )
 
 
@@ -227,6 +242,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         credentials=credentials,
         endpoints=endpoints,
         rules=settings.rules,
+        skills=settings.skills,
     )
 
 
@@ -239,6 +255,10 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     if table is None or not (table.input_price or table.output_price):
         return None
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
+
+
+def _default_skills(table: "ConfigFile | None") -> tuple[str, ...]:
+    return table.default_skills if table else ()
 
 
 def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:

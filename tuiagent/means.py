@@ -1,22 +1,18 @@
 """Providers, tools and runtimes of this machine, each loaded by its name when it is first used."""
 
-import asyncio
 import concurrent.futures
 import contextlib
 import functools
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from tuiagent import (
     __version__,
     clients,
     config,
-    connectors,
     library,
     providers,
     runtimes,
@@ -25,21 +21,24 @@ from tuiagent import (
     vaults,
 )
 from tuiagent.config import OPENAI_URL, Settings
-from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError, ToolError
+from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Connector, Loan, Provider, Runtime, Tool
+from tuiagent.kernel.standing import TOOLS, Standing
+from tuiagent.lending import Lending
+from tuiagent.ports import Loan, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
-    from tuiagent.connectors.servers import Filling, Server
+    from tuiagent.library.shelf import Shelf
     from tuiagent.tools.own import Offered
 
 
 HELLO = "Say hello in one word."
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
+SKILL = "skill"
+"""The tool that is lent by the library."""
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -51,7 +50,7 @@ class LocalMeans:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        standing: Standing,
+        holds: Standing,
         given: Sequence[Tool],
     ) -> None:
         self.settings = settings
@@ -67,12 +66,12 @@ class LocalMeans:
         """Those that somebody waits for."""
         self.fetched: Callable[[], object] = lambda: None
         """Called, in any thread, once a key that was waited for has come."""
-        self._standing = standing
-        self._begun = False
-        self.accept: Callable[[str, dict[str, str]], object] = lambda server, tools: None
-        """Called, in any thread, to have a server's tools be accepted."""
+        self._holds = holds
+        self.lending = Lending(lambda: self.settings, environ, holds)
+        """What is lent to sessions here."""
         self._given = given
-        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
+        told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
+        names = [*told, *(tool.name for tool in given)]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
 
@@ -258,68 +257,45 @@ class LocalMeans:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:
             return load(tools.UNTOLD[name])()
-        if name not in self._tools and name in tools.TABLE:
-            self._tools[name] = load(tools.TABLE[name])()
+        if name == SKILL and name not in self._tools:
+            self._tools[name] = load(library.TABLE[SKILL])(self.shelf)
+        if name not in self._tools and (made := self._made(name)):
+            self._tools[name] = made
         known = self._tools.get(name) or self.own[0].get(name)
-        if known is None and opened is not None and (lends := self._lends(opened.folder)):
-            return lends.tools(opened.folder).get(name)
-        return known
+        return known or (self.lending.tools(opened.folder).get(name) if opened else None)
+
+    def _made(self, name: str) -> Tool | None:
+        """One of our own tools, as the settings have it; None for other names."""
+        web = self.settings.web
+        if name in tools.SEARCH and web and web.search:
+            given = {"searxng": [web.searxng_url], "brave": [self._search_key]}
+            engine = load(tools.ENGINES[web.search])(*given.get(web.search, []))
+            return load(tools.SEARCH[name])(engine)
+        if name not in tools.TABLE:
+            return None
+        kind = load(tools.TABLE[name])
+        return kind(web.private) if name == "fetch" and web else kind()
+
+    def _search_key(self) -> str | None:
+        """Raises NeedsError."""
+        key = self._vault.get("env:BRAVE_API_KEY")
+        return key or (self._fetch("brave") if "brave" in self.settings.kept else None)
 
     def tools(self, opened: SessionOpened | None = None) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        names = [*tools.TABLE, *self.own[0]]
-        if opened is not None and (lends := self._lends(opened.folder)):
-            names += lends.told(opened.folder)
+        lent = self.lending.told(opened.folder) if opened else ()
+        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0], *lent)
         found = [tool for name in names if (tool := self.tool(name, opened))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
     def lent(self, opened: SessionOpened) -> frozenset[str]:
         """See engine.drive.Means."""
-        lends = self._lends(opened.folder)
-        return frozenset(lends.tools(opened.folder)) if lends else frozenset()
-
-    def _lends(self, folder: str) -> Connector | None:
-        """Who lends tools here; None, and nothing is loaded, where nobody does."""
-        named = self.settings.servers or os.path.exists(os.path.join(folder, ".mcp.json"))
-        return self.connector if named else None
-
-    @functools.cached_property
-    def connector(self) -> Connector:
-        """Who lends tools; reached in the background from `lending` on."""
-        start = load(runtimes.COMPANION)
-        around = load(connectors.AROUND)(
-            start,
-            lambda server: filling(self.settings, self._environ, server),
-            load(vaults.TABLE["tokens"])(),
-            lambda server: self._standing.accepted.get(server, {}),
-            lambda server, accepted: self.accept(server, accepted),
-            os.path.expanduser("~"),
-            os.path.join(self.settings.root, "cache", "mcp"),
-        )
-        made: Connector = load(connectors.TABLE["mcp"])(
-            around, lambda: self.settings.servers, lambda: self._standing.files
-        )
-        if self._begun:
-            made.begin()
-        return made
-
-    @contextlib.asynccontextmanager
-    async def lending(self) -> AsyncGenerator[None]:
-        """Reaches what lends tools, in the background, while this is open."""
-        self._begun = True
-        if self.settings.servers:
-            self.connector.begin()
-        try:
-            yield
-        finally:
-            if "connector" in vars(self):
-                self.accept = lambda server, tools: None  # nobody writes it down any more
-                self.connector.close()
+        return frozenset(self.lending.tools(opened.folder))
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
         load(providers.TABLE["compatible"])
-        load(library.TABLE["instructions"])
+        load(library.TABLE["shelf"])
         self.tools()
 
     def told(self) -> dict[str, object]:
@@ -333,9 +309,26 @@ class LocalMeans:
         """People's own tools, and what became of the places where they come from."""
         given = {tool.name: tool for tool in self._given}
         packages, told = load("tuiagent.tools.own:from_packages")()
-        trusted = {path: mark for path, mark in self._standing.files.items() if _python(path)}
-        files, more = load("tuiagent.tools.own:from_files")(trusted)
+        files, more = load("tuiagent.tools.own:from_files")(self._holds.trusted[TOOLS])
         return {**packages, **files, **given}, [*told, *more]
+
+    def brought(self, folder: str) -> list[object]:
+        """What this folder's files would have us run, and whether they may."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["trust"])(
+            folder, self.settings.home, user, self._holds, (self.lending.offers,)
+        )
+
+    async def given(self, folder: str, name: str, arguments: str) -> str:
+        """What is said for a command of people's own. Raises ConfigError."""
+        opened = config.opening(self.settings, folder, self._environ)
+        given = self.shelf(opened.folder).command(name, arguments)
+        if not given.runs:
+            return given.text
+        always = self._holds.holding(opened.folder, time.time())
+        rules = (*config.rules_in(self.settings, opened.folder), *always)
+        filled = load("tuiagent.engine.given:filled")
+        return await filled(self, opened, rules, given.text, given.runs)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
@@ -344,40 +337,17 @@ class LocalMeans:
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder, self.settings.home)
+        return self.library(opened).system(opened.skills)
+
+    def library(self, opened: SessionOpened) -> "Shelf":
+        """See engine.drive.Means."""
+        return self.shelf(opened.folder)
+
+    def shelf(self, folder: str) -> "Shelf":
+        """What people wrote for the sessions of this folder."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
 
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
-
-
-async def login(
-    settings: Settings,
-    environ: Mapping[str, str],
-    server: str,
-    folder: str,
-    show: Callable[[str], None],
-    typed: Awaitable[str],
-) -> None:
-    """Has a person sign in to an MCP server. Raises ConfigError, and StoreError."""
-    found = load(connectors.FOUND)(settings.servers, folder, server)
-    filled = await asyncio.to_thread(filling(settings, environ, found).all, found.table)
-    found = msgspec.structs.replace(found, table=filled)
-    try:
-        sign_in = await asyncio.to_thread(load, connectors.LOGIN)
-        await sign_in(found, load(vaults.TABLE["tokens"])(), show, typed)
-    except ToolError as error:
-        raise ConfigError(f"{server}: {error}") from error
-
-
-def filling(settings: Settings, environ: Mapping[str, str], server: "Server") -> "Filling":
-    """What stands for variables and kept keys in what is said of a server."""
-    keys = load(vaults.TABLE["kept"])(settings.home)
-    models = frozenset(table.env_var for table in settings.providers.values())
-    made: Filling = load(connectors.FILLING)(environ, keys.get, models, bool(server.folder))
-    return made
-
-
-def _python(path: str) -> bool:
-    """Whether a trusted file holds tools, and does not name servers."""
-    return os.path.basename(path) != ".mcp.json"

@@ -38,7 +38,8 @@ from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import AcceptTools, Standing
-from tuiagent.means import LocalMeans, login
+from tuiagent.lending import login
+from tuiagent.means import LocalMeans
 from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
 from tuiagent.reports import exportable, findable, holding, reports
@@ -242,7 +243,7 @@ class House:
             with contextlib.suppress(RuntimeError):  # likewise
                 self._thread.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
 
-        means.fetched, means.accept = go_on, accept
+        means.fetched, means.lending.accept = go_on, accept
 
     async def _build(self) -> Engine:
         root = self.settings.root
@@ -287,7 +288,7 @@ class House:
             listening,
             lambda: beside(sealer.work()),
             lambda: beside(upkeep().work()),
-            means.lending,
+            means.lending.open,
         ]
         if self._serves:
             engine.services.append(lambda: beside(look_after(engine)))

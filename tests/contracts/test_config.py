@@ -73,7 +73,6 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
     assert set(found.without_effect) == {
-        "default_skills",
         "work_dir",
         "tui.theme_color",
         "providers.openai.models",

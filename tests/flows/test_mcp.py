@@ -221,6 +221,32 @@ def test_a_repositorys_servers_are_trusted_from_the_command_line(tmp_path: Path)
     assert "untrusted" in cli.run("mcp", "list").stdout
 
 
+def test_trust_in_a_repositorys_servers_is_that_in_its_other_files(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, {"text": "x"})
+    file = cli.work / ".mcp.json"
+
+    def state() -> tuple[str, str]:
+        (row,) = json.loads(cli.run("trust", "list", "--output", "json").stdout)
+        (one,) = json.loads(cli.run("mcp", "list", "--output", "json").stdout)
+        return row["state"], one["state"]
+
+    assert (cli.run("mcp", "trust").returncode, file.write_text("{")) == (2, 1)
+    assert "cannot be read" in cli.run("mcp", "trust").stderr
+    table = {"command": "./x", "args": ["-y"], "env": {"LD_PRELOAD": "./evil.so"}}
+    file.write_text(json.dumps({"mcpServers": {"here": table}}))
+    assert state() == ("new", "untrusted")
+    assert "here: ./x -y env={'LD_PRELOAD': './evil.so'}" in cli.run("trust", "show").stdout
+    cli.run("trust", "yes")
+    assert state()[0] == "trusted"
+    assert state()[1] != "untrusted"
+    cli.run("mcp", "distrust")
+    assert state() == ("refused", "untrusted")
+    cli.run("mcp", "trust")
+    assert state()[0] == "trusted"
+    file.write_text(json.dumps({"mcpServers": {"here": {**table, "command": "./y"}}}))
+    assert state() == ("changed", "untrusted")
+
+
 def test_nobody_signs_in_to_a_program(tmp_path: Path) -> None:
     cli = Cli(tmp_path, {"text": "x"})
     cli.run("mcp", "add", "one", "--", "x")

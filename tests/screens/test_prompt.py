@@ -257,8 +257,8 @@ def tree(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("class Apple:\n    def core(self): pass\n")
     (work / ".gitignore").write_text("*.log\n")
-    (work / "skills/review").mkdir(parents=True)
-    (work / "skills/review/SKILL.md").write_text(
+    (work / ".agents/skills/review").mkdir(parents=True)
+    (work / ".agents/skills/review/SKILL.md").write_text(
         "---\nname: review\ndescription: Reads a change.\n---\nbody\n"
     )
     subprocess.run(["git", "init", "-q", str(work)], check=True)

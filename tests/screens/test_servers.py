@@ -9,7 +9,7 @@ import pytest
 from tests.screens.kit import SIZES, Screen, screen
 from tuiagent import config_file
 from tuiagent.config_file import ServerTable
-from tuiagent.kernel.standing import STREAM
+from tuiagent.kernel.standing import MCP, STREAM, FileTrusted
 from tuiagent.ports import Lender
 
 
@@ -104,16 +104,17 @@ async def test_a_repositorys_servers_are_trusted_by_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with screen(tmp_path) as it:
+        monkeypatch.chdir(it.work)
         await opened(it)
         await it.press("y")
-        await it.until("cannot be read")
-        (it.work / ".mcp.json").write_text("{}")
+        await it.until("names no server")
+        (it.work / ".mcp.json").write_text('{"mcpServers": {"here": {"command": "x"}}}')
         path = str((it.work / ".mcp.json").resolve())
-        monkeypatch.chdir(it.work)
         await it.press("y")
         await it.until("is trusted as it is now")
-        trusted = [e.fact for e in it.engine.journal.events(STREAM)]
-        assert trusted[-1].path == path  # type: ignore[attr-defined]
+        (fact,) = [e.fact for e in it.engine.journal.events(STREAM)]
+        assert isinstance(fact, FileTrusted)
+        assert (fact.path, fact.use) == (path, MCP)
 
 
 async def test_a_servers_prompt_stands_in_the_editor_to_be_read_first(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """MCP servers as people see them, in lines and on the screen."""
 
-import hashlib
 import os
 from typing import Any
 
 import msgspec
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.trusting import answer, brought
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.standing import STREAM, TrustFile
+from tuiagent.kernel.standing import MCP
 from tuiagent.ports import Client, Lender
 
 FILE = ".mcp.json"
@@ -66,11 +66,13 @@ def told(row: Lender, whole: bool = False) -> str:
     return clean(text)
 
 
-async def trust(client: Client, path: str) -> None:
-    """Trusts a repository's file as it is now. Raises ConfigError."""
-    try:
-        with open(path, "rb") as file:
-            mark = hashlib.sha256(file.read()).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    await client.submit(TrustFile(STREAM, path, mark))
+async def trust(client: Client, folder: str, yes: bool = True) -> str:
+    """Takes a person's word on the servers of a folder's own file; its path. Raises ConfigError."""
+    rows = [row for row in await brought(client, folder) if row.offer.use == MCP]
+    if not rows:
+        raise ConfigError(f"{os.path.join(folder, FILE)} names no server")
+    (row,) = rows
+    if row.offer.problem:
+        raise ConfigError(f"{row.offer.path}: {row.offer.problem}")
+    await client.submit(answer(row, yes))
+    return row.offer.path

@@ -4,6 +4,8 @@ TABLE = {"mcp": "tuiagent.connectors.mcp:Mcp"}
 """Name -> "module:attribute" of what makes a ports.Connector."""
 AROUND = "tuiagent.connectors.surroundings:Surroundings"
 FILLING = "tuiagent.connectors.servers:Filling"
+OFFERS = "tuiagent.connectors.servers:offers"
+"""What the file of a folder would have us reach, for a person to look at."""
 FOUND = "tuiagent.connectors.servers:found"
 """The server that a person names to sign in to."""
 LOGIN = "tuiagent.connectors.oauth:sign_in"

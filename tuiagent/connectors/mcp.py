@@ -30,11 +30,11 @@ class Mcp:
         self,
         around: Surroundings,
         tables: Callable[[], Mapping[str, ServerTable]],
-        trusted: Callable[[], Mapping[str, str]],
+        trusts: Callable[[str, str], bool],
     ) -> None:
         self._around = around
         self._tables = tables
-        self._trusted = trusted
+        self._trusts = trusts
         self._links: dict[str, Link] = {}
         """By the key of their server."""
         self._lives: dict[str, asyncio.Task[None]] = {}
@@ -111,7 +111,7 @@ class Mcp:
         """Those that are reached for sessions in this folder."""
         own = [s for s in configured(self._tables()) if s.table.enabled]
         found = self._repository(folder)
-        if found is None or self._trusted().get(found.path) != found.sha256:
+        if found is None or not self._trusts(found.path, found.sha256):
             return own
         names = self._tables()
         return [*own, *(s for s in found.servers if s.name not in names)]
@@ -195,7 +195,7 @@ class Mcp:
         for server in configured(self._tables()):
             rows.append(_row(server, links.get(server.key), begun))
         found = self._repository(folder)
-        trusted = found is not None and self._trusted().get(found.path) == found.sha256
+        trusted = found is not None and self._trusts(found.path, found.sha256)
         for server in found.servers if found else ():
             if server.name in self._tables():
                 text = "your config.toml has a server of that name"

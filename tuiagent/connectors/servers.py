@@ -14,6 +14,8 @@ from msgspec import Struct
 from tuiagent.config import KEEP
 from tuiagent.config_file import ServerTable
 from tuiagent.kernel.errors import ConfigError, ToolError
+from tuiagent.kernel.standing import MCP
+from tuiagent.ports import Offer
 
 FILE = ".mcp.json"
 """What a repository's file with servers is called."""
@@ -82,6 +84,23 @@ def repository(folder: str) -> Repository | None:
         return Repository(path, mark, tuple(_servers(path, body)))
     except (ValueError, RecursionError) as error:
         return Repository(path, mark, problem=f"it cannot be read: {error}")
+
+
+def offers(folder: str) -> list[Offer]:
+    """What a person has to trust before the servers of this folder's file are reached."""
+    found = repository(os.path.realpath(folder))
+    if found is None or not (found.servers or found.problem):
+        return []
+    shown = tuple(f"{server.name}: {_shown(server)}" for server in found.servers)
+    return [Offer(found.path, MCP, found.sha256, shown, found.problem)]
+
+
+def _shown(server: Server) -> str:
+    """All that counts of it, as it was written."""
+    table, usual = msgspec.structs.asdict(server.table), msgspec.structs.asdict(ServerTable())
+    words = (table.pop("command"), *table.pop("args"))
+    rest = [f"{key}={one}" for key, one in table.items() if one != usual[key]]
+    return " ".join((*words, *rest)).strip()
 
 
 def _servers(path: str, body: bytes) -> list[Server]:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.engine import access, past
+from tuiagent.engine.brought import brought
 from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
@@ -208,7 +209,9 @@ class Engine:
             from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
 
             blobs = await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)
-        elif isinstance(intent, SubmitPrompt):
+        elif isinstance(intent, SubmitPrompt) and (intent.files or intent.media):
+            await self.admit(actor)
+            intent = await asyncio.to_thread(brought, intent, self.journal.store)
             blobs = media.blobs(intent.files)
         request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
         request.admit = lambda known: access.check(known, actor, intent)

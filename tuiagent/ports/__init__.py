@@ -2,8 +2,10 @@
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
 from tuiagent.ports.connector import Connector, Lender
+from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
+from tuiagent.ports.searcher import Found, Searcher
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
 from tuiagent.ports.tool import (
     Again,
@@ -31,18 +33,24 @@ __all__ = [
     "Deferred",
     "Execution",
     "Exit",
+    "Found",
     "Head",
+    "Hook",
     "Jobs",
     "Kit",
     "Lender",
+    "Library",
     "Loan",
     "Note",
+    "Offer",
     "OutcomeUnknown",
     "Owner",
+    "Paper",
     "Proposed",
     "Proposing",
     "Provider",
     "Runtime",
+    "Searcher",
     "Snapshot",
     "Stat",
     "Store",
@@ -51,4 +59,5 @@ __all__ = [
     "Typed",
     "Usual",
     "Window",
+    "Words",
 ]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tuiagent.kernel import asides, command, hooks, session, transfer, undo
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, session, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
@@ -159,13 +159,16 @@ class PromptView:
 
     def _note(self, fact: object) -> None:
         """What a person did beside the conversation, told at its end."""
-        if isinstance(fact, runs.ReplyInterrupted):
-            if fact.partial.strip():
-                self._add(Message("assistant", (Text(fact.partial),)), fact.attempt)
+        if isinstance(fact, runs.ReplyInterrupted) and fact.partial.strip():
+            self._add(Message("assistant", (Text(fact.partial),)), fact.attempt)
         elif isinstance(fact, runs.InterruptRequested):
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
             self._notes.append(fact.text)
+        elif isinstance(fact, asides.AsideTold):
+            self._notes.append(asides.words(fact))
+        elif isinstance(fact, hooks.HookRan):
+            self._notes += hooks.words(fact)
         elif isinstance(fact, JobStarted):
             self._jobs.append(fact.job)
         elif isinstance(fact, JobEnded):

@@ -12,9 +12,8 @@ from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Host
-from tuiagent.clients.lending import FILE, asked, lenders, told, trust
+from tuiagent.clients.lending import asked, lenders, told, trust
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.standing import STREAM, DistrustFile
 from tuiagent.ports import Client, Lender
 
 
@@ -67,12 +66,10 @@ async def _remove(client: Client, args: argparse.Namespace, host: Host) -> int:
 
 
 async def _trust(client: Client, args: argparse.Namespace, host: Host) -> int:
-    path = os.path.join(os.path.realpath(args.cwd), FILE)
+    path = await trust(client, os.path.realpath(args.cwd), args.what == "trust")
     if args.what == "distrust":
-        await client.submit(DistrustFile(STREAM, path))
         say(clean(f"{path} is trusted no more\n"))
         return DONE
-    await trust(client, path)
     say(clean(f"{path} is trusted as it is now. Sessions in its folder have:\n"))
     for row in await lenders(client, args.cwd):
         if row.source == path:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 
+from tuiagent.clients.cli.able import ABLE
 from tuiagent.clients.cli.arguments import Help
 from tuiagent.kernel.directory import SCOPES
 from tuiagent.kernel.policy import MODES
@@ -218,35 +219,6 @@ def _jobs() -> argparse.ArgumentParser:
     return parser
 
 
-def _tools() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent tools", description="What agents can do; add files with tools of your own."
-    )
-    parser.add_argument("what", choices=("list", "add", "remove"))
-    parser.add_argument("file", nargs="?", default="", help="a Python file")
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
-def _mcp() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tuiagent mcp", description="MCP servers, which lend tools to agents."
-    )
-    what = "list add remove trust distrust login test".split()
-    parser.add_argument("what", nargs="?", default="list", choices=what)
-    parser.add_argument("name", nargs="?", default="", help="the server's; test: all without one")
-    parser.add_argument("words", nargs="*", help="add: behind --, the command that runs it")
-    parser.add_argument("--url", default="", help="add: its address, in place of a command")
-    env = "add: for its environment; ${NAME} stands for a variable of yours"
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help=env)
-    header = "add: sent with every request; ${key:NAME} stands for a kept key"
-    parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", help=header)
-    folder = "the folder whose .mcp.json counts; trust: as it is now"
-    parser.add_argument("--cwd", default=".", metavar="DIR", help=folder)
-    parser.add_argument("--output", default="text", choices=("text", "json"))
-    return parser
-
-
 def _gc() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent gc", description="Erase deleted sessions whose time is over."
@@ -354,8 +326,7 @@ SUBPARSERS = {
     "__complete": _complete,
     "reset": _reset,
     "gc": _gc,
-    "tools": _tools,
-    "mcp": _mcp,
+    **ABLE,
     "jobs": _jobs,
     "backup": _backup,
     "usage": _usage,

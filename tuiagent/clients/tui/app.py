@@ -12,6 +12,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tuiagent.clients.attach import images
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui import places, themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
@@ -30,6 +31,8 @@ from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.media import File
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -125,6 +128,7 @@ class TuiApp(Opens):
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
+        self.desk.spawn(self.action_trust("asked"))
 
     def on_resize(self) -> None:
         """Lays the panes out anew, where that makes them tabs, or panes again."""
@@ -144,8 +148,16 @@ class TuiApp(Opens):
 
     async def _say(self, message: Prompt.Submitted) -> None:
         """Says it; what could not be said stands in the prompt again."""
-        if not await self.desk.begin(message.text, message.steer):
-            self.query_one(Prompt).give_back(message.text)
+        kept = tuple(chip.kept for chip in message.shown if chip.kept is not None)
+        paths = [chip.path for chip in message.shown if chip.path]
+        files: tuple[File, ...] = ()
+        try:
+            files = await images(paths, "")
+        except ConfigError as error:
+            self.trouble(str(error))
+        said = len(files) == len(paths)
+        if not said or not await self.desk.begin(message.text, message.steer, files, kept):
+            self.query_one(Prompt).give_back(message.typed)
 
     def settle(self) -> None:
         """Takes up settings that were changed."""

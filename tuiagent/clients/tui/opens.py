@@ -1,5 +1,6 @@
 """What the app opens over the work place; each is loaded when it is first asked for."""
 
+import os
 from typing import Any
 
 from tuiagent.clients.tui import themes
@@ -120,6 +121,19 @@ class Opens(TerminalApp):
         row = await load("tuiagent.clients.find:named")(self.desk.client, name)
         await self.desk.host.adopt(row["stream"])
         await self.desk.open(row["stream"])
+
+    async def action_trust(self, word: str = "all") -> None:
+        """What this folder's files would have us run; with `asked`, only what is to be asked."""
+        conversation = self.desk.conversation
+        folder = os.path.realpath(self.desk.host.console.folder or ".")
+        folder = conversation.status.folder if conversation else folder
+        rows = await load("tuiagent.clients.trusting:brought")(self.desk.client, folder)
+        if word == "asked":
+            rows = [row for row in rows if row.state in ("new", "changed")]
+        if rows:
+            self.push_screen(load(f"{SCREENS}.trust:Trust")(rows))
+        elif word != "asked":
+            self.notify("nothing in this folder would be run", markup=False)
 
     def action_runs(self) -> None:
         """All runs."""

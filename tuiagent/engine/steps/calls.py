@@ -1,129 +1,27 @@
 """Judges, runs, settles and stops tool calls."""
 
 import asyncio
-import hashlib
 import logging
-from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from tuiagent.engine.drive import Drive, SessionJobs
-from tuiagent.engine.secrecy import Secrecy
+from tuiagent.engine.drive import Drive
+from tuiagent.engine.steps import hooks
+from tuiagent.engine.steps.work import Work, decode_note, encode_note, open_call
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.message import Observation, Question, Reply
-from tuiagent.kernel.run import Progress, StartAttempt
-from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
+from tuiagent.kernel.hooks import BEFORE, ReportHooks
+from tuiagent.kernel.message import Observation, Reply
+from tuiagent.ports import Again, Background, Deferred, Note, OutcomeUnknown, Tool
 
 LOG = logging.getLogger("tuiagent.calls")
 MOMENT = 2.0
 """Seconds that a program in a terminal gets to end after C-c."""
-
-
-class StagedBlobs:
-    """Blobs of one call that are written together with its next fact."""
-
-    def __init__(self, drive: Drive) -> None:
-        self._store = drive.context.journal.store
-        self.staged: dict[str, bytes] = {}
-
-    def put(self, body: bytes) -> str:
-        """Keeps the bytes until the next fact of the call."""
-        key = hashlib.sha256(body).hexdigest()
-        self.staged[key] = body
-        return key
-
-    async def get(self, key: str) -> bytes | None:
-        """The bytes, staged or stored."""
-        return self.staged.get(key) or self._store.blob(key)
-
-    def take(self) -> dict[str, bytes]:
-        """What is staged; nothing is staged afterwards."""
-        staged, self.staged = self.staged, {}
-        return staged
-
-
-class Work:
-    """A call or a job that is being worked on: its tool, its kit and its staged blobs."""
-
-    def __init__(self, drive: Drive, ident: str, args: dict[str, Any] | None, tool: Tool) -> None:
-        self.drive = drive
-        self.tool = tool
-        self.id = ident
-        self.args = args or {}
-        self.blobs = StagedBlobs(drive)
-        self.secrecy = Secrecy(drive.context.means.keys())
-        self._held = ""
-        """The end of what it wrote, where that may be the beginning of a key."""
-        place = f"{drive.stream.partition('/')[2]}.{ident}"
-        jobs = SessionJobs(drive)
-        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, jobs, self._ask)
-
-    def _progress(self, text: str) -> None:
-        text = self._held + text
-        whole = len(text) - self.secrecy.begun(text)
-        shown, self._held = self.secrecy.text(text[:whole]), text[whole:]
-        self.drive.context.hub.signal(Progress(self.drive.stream, self.id, shown))
-
-    async def _ask(self, question: Question) -> str | None:
-        """See ports.Kit."""
-        drive = self.drive
-        if drive.state.mode == "locked":
-            return None
-        await drive.write(calls.DeferCall(drive.stream, self.id, question, True))
-        while (state := _open(drive, self.id)) is not None:
-            if state.phase == "started":
-                return state.answer
-            await drive.changed()
-        raise ToolError("the call was ended before the question was answered")
-
-    async def finish(
-        self, observation: Observation, settled: bool = False, job: Note | None = None
-    ) -> None:
-        """Reports what came of the call; when it was the last one, the next attempt begins."""
-        world = self.drive.context.world
-        world.point("call-done")
-        note = encode_note(job) if job else None
-        observation = await self.masked(observation)
-        finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
-        asks = self.id not in self.drive.state.wishes and self.drive.asks
-        begin = [StartAttempt(self.drive.stream)] if asks else []
-        await self.drive.write(finish, *begin, blobs=self.blobs.take())
-        world.point("call-finished")
-
-    async def masked(self, observation: Observation) -> Observation:
-        """What came of it, without the keys in it."""
-        state = self.drive.state.find(self.id)
-        keyed = state is not None and state.keyed
-        return await self.secrecy.observation(observation, self.blobs, keyed)
-
-    async def claims(self) -> Claims:
-        """What the call would touch. Raises ToolError."""
-        found = await self.tool.claims(self.args, self.drive.runtime)
-        return self.secrecy.held(found, self.args)
-
-    async def discard(self, note: Note) -> None:
-        """Gives back what the runtime keeps for a call that is over, while the loop goes on.
-
-        What of it still runs, such as a terminal that could not be typed into, is ended: nobody
-        would look after it.
-        """
-        spool = note.data.get("spool")
-        if not spool:
-            return
-        runtime = self.drive.runtime
-        try:
-            try:
-                await runtime.discard(spool)
-            except ToolError:
-                await runtime.kill(spool)
-                await runtime.discard(spool)
-        except ToolError as error:
-            LOG.warning("%s is kept: %s", spool, error)
 
 
 class Prepared(Struct):
@@ -153,8 +51,8 @@ class Prepared(Struct):
 
 async def prepare_first(drive: Drive, reply: Reply) -> Prepared:
     """The first call of a reply that is about to be written, so that one write does it all."""
-    if not reply.calls:
-        return Prepared()
+    if not reply.calls or drive.library.hooks(BEFORE):
+        return Prepared()  # hooks are run once the reply is written
     call = reply.calls[0]
     try:
         return await _prepare(drive, CallState(call, args=call.args), first=True)
@@ -171,24 +69,42 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
     work = Work(drive, state.call.id, state.args, found)
     try:
         claims = await work.claims()
-        judge = calls.JudgeCall(drive.stream, ident, claims)
+        judge, told = await _judged(drive, state, claims)
         rules = drive.state.rulebook.holding(drive.context.world.now())
         verdict = policy.judge(claims, rules, drive.state.mode)
+        verdict = policy.tightened(verdict, judge.hooks, drive.state.mode)
         has_turn = first or claims.effect not in ("write", "execute")
         if verdict.decision != "allow" or not has_turn:
-            return Prepared((judge,))
+            return Prepared((judge, *told))
         note = await found.note(work.args, work.kit)
     except ToolError as error:
         observation = Observation("error", str(error))
         return Prepared((calls.FinishCall(drive.stream, ident, observation),))
     drive.context.world.point("call-noted")
     start = calls.StartCall(drive.stream, ident, encode_note(note))
-    return Prepared((judge, start), work, note)
+    return Prepared((judge, *told, start), work, note)
+
+
+async def _judged(
+    drive: Drive, state: CallState, claims: Claims
+) -> tuple[calls.JudgeCall, list[ReportHooks]]:
+    """What is to be judged, with what hooks say of it: only once of the same."""
+    call = msgspec.structs.replace(state.call, args=state.args)
+    if calls.digest(call.name, state.args, claims) == state.digest:
+        said = state.hooks
+        told = []
+    elif call.id in drive.state.wishes:
+        said, told = (), []  # a person asked for it
+    else:
+        said = await hooks.before(drive, call, claims)
+        loud = tuple(one for one in said if one.context or one.note or one.decision == "failed")
+        told = [ReportHooks(drive.stream, BEFORE, call.id, loud)] if loud else []
+    return calls.JudgeCall(drive.stream, call.id, claims, said), told
 
 
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
     """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     if state is None:
         return
     open_calls = drive.state.run.open_calls() if drive.state.run else []
@@ -200,7 +116,7 @@ async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
 
 async def run_call(drive: Drive, step: loop.RunCall) -> None:
     """Starts a call that is allowed, and does it."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     found = _tool(drive, state) if state else None
     if state is None or found is None:
         return
@@ -212,7 +128,8 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
         claims = await work.claims()
         if calls.digest(state.call.name, state.args, claims) != state.digest:
             # what would be touched is not what was judged: it is judged again
-            await drive.write(calls.JudgeCall(drive.stream, step.call, claims))
+            judge, told = await _judged(drive, state, claims)
+            await drive.write(judge, *told)
             return
         note = await found.note(work.args, work.kit)
     except ToolError as error:
@@ -224,7 +141,7 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
 
 async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
     """Finds out what became of a call whose process died; runs it only if it never happened."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     found = _tool(drive, state) if state else None
     if state is None or found is None:
         return
@@ -258,7 +175,7 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
 
 async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     """Ends a running call; what it reports by itself is kept, else it counts as cancelled."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     if state is None:
         return
     task = _task_of(drive, step.call)
@@ -271,7 +188,7 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
         task.cancel()
     if task is not None:
         await asyncio.wait([task])
-    if _open(drive, step.call) is None:
+    if open_call(drive, step.call) is None:
         return
     found = _tool(drive, state)
     ended = Observation("cancelled", "interrupted while it ran")
@@ -342,12 +259,6 @@ async def _run(work: Work, note: Note) -> None:
         await work.discard(note)
 
 
-def _open(drive: Drive, call: str) -> CallState | None:
-    """The call's state while it still needs an observation."""
-    state = drive.state.find(call)
-    return state if state is not None and state.open else None
-
-
 def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     """The call's tool, or why it cannot be called."""
     call = state.call
@@ -378,14 +289,3 @@ def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
 
 async def _report(drive: Drive, call: str, observation: Observation, settled: bool = False) -> None:
     await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
-
-
-def encode_note(note: Note) -> dict[str, Any]:
-    """The note as it is kept in a fact."""
-    return {**note.data, "blobs": list(note.blobs)} if note.blobs else note.data
-
-
-def decode_note(data: dict[str, Any]) -> Note:
-    """The note that was kept in a fact."""
-    data = dict(data)
-    return Note(data, tuple(data.pop("blobs", ())))

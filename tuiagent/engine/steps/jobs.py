@@ -1,7 +1,7 @@
 """Follows and stops what runs in the background."""
 
 from tuiagent.engine.drive import Drive
-from tuiagent.engine.steps.calls import Work, decode_note
+from tuiagent.engine.steps.work import Work, decode_note
 from tuiagent.kernel import loop
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError

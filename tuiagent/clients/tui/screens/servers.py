@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from tuiagent import config_file
-from tuiagent.clients.lending import FILE, MARKS, asked, lenders, told, trust
+from tuiagent.clients.lending import MARKS, asked, lenders, told, trust
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet, fit
@@ -204,9 +204,8 @@ class ServersSheet(Sheet):
         self.later(self._trust())
 
     async def _trust(self) -> None:
-        path = os.path.join(self._folder, FILE)
         try:
-            await trust(self.app.desk.client, path)
+            path = await trust(self.app.desk.client, self._folder)
             self._tell(f"{path} is trusted as it is now")
         except TuiagentError as error:
             self._tell(str(error))
