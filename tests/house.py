@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuiagent import tools
+from tuiagent.connectors.servers import offers
 from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
@@ -64,6 +65,7 @@ class Fakes:
         self.folder = folder
         self.prompts: list[Prompt] = []
         self.more: dict[str, Tool] = {}
+        self.loaned: frozenset[str] = frozenset()
         self.tokens = 0
         self.shown = frozenset(("image", "document"))
         self.secrets: set[str] = set()
@@ -101,14 +103,18 @@ class Fakes:
         """See engine.drive.Means: a hundredth of a dollar for each token."""
         return (usage.input + usage.output) / 100
 
-    def tool(self, name: str) -> Tool | None:
+    def lent(self, opened: SessionOpened) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return self.loaned
+
+    def tool(self, name: str, opened: SessionOpened | None = None) -> Tool | None:
         """See engine.drive.Means."""
         if name in self.more:
             return self.more[name]
         known = tools.TABLE | tools.UNTOLD
         return load(known[name])() if name in known else None
 
-    def tools(self) -> tuple[ToolSpec, ...]:
+    def tools(self, opened: SessionOpened | None = None) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
         found = [load(path)() for path in tools.TABLE.values()]
         more = (ToolSpec(name, "", {}) for name in self.more)
@@ -136,7 +142,7 @@ class Fakes:
 
     def brought(self, folder: str) -> list[Any]:
         """See means.LocalMeans."""
-        return brought(folder, str(self.folder / "home"), "", self.standing)
+        return brought(folder, str(self.folder / "home"), "", self.standing, (offers,))
 
 
 async def nothing() -> AsyncIterator[object]:

@@ -82,6 +82,12 @@ def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
     assert not {m for m in modules if m.split(".")[0] in ("textual", "rich", "httpx2", "pydantic")}
 
 
+def test_servers_are_named_and_told_of_before_their_library_is_loaded() -> None:
+    modules = loaded("import tuiagent.wiring, tuiagent.connectors.mcp, tuiagent.means")
+    assert not {m for m in modules if m.split(".")[0] in ("mcp", "mcp_types", "httpx2", "pydantic")}
+    assert "tuiagent.connectors.mcp" not in loaded("import tuiagent.wiring")
+
+
 def test_the_public_names_are_there_and_loaded_when_asked_for() -> None:
     assert "tuiagent.wiring" not in loaded("import tuiagent")
     assert "tuiagent.wiring" in loaded("from tuiagent import open_engine, Client, Event, Intent")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RuleTable,
         SandboxTable,
         ScreenTable,
+        ServerTable,
         WebTable,
     )
 
@@ -79,6 +80,8 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    servers: "dict[str, ServerTable]" = {}
+    """MCP servers of the user's, by name."""
     skills: tuple[str, ...] = ()
     """Those that new sessions are told whole."""
     web: "WebTable | None" = None
@@ -147,6 +150,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        {**user.mcp_servers, **user.mcp} if user else {},
         tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
         user.web if user else None,
         user.sandbox if user else None,

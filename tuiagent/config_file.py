@@ -72,9 +72,26 @@ class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
 
     command: Annotated[str, _means("the program that is started")] = ""
     args: Annotated[tuple[str, ...], _means("its arguments")] = ()
-    env: Annotated[dict[str, str], _means("its environment")] = {}
+    env: Annotated[
+        dict[str, str], _means("more for its environment; ${NAME} is a variable of yours")
+    ] = {}
+    cwd: Annotated[str, _means("the folder it is started in; your home else")] = ""
     url: Annotated[str, _means("its address, in place of a program")] = ""
-    headers: Annotated[dict[str, str], _means("sent with every request to it")] = {}
+    headers: Annotated[
+        dict[str, str],
+        _means("sent with every request to it; ${NAME} is a variable, ${key:NAME} a kept key"),
+    ] = {}
+    client_id: Annotated[
+        str, _means("what it knows us by when you sign in; or a document's address that says so")
+    ] = ""
+    client_secret: Annotated[str, _means("likewise; ${key:NAME} is a kept key")] = ""
+    tools: Annotated[tuple[str, ...], _means("only these of its tools; all without one")] = ()
+    deny: Annotated[tuple[str, ...], _means("none of these of its tools")] = ()
+    timeout: Annotated[float, _means("seconds to begin in, and of silence in a call")] = 60.0
+    trusted: Annotated[
+        bool, _means("believe it when it says that a tool only reads: that is not asked about")
+    ] = False
+    enabled: Annotated[bool, _means("false leaves it alone")] = True
 
 
 class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +171,10 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: Annotated[str, _means("the state root, where the journal is")] = ""
     allow_shell: Annotated[bool, _means("false refuses every command")] = True
     providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}
-    mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
+    mcp: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
+    mcp_servers: Annotated[
+        dict[str, ServerTable], _means("the same, as other programs call it")
+    ] = {}
     tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
     web: Annotated[WebTable, _means("what tools may do with the web")] = WebTable()
     sandbox: Annotated[SandboxTable, _means("what the sandbox lets commands do")] = SandboxTable()
@@ -165,7 +185,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
-LATER = ("work_dir", "mcp_servers", "memory")
+LATER = ("work_dir", "memory")
 LATER_OF_PROVIDERS = ("models",)
 LATER_OF_SCREENS = ("theme_color",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
@@ -203,6 +223,7 @@ def _unknown(name: str, place: str) -> str:
     tables = {
         "rules": RuleTable,
         "providers": ProviderTable,
+        "mcp": ServerTable,
         "mcp_servers": ServerTable,
         "tui": ScreenTable,
         "web": WebTable,
@@ -250,6 +271,35 @@ def change(path: str, key: str, text: str) -> None:
     for name in names[:-1]:
         table = table.setdefault(name, tomlkit.table())
     table[names[-1]] = value
+    _write(path, document)
+
+
+def put_server(home: str, name: str, table: dict[str, Any] | None) -> bool:
+    """Has this table for an MCP server in the user's file, or none; whether there was one.
+
+    Raises ConfigError, and then nothing changed.
+    """
+    import tomlkit  # noqa: PLC0415 - only here is a file changed
+    import tomlkit.exceptions  # noqa: PLC0415
+
+    file = path(home)
+    try:
+        document: Any = tomlkit.parse(_body(file))
+    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    there = [kind for kind in ("mcp", "mcp_servers") if name in document.get(kind, {})]
+    for kind in there:
+        del document[kind][name]
+    if table is not None:
+        document.setdefault("mcp", tomlkit.table(is_super_table=True))[name] = table
+    _write(file, document)
+    return bool(there)
+
+
+def _write(path: str, document: Any) -> None:
+    """Puts the file in place of the one before, once it is proved to be valid."""
+    import tomlkit  # noqa: PLC0415 - only here is a file changed
+
     convert(document.unwrap())
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     scratch = f"{path}.new"

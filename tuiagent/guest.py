@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -67,6 +67,14 @@ class Guest:
         """Has the server read a provider's key again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         await self.client.lend([Loan("", f"kept:{name}", key)])
+
+    async def login(
+        self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
+    ) -> None:
+        """Has a person sign in to an MCP server. Raises ConfigError."""
+        await load("tuiagent.means:login")(
+            self.settings, self._environ, server, folder, show, typed
+        )
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

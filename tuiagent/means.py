@@ -24,6 +24,7 @@ from tuiagent.kernel.errors import ConfigError, ProviderError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import TOOLS, Standing
+from tuiagent.lending import Lending
 from tuiagent.ports import Provider, Runtime, Tool
 from tuiagent.registry import load
 
@@ -53,6 +54,8 @@ class LocalMeans:
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
         self._tools: dict[str, Tool] = {}
         self._holds = holds
+        self.lending = Lending(lambda: self.settings, environ, holds)
+        """What is lent to sessions here."""
         self._given = given
         told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
         names = [*told, *(tool.name for tool in given)]
@@ -172,7 +175,7 @@ class LocalMeans:
             return frozenset(table.takes)
         return load(providers.MODELS["takes"])(model)
 
-    def tool(self, name: str) -> Tool | None:
+    def tool(self, name: str, opened: SessionOpened | None = None) -> Tool | None:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:
             return load(tools.UNTOLD[name])()
@@ -180,7 +183,8 @@ class LocalMeans:
             self._tools[name] = load(library.TABLE[SKILL])(self.shelf)
         if name not in self._tools and (made := self._made(name)):
             self._tools[name] = made
-        return self._tools.get(name) or self.own[0].get(name)
+        known = self._tools.get(name) or self.own[0].get(name)
+        return known or (self.lending.tools(opened.folder).get(name) if opened else None)
 
     def _made(self, name: str) -> Tool | None:
         """One of our own tools, as the settings have it; None for other names."""
@@ -197,11 +201,16 @@ class LocalMeans:
         kind = load(tools.TABLE[name])
         return kind(web.private) if name == "fetch" and web else kind()
 
-    def tools(self) -> tuple[ToolSpec, ...]:
+    def tools(self, opened: SessionOpened | None = None) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0])
-        found = [tool for name in names if (tool := self.tool(name))]
+        lent = self.lending.told(opened.folder) if opened else ()
+        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0], *lent)
+        found = [tool for name in names if (tool := self.tool(name, opened))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
+
+    def lent(self, opened: SessionOpened) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return frozenset(self.lending.tools(opened.folder))
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
@@ -226,7 +235,9 @@ class LocalMeans:
     def brought(self, folder: str) -> list[object]:
         """What this folder's files would have us run, and whether they may."""
         user = self._environ.get("HOME", "")
-        return load(library.TABLE["trust"])(folder, self.settings.home, user, self._holds)
+        return load(library.TABLE["trust"])(
+            folder, self.settings.home, user, self._holds, (self.lending.offers,)
+        )
 
     async def given(self, folder: str, name: str, arguments: str) -> str:
         """What is said for a command of people's own. Raises ConfigError."""

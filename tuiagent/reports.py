@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -16,6 +17,7 @@ from tuiagent.engine.engine import Engine, Report, beside
 from tuiagent.engine.journal import Journal
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel import directory, standing
+from tuiagent.kernel.errors import ConfigError, ToolError
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
@@ -34,6 +36,10 @@ class Asked(Protocol):
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
+        ...
+
+    def reload(self) -> None:
+        """Reads the settings again."""
         ...
 
 
@@ -81,6 +87,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "picture": lambda key: load("tuiagent.engine.picture:picture")(journal, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
+        "mcp": lambda key: asked_of_servers(house, means, key),
         **written(means),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
             journal.events(directory.STREAM)
@@ -92,6 +99,20 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,
     }
+
+
+async def asked_of_servers(house: Asked, means: LocalMeans, key: str) -> object:
+    """How the servers are that lend tools, or what is asked of one. Raises ConfigError."""
+    asked = {"folder": ".", **(msgspec.json.decode(key, type=dict[str, Any]) if key else {})}
+    if asked.get("what") == "reload":
+        house.reload()
+        return None
+    try:
+        if what := asked.get("what"):
+            return await means.lending.connector.ask(what, str(asked.get("server")), asked)
+    except ToolError as error:
+        raise ConfigError(str(error)) from error
+    return means.lending.connector.lenders(os.path.realpath(asked["folder"]))
 
 
 def written(means: LocalMeans) -> dict[str, Report]:

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,13 @@ from tuiagent.folder import changes
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import OFF
-from tuiagent.kernel.errors import TuiagentError
+from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.kernel.standing import Standing
+from tuiagent.kernel.standing import AcceptTools, Standing
+from tuiagent.lending import login
 from tuiagent.means import LocalMeans
 from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
@@ -105,6 +106,12 @@ class House:
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         owner = self._thread.owner(self._means.credentials.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
+
+    async def login(
+        self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
+    ) -> None:
+        """Has a person sign in to an MCP server. Raises ConfigError."""
+        await login(self.settings, self.environ, server, folder, show, typed)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""
@@ -222,6 +229,26 @@ class House:
             os.makedirs(os.path.dirname(stamp), 0o700, exist_ok=True)
             open(stamp, "w").close()
 
+    def _heard(self, engine: Engine, means: LocalMeans) -> None:
+        """What means find out in other threads is done on the engine's loop."""
+
+        def go_on() -> None:
+            self._thread.loop.call_soon_threadsafe(
+                lambda: asyncio.ensure_future(OwnerSeat(engine, means.credentials.lend).lend(()))
+            )
+
+        def accept(server: str, tools: dict[str, str]) -> None:
+            intent = AcceptTools(standing.STREAM, server, tools)
+
+            async def submit() -> None:
+                with contextlib.suppress(StoreError):  # it was closed: they are new next time too
+                    await engine.seat().submit(intent)
+
+            with contextlib.suppress(RuntimeError):  # likewise
+                self._thread.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
+
+        means.credentials.fetched, means.lending.accept = go_on, accept
+
     async def _build(self) -> Engine:
         root = self.settings.root
         owner = self._world.new_id()
@@ -240,17 +267,12 @@ class House:
             path = os.path.join(root, "owners", f"{other}.sock")
             return await load(clients.TABLE["remote"]).connect(path, self.codec)
 
-        def go_on() -> None:
-            self._thread.loop.call_soon_threadsafe(
-                lambda: asyncio.ensure_future(OwnerSeat(engine, means.credentials.lend).lend(()))
-            )
-
-        means.credentials.fetched = go_on
         attendance = Attendance(own=not self._serves)
         context = Context(journal, hub, self._world, means, attendance)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
         others = Neighbours(journal, hub, dial, lambda: changes([root], NEWS), store.locks.kill)
         engine = Engine(context, others, snapshots)
+        self._heard(engine, means)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")
         sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)
@@ -272,6 +294,7 @@ class House:
             listening,
             lambda: beside(sealer.work()),
             lambda: beside(upkeep().work()),
+            means.lending.open,
         ]
         if self._serves:
             engine.services.append(lambda: beside(look_after(engine)))

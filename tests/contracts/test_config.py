@@ -74,7 +74,6 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
     assert set(found.without_effect) == {
         "work_dir",
-        "mcp_servers",
         "tui.theme_color",
         "providers.openai.models",
     }

@@ -102,7 +102,7 @@ async def test_steering_and_queued_prompts(tmp_path: Path) -> None:
     gate = asyncio.Event()
 
     class Slow(Fakes):
-        def tool(self, name: str):
+        def tool(self, name: str, opened: Any = None):
             """The list tool waits until the test lets it go on."""
             found = super().tool(name)
             assert found is not None

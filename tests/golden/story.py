@@ -56,7 +56,13 @@ from tuiagent.kernel.message import (
     ToolSpec,
     Usage,
 )
-from tuiagent.kernel.prompts import ChangeModel, RebasePrompt, ShortenConversation, WithdrawPrompt
+from tuiagent.kernel.prompts import (
+    ChangeModel,
+    RebasePrompt,
+    ShortenConversation,
+    TellTools,
+    WithdrawPrompt,
+)
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.stall import ResumeRun, StallRun
 from tuiagent.stores.sqlite import SqliteStore
@@ -373,11 +379,32 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
     await everywhere.says(standing.TrustFile, f"{FOLDER}/hooks.json", "ab" * 32, "hooks")
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/hooks.json", "hooks", "ef" * 32)
+    await everywhere.says(standing.AcceptTools, "config#notes", {"search": "ef" * 32})
+    await everywhere.says(standing.AcceptTools, "config#notes", {"search": "01" * 32})
+    await _lent(Teller(journal, "session/tt", "helper"))
     await _actors(Teller(journal, directory.STREAM))
     lines = tuple(line.encode() for line in exported(journal, "session/bb"))
     brought = Teller(journal, "session/gg")
     await brought.says(transfer.ImportSession, OPENED, lines)
     await waiting.drives()
+
+
+async def _lent(a: Teller) -> None:
+    """A server's tool asks a person while it works, and another one comes."""
+    await a.asked("Look it up.")
+    call = Call("p1.1.1", "notes__search", {"query": "x"})
+    await a.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
+    why = "what a tool of the MCP server notes does is not known here"
+    of = {"server": "notes", "about": "Searches.", "changed": True}
+    claims = Claims("notes__search", "execute", '{"query":"x"}', why=why, folder=FOLDER, **of)
+    digest = await a.judged("p1.1.1", claims)
+    await a.says(calls.AnswerApproval, "p1.1.1", digest, True)
+    await a.does(calls.StartCall, "p1.1.1", {})
+    await a.does(calls.DeferCall, "p1.1.1", Question("Where?", ("here", "decline")), True)
+    await a.says(calls.AnswerQuestion, "p1.1.1", "here")
+    await a.does(calls.FinishCall, "p1.1.1", Observation("ok", "found"))
+    await a.does(TellTools, ("notes__more",), ("notes__old",))
+    await a.does(runs.StartAttempt)
 
 
 async def _hooked(here: Teller) -> None:

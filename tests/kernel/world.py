@@ -222,8 +222,9 @@ class World:
     def finish(self, call: str) -> None:
         """A running call reports."""
         state = self.state.call(call)
-        if state.call.name == "ask":
-            self.do(calls.DeferCall(STREAM, call, Question("which?")))
+        if state.call.name == "ask" and not state.answer:
+            resumes = self.random.random() < 0.5
+            self.do(calls.DeferCall(STREAM, call, Question("which?"), resumes))
             return
         if state.call.name == "shell" and self.random.random() < 0.3:
             note = {"spool": "x"}

@@ -10,7 +10,7 @@ from tests.scripts import blocks
 from tests.scripts.blocks import Block
 from tuiagent.clients.cli.docs import text, topics
 
-TOPICS = ["agents", "contributing", "library", "operating", "protocol", "screens", "security"]
+TOPICS = "agents contributing library mcp operating protocol screens security".split()
 
 
 @pytest.mark.parametrize("topic", TOPICS)

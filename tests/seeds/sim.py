@@ -206,12 +206,16 @@ class SimMeans:
         """See engine.drive.Means."""
         return None
 
-    def tool(self, name: str) -> Any:
+    def lent(self, opened: Any) -> frozenset[str]:
+        """See engine.drive.Means."""
+        return frozenset()
+
+    def tool(self, name: str, opened: Any = None) -> Any:
         """See engine.drive.Means."""
         kind = self.sim.tools.get(name)
         return kind(self.sim.machine, self.slot.pause) if kind else None
 
-    def tools(self) -> tuple[ToolSpec, ...]:
+    def tools(self, opened: Any = None) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
         return tuple(ToolSpec(name, "", {}) for name in self.sim.tools)
 

@@ -1,5 +1,6 @@
 """What a client on this machine needs of its process, beside its ports.Client."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -51,6 +52,16 @@ class Host(Protocol):
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, or be this one, and what waits for it go on."""
+        ...
+
+    async def login(
+        self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
+    ) -> None:
+        """Has a person sign in to an MCP server: at the address that is shown to them.
+
+        `typed` is the address that their browser came to, where it cannot come here. Raises
+        ConfigError.
+        """
         ...
 
     def new_id(self) -> str:

@@ -22,9 +22,9 @@ async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str
 
     Raises ConfigError.
     """
-    found = means.tool(tool)
+    found = means.tool(tool, opened)
     if found is None:
-        names = ", ".join(spec.name for spec in means.tools())
+        names = ", ".join(spec.name for spec in means.tools(opened))
         raise ConfigError(f"there is no tool {tool!r}; there are: {names}")
     runtime = means.runtime(opened)
     if "command" in found.parameters["properties"]:

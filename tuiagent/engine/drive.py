@@ -56,12 +56,16 @@ class Means(Protocol):
         """What PROVIDER/MODEL is shown beside text: image, document."""
         ...
 
-    def tool(self, name: str) -> Tool | None:
-        """The tool of this name."""
+    def tool(self, name: str, opened: SessionOpened | None = None) -> Tool | None:
+        """The tool of this name; with a session, also one that is lent where it works."""
         ...
 
-    def tools(self) -> tuple[ToolSpec, ...]:
-        """What models are told of the tools."""
+    def tools(self, opened: SessionOpened | None = None) -> tuple[ToolSpec, ...]:
+        """What models are told of the tools; likewise."""
+        ...
+
+    def lent(self, opened: SessionOpened) -> frozenset[str]:
+        """The names of all tools that are lent where this session works, told of or not."""
         ...
 
     def runtime(self, opened: SessionOpened) -> Runtime:
@@ -101,6 +105,8 @@ class Drive:
         self.running: dict[Step, asyncio.Task[None]] = {}
         self.leaving = False
         """Whether another process is to go on with it: what has begun ends, nothing else begins."""
+        self.lent: frozenset[str] | None = None
+        """The lent tools that the model knows of; None before this process first looked."""
         self.claims: dict[str, Claims] = {}
         """What the calls of the newest reply touch."""
         self.finished: dict[str, tuple[Call, Observation]] = {}

@@ -50,7 +50,7 @@ async def proposed(journal: Journal, means: Means, key: str) -> Proposed:
     state, opened = opened_of(journal, asked["session"])
     call = state.call(asked["call"])
     args: dict[str, Any] = call.args or {}
-    tool = means.tool(call.call.name)
+    tool = means.tool(call.call.name, opened)
     if not isinstance(tool, Proposing):
         raise Refused(f"{call.call.name} does not tell before what it changes")
     runtime = means.runtime(opened)

@@ -15,7 +15,7 @@ from tuiagent.kernel.mask import Mask
 from tuiagent.kernel.message import Command, Display, Observation, Text
 
 if TYPE_CHECKING:
-    from tuiagent.engine.steps.calls import StagedBlobs
+    from tuiagent.engine.steps.work import StagedBlobs
 
 SHORTEST = 8
 """Characters of a key that is looked for."""

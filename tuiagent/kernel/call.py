@@ -82,6 +82,15 @@ class CallDeferred(Fact, frozen=True):
 
     call: str
     question: Question
+    resumes: bool = False
+    """Whether the call goes on with the answer; else the answer is what comes of it."""
+
+
+class QuestionAnswered(Fact, frozen=True):
+    """A person answered what a call asked while it ran; it goes on."""
+
+    call: str
+    text: str
 
 
 class CallFinished(Fact, frozen=True):
@@ -141,6 +150,8 @@ class DeferCall(Intent, frozen=True):
 
     call: str
     question: Question
+    resumes: bool = False
+    """Whether the call goes on with the answer; else the answer is what comes of it."""
 
 
 class FinishCall(Intent, frozen=True):
@@ -194,6 +205,10 @@ class CallState(Struct):
     fence: int = 0
     note: dict[str, Any] = {}
     amended: bool = False
+    resumes: bool = False
+    """Whether an answer lets it go on, while it is deferred."""
+    answer: str = ""
+    """The last answer that it got."""
     result: str = ""
     """What the model reads of it, once it is done."""
 
@@ -271,15 +286,17 @@ def decide_defer(state: CallState, intent: DeferCall) -> list[Fact]:
     """A running call begins to wait for a person."""
     if state.phase != "started":
         raise Refused(f"call {intent.call} does not run")
-    return [CallDeferred(intent.call, intent.question)]
+    return [CallDeferred(intent.call, intent.question, intent.resumes)]
 
 
 def decide_question(state: CallState, intent: AnswerQuestion, at: At, agent: str) -> list[Fact]:
-    """A person's answer is the call's observation."""
+    """A person's answer is the call's observation, or lets it go on."""
     if state.phase != "deferred":
         raise Refused(f"call {intent.call} asks nothing")
     if at.fence or at.actor == agent:
         raise Refused("nobody answers their own question")
+    if state.resumes:
+        return [QuestionAnswered(intent.call, intent.text)]
     return [CallFinished(intent.call, Observation("ok", intent.text))]
 
 
@@ -318,6 +335,7 @@ FOLDED: tuple[type[Fact], ...] = (
     CallAmended,
     CallStarted,
     CallDeferred,
+    QuestionAnswered,
     CallFinished,
 )
 
@@ -349,6 +367,10 @@ def fold(state: CallState, fact: Fact) -> None:
         state.note = fact.note
     elif isinstance(fact, CallDeferred):
         state.phase = "deferred"
+        state.resumes = fact.resumes
+    elif isinstance(fact, QuestionAnswered):
+        state.phase = "started"
+        state.answer = fact.text
     elif isinstance(fact, CallFinished):
         state.phase = "done"
         state.result = fact.observation.text

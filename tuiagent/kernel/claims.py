@@ -46,6 +46,12 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     """Hosts that it wants to reach from within the sandbox; `*` for any."""
     folders: tuple[str, ...] = ()
     """Paths that it wants to write beside those that the sandbox lets everything write."""
+    server: str = ""
+    """The server that lends the tool; whoever judges knows no more of it than what follows."""
+    about: str = ""
+    """What that server says of the tool."""
+    changed: bool = False
+    """Whether it says something else than when the tool was accepted."""
 
     @property
     def confined(self) -> bool:

@@ -20,7 +20,7 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     decision: str
     """allow, ask or deny."""
     gate: str
-    """secrets, own, rule, sandbox, folder, mode, words, hook or approval."""
+    """secrets, own, rule, sandbox, changed, folder, mode, words, hook or approval."""
     reason: str
     rule: str = ""
     """The rule that fired."""
@@ -95,6 +95,9 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
         return Verdict("ask", "rule", f"a rule says ask: {asked[0]}", str(asked[0]))
     if more := _beyond(claims, rules):
         return Verdict("ask", "sandbox", more)
+    if claims.changed:
+        text = f"{claims.server} describes it otherwise than when it was accepted"
+        return Verdict("ask", "changed", text)
     if allowed:
         return Verdict("allow", "rule", "a rule allows it", str(allowed[0]))
     return _command(claims, mode) if claims.effect == "execute" else _by_mode(claims, mode)
@@ -172,7 +175,8 @@ def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
     """A rule that is proved to let this call through, and a neighbour that it is proved not to."""
     if not claims.subject or claims.effect == "ask":
         return "", ""
-    rule = Rule("allow", claims.tool, exactly(claims.subject), "user")
+    # what a lent tool does with its arguments is not known: a rule is about the tool as a whole
+    rule = Rule("allow", claims.tool, "" if claims.server else exactly(claims.subject), "user")
     more = (*rules, rule)
     if _gates(claims, more, mode).decision != "allow":
         return "", ""
@@ -184,6 +188,9 @@ def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
 
 def _neighbours(claims: Claims) -> list[Claims]:
     """Calls that are much like this one."""
+    if claims.server:
+        other = f"other tools of {claims.server}"
+        return [msgspec.structs.replace(claims, tool=f"{claims.tool}_", subject=other)]
     if claims.effect == "execute":
         found: list[Claims] = []
         for more in (" --force", " && rm -rf ."):

@@ -49,6 +49,13 @@ class PromptRebased(Fact, frozen=True):
     cost: float | None = None
 
 
+class ToolsChanged(Fact, frozen=True):
+    """What servers lend is not what it was when the model was last told; the epoch goes on."""
+
+    added: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
 class ModelChanged(Fact, frozen=True):
     """Another model answers from the next model call on."""
 
@@ -97,6 +104,13 @@ class RebasePrompt(Intent, frozen=True):
     usage: Usage | None = None
     """What making it shorter took."""
     cost: float | None = None
+
+
+class TellTools(Intent, frozen=True):
+    """Tell the model which lent tools have come and gone."""
+
+    added: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class ChangeModel(Intent, frozen=True):

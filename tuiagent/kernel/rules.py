@@ -14,6 +14,7 @@ from tuiagent.kernel.places import outside
 ACTIONS = ("allow", "ask", "deny")
 ALIKE = {"terminal": "shell"}
 """Of a tool, another that does the same by other means: who refuses that, refuses this."""
+_TOOL = r"[A-Za-z_][A-Za-z0-9_-]*(?:__\*)?"
 ANY = "*"
 """The tool of a rule that is about all of them."""
 
@@ -24,6 +25,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     action: str
     """allow, ask or deny."""
     tool: str
+    """Its name; `NAME__*` for all that a server lends, `*` for every tool."""
     pattern: str = ""
     """Empty for every subject; `*` stands for anything, in paths `*` stops at a slash; `[*]` is a
     star itself."""
@@ -44,7 +46,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
 
 def parse_rule(text: str, action: str = "allow", source: str = "flag") -> Rule:
     """The rule written as `TOOL` or `TOOL(PATTERN)`; raises ConfigError."""
-    match = re.fullmatch(r"\s*([a-z_][a-z0-9_]*|\*)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    match = re.fullmatch(rf"\s*({_TOOL}|\*)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     if match is None or action not in ACTIONS:
         raise ConfigError(
             f"the rule {text!r} cannot be read; write TOOL or TOOL(PATTERN), "
@@ -69,8 +71,7 @@ def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
         for rule in rules
         if rule.action == action
         and (
-            rule.tool in (claims.tool, ANY)
-            or (action != "allow" and rule.tool == ALIKE.get(claims.tool))
+            _about(rule, claims.tool) or (action != "allow" and rule.tool == ALIKE.get(claims.tool))
         )
         and not (action == "allow" and rule.source == "project")
     ]
@@ -83,6 +84,12 @@ def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
     if action == "allow":
         return _allowing(claims, own)
     return [rule for rule in own if _refuses(rule, claims)]
+
+
+def _about(rule: Rule, tool: str) -> bool:
+    """Whether it is about this tool: by its name, as one of a server's (`NAME__*`), or all."""
+    lent = rule.tool.endswith("__*") and tool.startswith(rule.tool[:-1])
+    return lent or rule.tool in (tool, ANY)
 
 
 def _exact(rule: Rule, subject: str) -> bool:

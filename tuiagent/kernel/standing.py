@@ -1,4 +1,4 @@
-"""What holds in every session here: rules kept for good, and what files may make us run."""
+"""What holds in every session here: rules kept, what files may make us run, accepted tools."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from tuiagent.kernel.rules import Rule, parse_rule
 STREAM = "policy/local"
 SOURCE = "always"
 """Where a kept rule says that it comes from."""
-TOOLS = "tools"
-USES = (TOOLS, "hooks", "command", "mcp")
+TOOLS, MCP = "tools", "mcp"
+USES = (TOOLS, "hooks", "command", MCP)
 """What of a file can be run: Python tools, hooks, a command's shell parts, MCP servers."""
 
 # ---------------------------------------------------------------- facts
@@ -43,6 +43,15 @@ class FileTrusted(Fact, frozen=True):
     sha256: str
     use: str = TOOLS
     """What of it is run: tools, hooks, command or mcp."""
+
+
+class ToolsAccepted(Fact, frozen=True):
+    """Tools of a server may be lent as they are described now."""
+
+    server: str
+    """Where it is named, and its name."""
+    tools: dict[str, str]
+    """The SHA-256 of each description."""
 
 
 class FileDistrusted(Fact, frozen=True):
@@ -81,6 +90,13 @@ class TrustFile(Intent, frozen=True):
     use: str = TOOLS
 
 
+class AcceptTools(Intent, frozen=True):
+    """Let tools of a server be lent as they are described now."""
+
+    server: str
+    tools: dict[str, str]
+
+
 class DistrustFile(Intent, frozen=True):
     """Trust a file no more, or say no to what it holds now."""
 
@@ -105,6 +121,8 @@ class Standing(Struct):
     """By use, the SHA-256 of each trusted file by its path."""
     refused: dict[str, dict[str, str]] = field(default_factory=_by_use)
     """Likewise of what a person said no to."""
+    accepted: dict[str, dict[str, str]] = {}
+    """Of each server's tools, the SHA-256 of how they were accepted."""
 
     def holding(self, folder: str, now: float) -> tuple[Rule, ...]:
         """The rules that count in this folder."""
@@ -157,10 +175,17 @@ def _check(use: str) -> None:
         raise Refused(f"{use!r} is nothing that a file is used for: {', '.join(USES)}")
 
 
+def _accept(state: Standing, intent: AcceptTools, at: At) -> list[Fact]:
+    known = state.accepted.get(intent.server, {})
+    fresh = {name: mark for name, mark in intent.tools.items() if known.get(name) != mark}
+    return [ToolsAccepted(intent.server, fresh)] if fresh else []
+
+
 DECIDE: dict[type[Intent], Callable[[Standing, Any, At], list[Fact]]] = {
     KeepRule: _keep,
     DropRule: _drop,
     TrustFile: _trust,
+    AcceptTools: _accept,
     DistrustFile: _distrust,
 }
 
@@ -178,6 +203,8 @@ def fold(state: Standing, fact: Fact) -> Standing:
         state.rules[str(fact.rule), fact.folder] = fact.rule
     elif isinstance(fact, RuleDropped):
         state.rules.pop((fact.rule, fact.folder), None)
+    elif isinstance(fact, ToolsAccepted):
+        state.accepted.setdefault(fact.server, {}).update(fact.tools)
     elif isinstance(fact, FileTrusted):
         state.trusted.setdefault(fact.use, {})[fact.path] = fact.sha256
         state.refused.setdefault(fact.use, {}).pop(fact.path, None)
@@ -193,6 +220,6 @@ AGGREGATE: Aggregate[Standing] = Aggregate(
     decide=decide,
     fold=fold,
     wake=lambda state: None,
-    facts=(RuleKept, RuleDropped, FileTrusted, FileDistrusted),
+    facts=(RuleKept, RuleDropped, FileTrusted, FileDistrusted, ToolsAccepted),
     intents=tuple(DECIDE),
 )

@@ -1,6 +1,7 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
+from tuiagent.ports.connector import Connector, Lender
 from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
@@ -28,6 +29,7 @@ __all__ = [
     "Blobs",
     "Claim",
     "Client",
+    "Connector",
     "Deferred",
     "Execution",
     "Exit",
@@ -36,6 +38,7 @@ __all__ = [
     "Hook",
     "Jobs",
     "Kit",
+    "Lender",
     "Library",
     "Loan",
     "Note",

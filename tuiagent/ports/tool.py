@@ -1,6 +1,6 @@
 """The socket below for what an agent can do."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -35,6 +35,10 @@ class Jobs(Protocol):
         ...
 
 
+async def nobody(question: Question) -> None:
+    """Nobody is asked."""
+
+
 class Kit(Struct, frozen=True):
     """What a tool is given for one call."""
 
@@ -44,6 +48,8 @@ class Kit(Struct, frozen=True):
     progress: Callable[[str], None]
     """Shows text to whoever watches; never kept."""
     jobs: Jobs
+    ask: Callable[[Question], Awaitable[str | None]] = nobody
+    """Asks a person while the call runs; None where nobody is asked. Raises ToolError."""
 
 
 class Note(Struct, frozen=True, omit_defaults=True):

@@ -7,3 +7,5 @@ TABLE = {
 """Name -> "module:attribute" of a ports.Runtime."""
 HOLDING = "tuiagent.runtimes.probe:holding"
 """Which sandbox holds what works in a folder, and why none does."""
+COMPANION = "tuiagent.runtimes.companion:start"
+"""Starts a program that ends with us."""

@@ -66,7 +66,7 @@ def _end(spool: Spool) -> None:
             raise ToolError(_stubborn(spool, [one.pid for one in victims]))
         for one in victims:
             if late or one not in warned:
-                _signal(one.pid, signal.SIGKILL if late else signal.SIGTERM)
+                signal_to(one.pid, signal.SIGKILL if late else signal.SIGTERM)
         warned.update(victims)
         time.sleep(0.01)
 
@@ -91,7 +91,7 @@ def clear(spool: Spool) -> None:
         if time.monotonic() - began > PATIENCE:
             raise ToolError(_stubborn(spool, known))
         for pid in known:
-            _signal(pid, signal.SIGKILL)
+            signal_to(pid, signal.SIGKILL)
         time.sleep(0.01)
 
 
@@ -163,7 +163,8 @@ def _marked(pid: int, mark: str) -> bool:
         return False  # it ended meanwhile, or it belongs to somebody else
 
 
-def _signal(pid: int, number: int) -> None:
+def signal_to(pid: int, number: int) -> None:
+    """Sends a signal, where the process is still there and ours."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):

@@ -2,6 +2,7 @@
 
 TABLE = {
     "kept": "tuiagent.vaults.kept:Kept",
+    "tokens": "tuiagent.vaults.kept:Tokens",
     "env": "tuiagent.vaults.env:Environment",
     "signer": "tuiagent.vaults.signer:Signer",
     "check": "tuiagent.vaults.signer:check",

@@ -99,6 +99,21 @@ class Kept:
         private.put(self._path, tomlkit.dumps(places).encode(), replace=True)
 
 
+class Tokens:
+    """What servers gave to this user, by name; the keyring alone knows of it."""
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None, also where there is no keyring. Slow."""
+        try:
+            return _ring().get_password(SERVICE, name)
+        except StoreError:
+            return None
+
+    def put(self, name: str, secret: str) -> None:
+        """Keeps it. Raises StoreError where there is no keyring."""
+        _ring().set_password(SERVICE, name, secret)
+
+
 def _ring(name: str = "NAME") -> Any:
     """The system's keyring. Raises StoreError where it has none that is safe."""
     import keyring  # noqa: PLC0415 - 70 ms that few starts need

@@ -49,6 +49,7 @@ class InboxView:
             "CallAmended",
             "ApprovalAnswered",
             "CallDeferred",
+            "QuestionAnswered",
             "CallFinished",
             "JobStarted",
             "JobEnded",

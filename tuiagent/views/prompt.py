@@ -13,12 +13,15 @@ from tuiagent.kernel.message import Call, Media, Message, Observation, Prompt, T
 
 EMPTY = "(Your last answer was empty. Answer, or call a tool.)"
 SUMMARY = "(What came before was made shorter. Each line names the entries it stands for.)"
+SAID = 40
+"""Names of tools that one message tells."""
 TOLD = 4000
 """Characters of the output of a job, or of a person's own command, that are told."""
 ELSEWHERE = (
     "(What came before happened elsewhere, perhaps on other files. From here on the folder is {}, "
     "and the permission mode {}.)"
 )
+LENT = "(What MCP servers lend has changed.{} `mcp_tools` tells of them.)"
 INTERRUPTED = "(The person interrupted you here.)"
 
 
@@ -162,9 +165,8 @@ class PromptView:
 
     def _note(self, fact: object) -> None:
         """What a person did beside the conversation, told at its end."""
-        if isinstance(fact, runs.ReplyInterrupted):
-            if fact.partial.strip():
-                self._add(Message("assistant", (Text(fact.partial),)), fact.attempt)
+        if isinstance(fact, runs.ReplyInterrupted) and fact.partial.strip():
+            self._add(Message("assistant", (Text(fact.partial),)), fact.attempt)
         elif isinstance(fact, runs.InterruptRequested):
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
@@ -180,6 +182,8 @@ class PromptView:
             self._notes.append(_ended(fact))
         elif isinstance(fact, transfer.SessionImported):
             self._notes.append(ELSEWHERE.format(fact.opened.folder, fact.opened.mode))
+        elif isinstance(fact, session.ToolsChanged):
+            self._notes.append(_lent(fact))
         elif isinstance(fact, session.ModeChanged):
             self._notes.append(f"(The permission mode is now {fact.mode}.)")
         elif isinstance(fact, calls.OutcomeResolved):
@@ -207,6 +211,17 @@ class PromptView:
             self._add(Message("user", (*said, *self._media[prompt])), prompt)
         self._notes.clear()
         self._prompts.clear()
+
+
+def _lent(fact: session.ToolsChanged) -> str:
+    """What is told of tools that came and went: names alone, which no server chose freely."""
+    words = (("New", fact.added), ("Gone", fact.gone))
+    said = [
+        f" {word}: {', '.join(names[:SAID])}{' …' if len(names) > SAID else ''}."
+        for word, names in words
+        if names
+    ]
+    return LENT.format("".join(said))
 
 
 def _ended(fact: JobEnded) -> str:

@@ -37,6 +37,7 @@ KINDS = frozenset(
         "CallAmended",
         "ApprovalAnswered",
         "CallDeferred",
+        "QuestionAnswered",
         "CallFinished",
         "RunFinished",
     }
@@ -258,4 +259,5 @@ class RunsView:
         return [run for _, run in mine]
 
     _CallJudged = _CallAmended = _ApprovalAnswered = _CallDeferred = _CallFinished = _call
+    _QuestionAnswered = _call
     _SessionDeleted = _SessionRestored = _SessionErased = _put_away

@@ -98,6 +98,7 @@ PASSAGES: dict[type[Fact], Callable[[Any], list[Passage]]] = {
     calls.CallFinished: lambda fact: [("output", fact.observation.text)],
     jobs.JobEnded: lambda fact: [("output", fact.observation.text)],
     calls.ApprovalAnswered: lambda fact: [("answer", fact.reason)],
+    calls.QuestionAnswered: lambda fact: [("answer", fact.text)],
     calls.OutcomeResolved: lambda fact: [("answer", fact.text)],
 }
 """The texts of each kind of fact that has some."""

@@ -49,6 +49,7 @@ KINDS = frozenset(
         "ReplyReceived",
         "CallJudged",
         "CallDeferred",
+        "QuestionAnswered",
         "ApprovalAnswered",
         "CallFinished",
         "ModelChanged",
@@ -122,7 +123,7 @@ def _go_on(row: Row, fact: Fact) -> None:
         row.status, row.error = "waiting", f"needs {fact.needs}"
     elif isinstance(fact, stall.RunResumed):
         row.status, row.error = "running", ""
-    elif isinstance(fact, calls.ApprovalAnswered | calls.CallFinished):
+    elif isinstance(fact, calls.ApprovalAnswered | calls.QuestionAnswered | calls.CallFinished):
         # an undo after the end of a run changes nothing of how that ended
         row.status = "running" if row.status == "waiting" else row.status
     elif isinstance(fact, runs.ReplyReceived):

@@ -268,8 +268,12 @@ class TranscriptView:
     def _CallAmended(self, event: Event, fact: calls.CallAmended) -> list[str]:
         return self._set(fact.call, args=fact.args)
 
-    def _CallStarted(self, event: Event, fact: calls.CallStarted) -> list[str]:
-        return self._set(fact.call, status="started", at=event.at, output="")
+    def _CallStarted(
+        self, event: Event, fact: calls.CallStarted | calls.QuestionAnswered
+    ) -> list[str]:
+        return self._set(fact.call, status="started", at=event.at, output="", blocks=())
+
+    _QuestionAnswered = _CallStarted
 
     def _CallDeferred(self, event: Event, fact: calls.CallDeferred) -> list[str]:
         return self._set(fact.call, status="deferred", blocks=(fact.question,))

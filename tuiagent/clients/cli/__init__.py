@@ -23,6 +23,7 @@ COMMANDS = {
     "files": "tuiagent.clients.cli.usage:files",
     "policy": "tuiagent.clients.cli.policy:run",
     "access": "tuiagent.clients.cli.access:run",
+    "mcp": "tuiagent.clients.cli.mcp:run",
     "keys": "tuiagent.clients.cli.keys:run",
     "serve": "tuiagent.clients.cli.serve:run",
     "web": "tuiagent.clients.cli.web:run",

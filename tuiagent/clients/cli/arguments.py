@@ -34,6 +34,7 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   web          the full screen in a browser, by that server
   jobs         what runs in the background
   tools        what agents can do; add files with tools of your own
+  mcp          servers that lend tools: list, add, remove, trust, sign in, test
   skills       list, show and check what is written for agents
   trust        what a folder's files would run, and whether they may
   usage        tokens and money

@@ -165,6 +165,8 @@ class Follow:
             row["status"] = "allowed" if fact.allow else "denied"
         elif isinstance(fact, calls.CallAmended):
             row["status"], row["args"] = "proposed", fact.args
+        elif isinstance(fact, calls.QuestionAnswered):
+            row["status"] = "started"
         elif isinstance(fact, calls.CallStarted):
             row["status"] = "started"
             self._started.setdefault(fact.call, event.at)

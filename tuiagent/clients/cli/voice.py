@@ -125,13 +125,16 @@ class Voice:
         row = follow.calls.get(fact.call, {})
         offer = fact.verdict.offer
         first = fact.claims.subject.partition("\n")[0]
-        self.exact(f"asks: may it? {row.get('name')} [{fact.call}]: {first}")
+        name = fact.claims.tool if fact.claims.server else row.get("name")
+        self.exact(f"asks: may it? {name} [{fact.call}]: {first}")
         for name, value in (row.get("args") or {}).items():
             lines = str(value).strip("\n").split("\n")
             for line in lines[:SHOWN]:
                 self.exact(f"    {name}: {line}")
             if len(lines) > SHOWN:
                 self.exact(f"    {name}: ({len(lines) - SHOWN} more lines)")
+        if fact.claims.server:
+            self.exact(f"  {fact.claims.server} says of it: {fact.claims.about}")
         self.exact(f"  because: {fact.verdict.reason}")
         session_wide = f", s = yes, and {offer} for this session" if offer else ""
         self.exact(f"  answer: y = yes, n = no{session_wide}, /help = more")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tuiagent.clients import lending
 from tuiagent.clients.tui import themes
 from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import TuiagentError
@@ -94,6 +95,18 @@ async def _copy(app: "TuiApp", rest: str) -> None:
     app.copy_to_clipboard(text)
 
 
+def _prompted(name: str) -> Do:
+    """Has the words of a server's prompt stand in the editor, to be read and sent by the person."""
+
+    async def do(app: "TuiApp", rest: str) -> None:
+        server, _, prompt = name.partition(":")
+        folder = app.desk.conversation.status.folder if app.desk.conversation else "."
+        text = await lending.prompted(app.desk.client, server, prompt, rest, folder)
+        app.query_one("Prompt").give_back(text)  # type: ignore[attr-defined]
+
+    return do
+
+
 def _themes(app: "TuiApp") -> Sequence[str]:
     return sorted(themes.files(app.desk.host.settings.home))
 
@@ -119,6 +132,7 @@ COMMANDS: dict[str, Command] = {
     "interrupt": Command("stop the run; what was said stays", _intent(_interrupt)),
     "jobs": Command("what runs in the background", _action("jobs")),
     "keys": Command("the keys of models", _action("keys")),
+    "mcp": Command("servers that lend tools", _action("servers")),
     "mode": Command(
         "what may be done without asking", _intent(ChangeMode, "mode"), "MODE", lambda app: MODES
     ),
@@ -142,6 +156,8 @@ COMMANDS: dict[str, Command] = {
 
 def find(name: str) -> Command:
     """The command of exactly this name. Raises TuiagentError, which names what is near."""
+    if ":" in name:
+        return Command("a prompt of an MCP server", _prompted(name))
     command = COMMANDS.get(name)
     if command is None:
         near = get_close_matches(name, COMMANDS, 1)

@@ -151,6 +151,10 @@ class Opens(TerminalApp):
         """The keys of models."""
         self.push_screen(load(f"{SCREENS}.keys:KeysSheet")())
 
+    def action_servers(self) -> None:
+        """MCP servers."""
+        self.push_screen(load(f"{SCREENS}.servers:ServersSheet")())
+
     def action_settings(self) -> None:
         """Every setting."""
         self.push_screen(load(f"{SCREENS}.settings:SettingsSheet")())

@@ -47,6 +47,7 @@ INTENTS = {
     "KeepRule": ADMIN,
     "DropRule": ADMIN,
     "TrustFile": ADMIN,
+    "AcceptTools": ADMIN,
     "DistrustFile": ADMIN,
 }
 """The intents that may come over a wire. An opening tells where keys are sent, so that only an

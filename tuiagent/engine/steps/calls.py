@@ -1,124 +1,29 @@
 """Judges, runs, settles and stops tool calls."""
 
 import asyncio
-import hashlib
 import logging
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from tuiagent.engine.claimed import claimed
-from tuiagent.engine.drive import Drive, SessionJobs
+from tuiagent.engine.drive import Drive
 from tuiagent.engine.notes import decode_note, encode_note
-from tuiagent.engine.secrecy import Secrecy
-from tuiagent.engine.steps import asides, hooks
+from tuiagent.engine.steps import hooks
+from tuiagent.engine.steps.work import Work, open_call
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.hooks import AFTER, BEFORE, ReportHooks
+from tuiagent.kernel.hooks import BEFORE, ReportHooks
 from tuiagent.kernel.message import Observation, Reply
-from tuiagent.kernel.run import Progress, StartAttempt
-from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
+from tuiagent.ports import Again, Background, Deferred, Note, OutcomeUnknown, Tool
 
 LOG = logging.getLogger("tuiagent.calls")
 MOMENT = 2.0
 """Seconds that a program in a terminal gets to end after C-c."""
-
-
-class StagedBlobs:
-    """Blobs of one call that are written together with its next fact."""
-
-    def __init__(self, drive: Drive) -> None:
-        self._store = drive.context.journal.store
-        self.staged: dict[str, bytes] = {}
-
-    def put(self, body: bytes) -> str:
-        """Keeps the bytes until the next fact of the call."""
-        key = hashlib.sha256(body).hexdigest()
-        self.staged[key] = body
-        return key
-
-    async def get(self, key: str) -> bytes | None:
-        """The bytes, staged or stored."""
-        return self.staged.get(key) or self._store.blob(key)
-
-    def take(self) -> dict[str, bytes]:
-        """What is staged; nothing is staged afterwards."""
-        staged, self.staged = self.staged, {}
-        return staged
-
-
-class Work:
-    """A call or a job that is being worked on: its tool, its kit and its staged blobs."""
-
-    def __init__(self, drive: Drive, ident: str, args: dict[str, Any] | None, tool: Tool) -> None:
-        self.drive = drive
-        self.tool = tool
-        self.id = ident
-        self.args = args or {}
-        self.blobs = StagedBlobs(drive)
-        self.secrecy = Secrecy(drive.context.means.keys())
-        self._held = ""
-        """The end of what it wrote, where that may be the beginning of a key."""
-        place = f"{drive.stream.partition('/')[2]}.{ident}"
-        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, SessionJobs(drive))
-
-    def _progress(self, text: str) -> None:
-        text = self._held + text
-        whole = len(text) - self.secrecy.begun(text)
-        shown, self._held = self.secrecy.text(text[:whole]), text[whole:]
-        self.drive.context.hub.signal(Progress(self.drive.stream, self.id, shown))
-
-    async def finish(
-        self, observation: Observation, settled: bool = False, job: Note | None = None
-    ) -> None:
-        """Reports what came of the call; when it was the last one, the next attempt begins."""
-        world = self.drive.context.world
-        world.point("call-done")
-        note = encode_note(job) if job else None
-        observation = await self.masked(observation)
-        finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
-        asks = self.id not in self.drive.state.wishes and self.drive.asks
-        asks = asks and not self.drive.library.hooks(AFTER)
-        begin = [*asides.fresh(self.drive), StartAttempt(self.drive.stream)] if asks else []
-        await self.drive.write(finish, *begin, blobs=self.blobs.take())
-        world.point("call-finished")
-
-    async def masked(self, observation: Observation) -> Observation:
-        """What came of it, without the keys in it."""
-        state = self.drive.state.find(self.id)
-        keyed = state is not None and state.keyed
-        return await self.secrecy.observation(observation, self.blobs, keyed)
-
-    async def claims(self) -> Claims:
-        """What the call would touch; from here on its tool reaches no more. Raises ToolError."""
-        found = await claimed(self.tool, self.args, self.drive.runtime)
-        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(found))
-        return self.secrecy.held(found, self.args)
-
-    async def discard(self, note: Note) -> None:
-        """Gives back what the runtime keeps for a call that is over, while the loop goes on.
-
-        What of it still runs, such as a terminal that could not be typed into, is ended: nobody
-        would look after it.
-        """
-        spool = note.data.get("spool")
-        if not spool:
-            return
-        runtime = self.drive.runtime
-        try:
-            try:
-                await runtime.discard(spool)
-            except ToolError:
-                await runtime.kill(spool)
-                await runtime.discard(spool)
-        except ToolError as error:
-            LOG.warning("%s is kept: %s", spool, error)
 
 
 class Prepared(Struct):
@@ -201,7 +106,7 @@ async def _judged(
 
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
     """Lets policy decide; a call that is allowed and has its turn is started by the same write."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     if state is None:
         return
     open_calls = drive.state.run.open_calls() if drive.state.run else []
@@ -213,7 +118,7 @@ async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
 
 async def run_call(drive: Drive, step: loop.RunCall) -> None:
     """Starts a call that is allowed, and does it."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     found = _tool(drive, state) if state else None
     if state is None or found is None:
         return
@@ -238,7 +143,7 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
 
 async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
     """Finds out what became of a call whose process died; runs it only if it never happened."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     found = _tool(drive, state) if state else None
     if state is None or found is None:
         return
@@ -274,7 +179,7 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
 
 async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     """Ends a running call; what it reports by itself is kept, else it counts as cancelled."""
-    state = _open(drive, step.call)
+    state = open_call(drive, step.call)
     if state is None:
         return
     task = _task_of(drive, step.call)
@@ -287,7 +192,7 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
         task.cancel()
     if task is not None:
         await asyncio.wait([task])
-    if _open(drive, step.call) is None:
+    if open_call(drive, step.call) is None:
         return
     found = _tool(drive, state)
     ended = Observation("cancelled", "interrupted while it ran")
@@ -358,18 +263,13 @@ async def _run(work: Work, note: Note) -> None:
         await work.discard(note)
 
 
-def _open(drive: Drive, call: str) -> CallState | None:
-    """The call's state while it still needs an observation."""
-    state = drive.state.find(call)
-    return state if state is not None and state.open else None
-
-
 def _tool(drive: Drive, state: CallState) -> Tool | Observation:
     """The call's tool, or why it cannot be called."""
     call = state.call
     names = [spec.name for spec in drive.prompt.tools]
-    offered = call.name in names or call.id in drive.state.wishes
-    tool = drive.context.means.tool(call.name) if offered else None
+    lent = drive.context.means.lent(drive.opened)
+    offered = call.name in names or call.name in lent or call.id in drive.state.wishes
+    tool = drive.context.means.tool(call.name, drive.opened) if offered else None
     if tool is None:
         from difflib import get_close_matches  # noqa: PLC0415 - models rarely err
 

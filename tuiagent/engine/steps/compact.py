@@ -61,13 +61,15 @@ async def _rebase(
     cost: float | None = None,
 ) -> None:
     view, window = drive.prompt, drive.state.window
+    means = drive.context.means
+    drive.lent = means.lent(drive.opened)
     await drive.write(
         RebasePrompt(
             drive.stream,
             reason,
             drive.state.model,
             view.system,
-            view.tools,
+            means.tools(drive.opened),
             window,
             shortened,
             usage,

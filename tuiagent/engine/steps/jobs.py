@@ -1,7 +1,8 @@
 """Follows and stops what runs in the background."""
 
 from tuiagent.engine.drive import Drive
-from tuiagent.engine.steps.calls import Work, decode_note
+from tuiagent.engine.notes import decode_note
+from tuiagent.engine.steps.work import Work
 from tuiagent.kernel import loop
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
@@ -13,7 +14,7 @@ from tuiagent.ports import OutcomeUnknown
 async def follow_job(drive: Drive, step: loop.FollowJob) -> None:
     """Waits for the job's end, whoever began it, and reports that."""
     job = drive.state.jobs.by_id[step.job]
-    tool = drive.context.means.tool(job.tool)
+    tool = drive.context.means.tool(job.tool, drive.opened)
     if tool is None:
         gone = Observation("unknown", f"its tool {job.tool} is not there any more")
         await drive.write(EndJob(drive.stream, job.id, gone))

@@ -18,7 +18,7 @@ from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
 from tuiagent.kernel.prompts import ChangeModel
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
-from tuiagent.kernel.session import RebasePrompt
+from tuiagent.kernel.session import RebasePrompt, TellTools
 from tuiagent.kernel.stall import StallRun
 from tuiagent.ports import Provider
 
@@ -85,9 +85,21 @@ def opening(drive: Drive) -> list[Intent]:
         reason = "first" if not state.epoch else "model changed"
         means = drive.context.means
         system = means.system(drive.opened) if not state.epoch else drive.prompt.system
-        tools = means.tools() if not state.epoch else drive.prompt.tools
+        tools = means.tools(drive.opened)
         intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools, window))
+    else:
+        intents += _lent(drive)
+    drive.lent = drive.context.means.lent(drive.opened)
     return [*intents, *asides.fresh(drive), runs.StartAttempt(drive.stream)]
+
+
+def _lent(drive: Drive) -> list[Intent]:
+    """What has to be said of tools that came or went since the model was last told."""
+    known, now = drive.lent, drive.context.means.lent(drive.opened)
+    if known is None or known == now:
+        return []
+    added, gone = tuple(sorted(now - known)), tuple(sorted(known - now))
+    return [TellTools(drive.stream, added, gone)]
 
 
 def _context(drive: Drive, reply: Reply) -> int:

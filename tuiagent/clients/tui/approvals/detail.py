@@ -44,6 +44,8 @@ HOW = (
     "drives the session. Then go on here."
 )
 NOW = "It may do so now, or be given another model."
+FEW, WHOLE = 4, 1000
+"""Lines that each of the reasons may have, and where all is wanted."""
 REASON = 2
 """Lines that why it asks has, at least, where what would be done is longer than there is room."""
 
@@ -61,7 +63,9 @@ def head(one: Waiting, session: str, selected: bool) -> Line:
 
 
 def tool(one: Waiting) -> str:
-    """The tool that it is about, also where only its claims name one."""
+    """The tool that it is about, also where only its claims name it."""
+    if one.claims is not None and one.claims.server:
+        return one.claims.tool  # which may be called through another
     return one.tool or (one.claims.tool if one.claims else "")
 
 
@@ -89,7 +93,7 @@ def detail(
     nothing to a note: that takes its lines from why it asks.
     """
     width, room = size
-    about = _about(one, found, width)
+    about = _about(one, found, width, WHOLE if whole else FEW)
     exact = _exact(one, found, width - 1)
     keys, noted = _keys(one, width, whole), [_warned(line) for line in worded(note, width - 1)]
     hidden = 0
@@ -176,7 +180,7 @@ def _difference(diff: Diff, width: int) -> list[Line]:
     return found
 
 
-def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
+def _about(one: Waiting, found: Proposed | None, width: int, room: int) -> list[Line]:
     """Why it asks, where, and what would end the asking."""
     verdict, texts = one.verdict, list[tuple[str, str]]()
     if found is not None and found.trouble:
@@ -187,6 +191,9 @@ def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
         texts.append(("looking up what it would change …", "dim"))
     if verdict is not None:
         texts.append((f"because ({verdict.gate}): {verdict.reason}", ""))
+    if one.claims is not None and one.claims.server:
+        style = "warn" if one.claims.changed else "dim"
+        texts.append((f"{one.claims.server} says of it: {one.claims.about}", style))
     if one.claims is not None:
         texts.append((f"in {short(one.claims.folder)}", "dim"))
     if verdict is not None and verdict.offer:
@@ -197,7 +204,7 @@ def _about(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
         texts.append((f"nearest: {verdict.nearest}", "dim"))
     made: list[Line] = []
     for text, style in texts:
-        rows = shortened(worded(text, width - 1), 4, lambda count: f"⋮ {count} more lines")
+        rows = shortened(worded(text, width - 1), room, lambda count: f"⋮ {count} more lines")
         made += [[(" ", ""), (row, style)] for row in rows]
     return made
 

@@ -9,8 +9,8 @@ SKILL = re.compile(r"(?:^|(?<=\s))#(?P<name>[a-z][\w-]*|)$")
 COMMAND = re.compile(r"^/(?P<name>[a-z0-9_:-]*)$")
 VALUE = re.compile(r"^/(?P<name>[a-z]+) +(?P<value>\S*)$")
 
-SLASH = re.compile(r"^/(?P<name>[a-z0-9][a-z0-9_:-]*)(?P<rest>\s.*|)$", re.DOTALL)
-"""A prompt that is a command."""
+SLASH = re.compile(r"^/(?P<name>[a-z0-9][a-z0-9_:-]*|[\w-]+:[\w.-]+)(?P<rest>\s.*|)$", re.DOTALL)
+"""A prompt that is a command, or one of a server's: `/server:prompt`."""
 
 SHELL = re.compile(r"^!(?P<quiet>!?)(?P<command>.*\S.*)$", re.DOTALL)
 """A prompt that is a command for the shell, of which the model is told or not."""
