@@ -12,7 +12,8 @@ import pytest
 from textual.events import Key
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, Screen, check_shown, screen
+from tests.screens.kit import KINDS, Screen, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import GAP
@@ -33,11 +34,6 @@ def editor(it: Screen) -> Editor:
 
 def prompt(it: Screen) -> Prompt:
     return it.app.query_one(Prompt)
-
-
-def around(it: Screen) -> str:
-    """The prompt and the lines above it."""
-    return "\n".join(it.shown.split("\n")[-13:-1])
 
 
 async def said(it: Screen) -> list[str]:
@@ -174,7 +170,7 @@ async def test_a_long_paste_is_a_chip_that_is_sent_whole(tmp_path: Path) -> None
         editor(it).take_paste(LONG)
         await it.type(" now")
         await it.until(f"120{GAP}lines")
-        check_shown("prompt-chip", around(it))
+        await check_looks(it, "prompt-chip", "#conversation")
         await it.press("enter")
         await until_said(it, f"read {LONG} now")
 
@@ -269,7 +265,7 @@ async def test_files_are_found_and_taken(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS, size=(80, 24)) as it:
         await it.type("see @ap")
         await it.until("tests/test_app.py")
-        check_shown("prompt-files", around(it))
+        await check_looks(it, "prompt-files", "#conversation")
         await it.press("down", "enter")
         assert editor(it).text == "see @tests/test_app.py "
         await it.type("@word")
@@ -345,7 +341,7 @@ async def test_commands_are_listed_with_what_they_do(tmp_path: Path) -> None:
     async with screen(tmp_path, size=(80, 24)) as it:
         await it.type("/")
         await it.until("/compact")
-        check_shown("prompt-commands", around(it))
+        await check_looks(it, "prompt-commands", "#conversation")
         await it.press("up")
         assert prompt(it).popup.index == len(COMMANDS) - 1
 

@@ -24,7 +24,7 @@ from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
-from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
+from tuiagent.clients.tui.status import ROOM, Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
@@ -48,7 +48,7 @@ class TuiApp(Opens):
     CSS_PATH = "app.tcss"
     TITLE = "tuiagent"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (100, WIDE)]
+    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOM, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
@@ -74,7 +74,7 @@ class TuiApp(Opens):
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
 
-    shown: var[str] = var("conversation")
+    shown: var[str] = var("conversation", init=False)
     """The pane that has the screen where only one has room, or that is zoomed."""
 
     def __init__(self, client: Client, args: argparse.Namespace, host: Host) -> None:
@@ -93,6 +93,13 @@ class TuiApp(Opens):
         self.set_keymap(wished.keys)
         if wished.reduced_motion:
             self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[object]:
+        """See App; it is styled once, as what stands on it is to be."""
+        width = WIDE if self.size.width >= ROOM else NARROW
+        screen = Screen[object](classes=f"-{self.shown} {width}")
+        screen.AUTO_FOCUS = "Editor"
+        return screen
 
     def compose(self) -> ComposeResult:
         """The work place."""
@@ -115,7 +122,6 @@ class TuiApp(Opens):
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
-        self.query_one(Prompt).focus()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
         if self.wrong:
@@ -156,8 +162,7 @@ class TuiApp(Opens):
 
     def watch_shown(self, shown: str) -> None:
         """Gives the screen to one pane, where only one has room."""
-        for pane in PANES:
-            self.screen.set_class(shown == pane, f"-{pane}")
+        self.screen.update_classes({f"-{pane}": shown == pane for pane in PANES})
         for tabs in self.query(Tabs):
             tabs.refresh()
 
@@ -274,7 +279,8 @@ class TuiApp(Opens):
 
     def on_descendant_focus(self) -> None:
         """One types elsewhere now."""
-        self.call_after_refresh(self._place_cursor, self.screen, moved=True)
+        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
+            self.call_after_refresh(self._place_cursor, screen, moved=True)
 
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""

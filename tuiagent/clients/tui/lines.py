@@ -39,8 +39,15 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
 
 def lit(widget: Widget, line: Strip, name: str = "cursor") -> Strip:
     """The line with a component class over what it was drawn with, as where a cursor is."""
+    return Strip(Segment.apply_style(line, post_style=over(widget, name)), line.cell_length)
+
+
+def over(widget: Widget, name: str) -> Style:
+    """What a component class changes of what it is laid over, with its ground mixed with that."""
     style = widget.get_component_rich_style(name, partial=True)
-    return Strip(Segment.apply_style(line, post_style=style), line.cell_length)
+    if style.bgcolor is None:
+        return style
+    return style + Style(bgcolor=widget.get_component_rich_style(name).bgcolor)
 
 
 def _style(widget: Widget, name: str, base: Style) -> Style:
