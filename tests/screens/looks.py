@@ -48,6 +48,8 @@ class Ink(NamedTuple):
     attributes: str
 
 
+BEHIND = Ink("", "", "")
+"""What a dialog stands before: dimmed, and not to be read."""
 Look = tuple[list[str], list[list[Ink]]]
 """The lines, and how each cell of them is drawn."""
 
@@ -108,7 +110,12 @@ def looked(it: Screen, part: str) -> Look:
     if part:
         place = screen.query_one(part).region.intersection(screen.region)
         strips = [strip.crop(place.x, place.right) for strip in strips[place.y : place.bottom]]
-    return [strip.text for strip in strips], [_inks(strip) for strip in strips]
+    inks = [_inks(strip) for strip in strips]
+    if screen.is_modal:
+        box = screen.children[0].region
+        for y, row in enumerate(inks):
+            row[:] = (ink if box.contains(x, y) else BEHIND for x, ink in enumerate(row))
+    return [strip.text for strip in strips], inks
 
 
 def _inks(strip: Strip) -> list[Ink]:
@@ -143,7 +150,7 @@ def _written(it: Screen, looks: Sequence[Look], told: Callable[[str], str]) -> s
     styles = {pair: named(*pair) for row in inked for pair in row}
     letters = lettered(set(styles.values()))
     for char, (one, other) in _letters_of(lines, inked):
-        for ink in (one, other):
+        for ink in (one, other) if one is not BEHIND else ():
             assert contrast(ink) >= LEAST, f"{char!r} of {styles[one, other]} can hardly be read"
     drawn = ["".join(letters[styles[pair]] for pair in row).rstrip() for row in inked]
     legend = sorted(f"{letter} {style}" for style, letter in letters.items() if letter != " ")
@@ -178,6 +185,8 @@ def luminance(color: str) -> float:
 @lru_cache(1 << 14)
 def named(one: Ink, other: Ink) -> str:
     """How a cell is drawn in both themes, by the names that the style sheets use."""
+    if one is BEHIND:
+        return "behind"
     ground = Pair(one.ground, other.ground)
     words = [_fore(Pair(one.color, other.color), ground)] if one.color else []
     if (behind := _ground(ground)) != "background":
@@ -254,6 +263,6 @@ def lettered(styles: Iterable[str]) -> dict[str, str]:
         plain = re.sub(r"text-|on ", "", style)
         wished = plain.upper() if "bold" in style else plain
         wished = "".join(filter(str.isalpha, wished)) + ascii_letters + digits + punctuation
-        usual = {"": " ", "foreground": ".", "on surface": ":", "on panel": "="}
+        usual = {"": " ", "foreground": ".", "on surface": ":", "on panel": "=", "behind": "/"}
         letters[style] = usual.get(style) or next(c for c in wished if c not in letters.values())
     return letters

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -34,7 +35,16 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     end = Strip([Segment(clean(text), _style(widget, name, base)) for text, name in right if text])
     if end.cell_length > width:
         return strip(widget, right, width)
-    return Strip.join([strip(widget, left, width - end.cell_length), end])
+    room = width - end.cell_length
+    return Strip.join([strip(widget, _whole(left, room), room), end])
+
+
+def _whole(left: list[Piece], room: int) -> list[Piece]:
+    """Keys that help, of which there are as many as there is room for, none in part."""
+    if len(left) != 1 or left[0][1] != "dim" or cell_len(left[0][0]) <= room:
+        return left
+    kept = left[0][0][: room - 3].rpartition("  ")[0]
+    return [(f"{kept}  …", "dim")] if kept else left
 
 
 def lit(widget: Widget, line: Strip, name: str = "cursor") -> Strip:
