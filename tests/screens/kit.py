@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Resize
+from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
@@ -156,6 +157,12 @@ class Screen:
         for key in keys:
             driver.send_message(pressed(key))
             await self.settle()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the terminal another size."""
+        size = Size(columns, rows)
+        self.app._driver._size = (columns, rows)  # type: ignore[union-attr]
+        self.app.post_message(Resize(size, size))
 
     async def settle(self) -> None:
         """Waits until every message so far, and what came of it, has been taken, and is drawn."""

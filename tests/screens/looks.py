@@ -66,12 +66,11 @@ async def check_looks(
     TUIAGENT_SHOWN=new takes this instead: look at every difference as a person would before. `told`
     makes the words the same whenever they are said.
     """
-    size, worn = it.app.size, it.app.theme
     files = {one: GOLDEN / f"{name}-{one}.txt" for one in sizes}
     before = {one: file.read_text() for one, file in files.items() if file.exists()}
     found: dict[str, str] = {}
-    for _ in range(TRIES):
-        looks = await _everywhere(it, part, files)
+    for number in range(TRIES):
+        looks = await _everywhere(it, part, files, patient=NEW or number > 0)
         found = {one: _written(it, seen, told) for one, seen in looks.items()}
         if "" not in found.values() and (NEW or found == before):
             break
@@ -82,24 +81,31 @@ async def check_looks(
         else:
             assert one in before, f"{file.name} is not there: TUIAGENT_SHOWN=new writes it"
             assert found[one] == before[one], file.name
-    it.app.dress(worn)
-    await it.pilot.resize_terminal(*size)
-    await it.settle()
 
 
-async def _everywhere(it: Screen, part: str, sizes: Iterable[str]) -> dict[str, list[Look]]:
-    """The look in each size, in each of THEMES."""
+async def _everywhere(
+    it: Screen, part: str, sizes: Iterable[str], patient: bool
+) -> dict[str, list[Look]]:
+    """The look in each size, in each of THEMES; the patient look until it changes no more.
+
+    There and back again, so that little has to change: it ends in the size in which it began.
+    """
     looks: dict[str, list[Look]] = {size: [] for size in sizes}
-    for theme in THEMES:
-        it.app.dress(theme)
-        for size, seen in looks.items():
-            await it.pilot.resize_terminal(*SIZES[size])
+    order, forth = list(looks), it.app.theme != THEMES[1]
+    for theme in THEMES if forth else reversed(THEMES):
+        if it.app.theme != theme:
+            it.app.dress(theme)
+        for size in order:
+            if it.app.size != SIZES[size]:
+                it.resize(*SIZES[size])
             await it.settle()
             look = looked(it, part)
-            await it.settle()
-            while look != (look := looked(it, part)):
+            if patient:
                 await it.pilot.pause()
-            seen.append(look)
+                while look != (look := looked(it, part)):
+                    await it.pilot.pause()
+            looks[size].insert(len(looks[size]) if forth else 0, look)
+        order.reverse()
     return looks
 
 

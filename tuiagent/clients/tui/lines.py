@@ -36,7 +36,9 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     if end.cell_length > width:
         return strip(widget, right, width)
     room = width - end.cell_length
-    return Strip.join([strip(widget, _whole(left, room), room), end])
+    left = _whole(left, room)
+    gap = sum(cell_len(clean(text)) for text, _ in left) > room > 1
+    return Strip.join([strip(widget, left, room - gap), Strip([Segment(" " * gap, base)]), end])
 
 
 def _whole(left: list[Piece], room: int) -> list[Piece]:
