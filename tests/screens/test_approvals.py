@@ -433,6 +433,7 @@ LOOKS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.timeout(300)
 async def test_it_looks_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     utc(monkeypatch)
     async with screen(tmp_path) as it:

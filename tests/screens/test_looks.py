@@ -28,6 +28,7 @@ from tuiagent.kernel.run import RunFinished
 from tuiagent.kernel.session import OpenSession
 
 S = "session/s1"
+pytestmark = pytest.mark.timeout(300)
 TODO = [{"text": "look", "state": "done"}, {"text": "mend 漢字", "state": "doing"}]
 TURNS = [
     call("todo", items=TODO),

@@ -187,6 +187,7 @@ def dated(text: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-01 00:00:00", text)
 
 
+@pytest.mark.timeout(300)
 async def test_how_it_looks(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         began = it.engine.journal.world.now()

@@ -290,6 +290,7 @@ async def shows(it: Screen, rows: list[Row]) -> Sessions:
     return sheet
 
 
+@pytest.mark.timeout(300)
 async def test_how_it_looks(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         for name, rows in {"empty": [], "huge": HUGE, "usual": USUAL}.items():

@@ -75,6 +75,7 @@ async def test_what_was_used_is_read_and_every_key_does_what_it_says(
         await it.until(lambda: not isinstance(it.app.screen, UsageScreen))
 
 
+@pytest.mark.timeout(300)
 async def test_how_it_looks(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         await shows(it, [])

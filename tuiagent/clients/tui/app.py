@@ -42,6 +42,12 @@ PANES = {
 NARROW, WIDE = "-narrow", "-wide"
 
 
+class Place(Screen[None]):
+    """The work place: one types at once."""
+
+    AUTO_FOCUS = "Editor"
+
+
 class TuiApp(Opens):
     """One person at one terminal."""
 
@@ -97,9 +103,7 @@ class TuiApp(Opens):
     def get_default_screen(self) -> Screen[object]:
         """See App; it is styled once, as what stands on it is to be."""
         width = WIDE if self.size.width >= ROOM else NARROW
-        screen = Screen[object](classes=f"-{self.shown} {width}")
-        screen.AUTO_FOCUS = "Editor"
-        return screen
+        return Place(classes=f"-{self.shown} {width}")
 
     def compose(self) -> ComposeResult:
         """The work place."""
