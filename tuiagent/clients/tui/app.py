@@ -100,7 +100,7 @@ class TuiApp(Opens):
         if wished.reduced_motion:
             self.animation_level = "none"
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Place:
         """See App; it is styled once, as what stands on it is to be."""
         width = WIDE if self.size.width >= ROOM else NARROW
         return Place(classes=f"-{self.shown} {width}")
