@@ -48,8 +48,6 @@ class Ink(NamedTuple):
     attributes: str
 
 
-BEHIND = Ink("", "", "")
-"""What a dialog stands before: dimmed, and not to be read."""
 Look = tuple[list[str], list[list[Ink]]]
 """The lines, and how each cell of them is drawn."""
 
@@ -110,18 +108,14 @@ async def _everywhere(
 
 
 def looked(it: Screen, part: str) -> Look:
-    """The screen, or a widget of it, as it is now."""
+    """The screen, or a widget of it, or a dialog without what it stands before, as it is now."""
     screen = it.app.screen
     strips = screen._compositor.render_strips()
-    if part:
-        place = screen.query_one(part).region.intersection(screen.region)
+    if part or screen.is_modal:
+        place = (screen.query_one(part) if part else screen.children[0]).region
+        place = place.intersection(screen.region)
         strips = [strip.crop(place.x, place.right) for strip in strips[place.y : place.bottom]]
-    inks = [_inks(strip) for strip in strips]
-    if screen.is_modal:
-        box = screen.children[0].region
-        for y, row in enumerate(inks):
-            row[:] = (ink if box.contains(x, y) else BEHIND for x, ink in enumerate(row))
-    return [strip.text for strip in strips], inks
+    return [strip.text for strip in strips], [_inks(strip) for strip in strips]
 
 
 def _inks(strip: Strip) -> list[Ink]:
@@ -156,7 +150,7 @@ def _written(it: Screen, looks: Sequence[Look], told: Callable[[str], str]) -> s
     styles = {pair: named(*pair) for row in inked for pair in row}
     letters = lettered(set(styles.values()))
     for char, (one, other) in _letters_of(lines, inked):
-        for ink in (one, other) if one is not BEHIND else ():
+        for ink in (one, other):
             assert contrast(ink) >= LEAST, f"{char!r} of {styles[one, other]} can hardly be read"
     drawn = ["".join(letters[styles[pair]] for pair in row).rstrip() for row in inked]
     legend = sorted(f"{letter} {style}" for style, letter in letters.items() if letter != " ")
@@ -191,8 +185,6 @@ def luminance(color: str) -> float:
 @lru_cache(1 << 14)
 def named(one: Ink, other: Ink) -> str:
     """How a cell is drawn in both themes, by the names that the style sheets use."""
-    if one is BEHIND:
-        return "behind"
     ground = Pair(one.ground, other.ground)
     words = [_fore(Pair(one.color, other.color), ground)] if one.color else []
     if (behind := _ground(ground)) != "background":
@@ -269,6 +261,6 @@ def lettered(styles: Iterable[str]) -> dict[str, str]:
         plain = re.sub(r"text-|on ", "", style)
         wished = plain.upper() if "bold" in style else plain
         wished = "".join(filter(str.isalpha, wished)) + ascii_letters + digits + punctuation
-        usual = {"": " ", "foreground": ".", "on surface": ":", "on panel": "=", "behind": "/"}
+        usual = {"": " ", "foreground": ".", "on surface": ":", "on panel": "="}
         letters[style] = usual.get(style) or next(c for c in wished if c not in letters.values())
     return letters

@@ -12,11 +12,12 @@ from textual.screen import Screen as AnyScreen
 
 from tests.house import call, prompt, say, until
 from tests.screens.judging import utc
-from tests.screens.kit import GOLDEN, screen
+from tests.screens.kit import GOLDEN, Screen, screen
 from tests.screens.looks import check_looks
 from tests.screens.rolling import every
 from tuiagent.clients import tui
-from tuiagent.clients.tui.diff.screens import FileScreen
+from tuiagent.clients.tui.diff.screens import DiffScreen, FileScreen
+from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.form import Field, Form
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.folded import FoldedScreen
@@ -53,6 +54,7 @@ def timeless(text: str) -> str:
 
 async def test_the_work_place(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
+        _timeless(it)
         await check_looks(it, "place-empty")
         it.app.layout.hide("files")  # they are the machine's
         await it.client.submit(OpenSession(S, SessionOpened("/", "scripted/x", "ask")))
@@ -131,6 +133,7 @@ async def test_every_screen_with_nothing_in_it(tmp_path: Path) -> None:
 
 async def test_every_screen_with_something_in_it(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS[2:], mode="auto") as it:
+        _timeless(it)
         await it.type("write it\n")
         await it.until("Done.")
         for name, words in {"runs": "write it", "context": "replies and calls"}.items():
@@ -142,8 +145,9 @@ async def test_every_screen_with_something_in_it(tmp_path: Path) -> None:
         await it.until("created +1")
         await check_looks(it, "changes-some", told=timeless)
         await it.press("escape", "f2")
-        await it.until("a.py")
+        await it.until(lambda: it.app.query_one(Files).place.by_agent("a.py"))
         await it.press("enter")
+        await it.until(lambda: isinstance(it.app.screen, DiffScreen))
         await it.until("one = 1")
         await check_looks(it, "change", told=timeless)
         await it.press("escape")
@@ -169,6 +173,12 @@ async def test_the_first_start_and_what_is_asked(tmp_path: Path) -> None:
         await it.app.push_screen(Form("Another server", ["What is said before."], fields, print))
         await it.until("its base URL")
         await check_looks(it, "form")
+
+
+def _timeless(it: Screen) -> None:
+    """All takes no time."""
+    now = it.engine.journal.world.now()
+    it.engine.journal.world.now = lambda: now  # type: ignore[method-assign]
 
 
 def _nowhere(folder: Path) -> Any:

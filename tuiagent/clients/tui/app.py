@@ -18,7 +18,7 @@ from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
 from tuiagent.clients.tui.files import Files
-from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.layout import NARROW, WIDE, Layout
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.presence import OwnerBar
@@ -39,13 +39,6 @@ PANES = {
     "approvals": "Approvals",
 }
 """The panes by id, with their titles, from left to right."""
-NARROW, WIDE = "-narrow", "-wide"
-
-
-class Place(Screen[None]):
-    """The work place: one types at once."""
-
-    AUTO_FOCUS = "Editor"
 
 
 class TuiApp(Opens):
@@ -99,11 +92,6 @@ class TuiApp(Opens):
         self.set_keymap(wished.keys)
         if wished.reduced_motion:
             self.animation_level = "none"
-
-    def get_default_screen(self) -> Place:
-        """See App; it is styled once, as what stands on it is to be."""
-        width = WIDE if self.size.width >= ROOM else NARROW
-        return Place(classes=f"-{self.shown} {width}")
 
     def compose(self) -> ComposeResult:
         """The work place."""

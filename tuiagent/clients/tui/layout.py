@@ -9,11 +9,22 @@ from textual.screen import Screen
 
 from tuiagent.clients.tui.status import ROOM
 
+NARROW, WIDE = "-narrow", "-wide"
+"""Classes of a screen that has room for one pane, or for all."""
 LEAST, MOST = 16, 120
 """Columns of a pane at the sides."""
 USUAL = {"files": 22, "side": 40}
 SIDES = {"files": ("files",), "side": ("trace", "approvals")}
 """What stands in each column at the sides."""
+
+
+class Place(Screen[None]):
+    """The work place, where one types at once; it is styled once, as it is to be in this width."""
+
+    AUTO_FOCUS = "Editor"
+
+    def __init__(self, width: int) -> None:
+        super().__init__(classes=f"-conversation {WIDE if width >= ROOM else NARROW}")
 
 
 class Layout:

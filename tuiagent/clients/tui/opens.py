@@ -5,7 +5,7 @@ from typing import Any
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.driver import TerminalApp
-from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.layout import Layout, Place
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.grants import ChangeMode
 from tuiagent.registry import load
@@ -31,6 +31,10 @@ class Opens(TerminalApp):
         super().__init__()
         self.wrong = ""
         """What could not be read before there was a screen to say so on."""
+
+    def get_default_screen(self) -> Place:
+        """See App."""
+        return Place(self.size.width)
 
     def dress(self, name: str) -> None:
         """Puts on a theme; one that cannot be read leaves the one before, and says why."""
