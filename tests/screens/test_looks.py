@@ -15,6 +15,7 @@ from tests.screens.judging import utc
 from tests.screens.kit import GOLDEN, Screen, screen
 from tests.screens.looks import check_looks
 from tests.screens.rolling import every
+from tests.screens.test_files import at_hand
 from tuiagent.clients import tui
 from tuiagent.clients.tui.diff.screens import DiffScreen, FileScreen
 from tuiagent.clients.tui.files import Files
@@ -144,9 +145,13 @@ async def test_every_screen_with_something_in_it(tmp_path: Path) -> None:
         await it.app.run_action("changes")
         await it.until("created +1")
         await check_looks(it, "changes-some", told=timeless)
-        await it.press("escape", "f2")
+        await it.press("escape")
+        await it.until(lambda: len(it.app.screen_stack) == 1)
+        await it.press("f2")
+        await it.until(lambda: it.app.focused is it.app.query_one(Files))
         await it.until(lambda: it.app.query_one(Files).place.by_agent("a.py"))
-        await it.press("enter")
+        await at_hand(it, it.app.query_one(Files), "a.py")
+        await it.press("d")
         await it.until(lambda: isinstance(it.app.screen, DiffScreen))
         await it.until("one = 1")
         await check_looks(it, "change", told=timeless)
@@ -154,7 +159,8 @@ async def test_every_screen_with_something_in_it(tmp_path: Path) -> None:
         (it.work / "same.txt").write_text("one\n\ttwo 漢字 \x1b[31mred\n" + "long " * 60)
         await it.press("r")
         await it.until("same.txt")
-        await it.press("down", "enter")
+        await at_hand(it, it.app.query_one(Files), "same.txt")
+        await it.press("enter")
         await it.until(lambda: isinstance(it.app.screen, FileScreen))
         await it.until("two 漢字")
         await check_looks(it, "file", told=timeless)
