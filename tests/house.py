@@ -20,7 +20,10 @@ from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.message import Prompt, ToolSpec, Usage
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
-from tuiagent.ports import Client, Provider, Runtime, Store, Tool
+from tuiagent.kernel.standing import Standing
+from tuiagent.library.shelf import Shelf
+from tuiagent.library.trust import brought
+from tuiagent.ports import Client, Library, Provider, Runtime, Store, Tool
 from tuiagent.providers.scripted import Scripted, ScriptedCall, Turn
 from tuiagent.registry import load
 from tuiagent.runtimes.local import LocalRuntime
@@ -63,6 +66,7 @@ class Fakes:
         self.tokens = 0
         self.shown = frozenset(("image", "document"))
         self.secrets: set[str] = set()
+        self.standing = Standing()
         self._turns = turns
 
     def provider(self, model: str, opened: SessionOpened) -> Provider:
@@ -112,6 +116,22 @@ class Fakes:
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
         return "system"
+
+    def library(self, opened: SessionOpened) -> Library:
+        """See engine.drive.Means: what lies below the folder's home, and nothing that ships."""
+        return self.shelf(opened.folder)
+
+    def shelf(self, folder: str) -> Shelf:
+        """See means.LocalMeans."""
+        return Shelf(folder, str(self.folder / "home"), "", self.standing)
+
+    async def given(self, folder: str, name: str, arguments: str) -> str:
+        """See means.LocalMeans."""
+        return self.shelf(folder).command(name, arguments).text
+
+    def brought(self, folder: str) -> list[Any]:
+        """See means.LocalMeans."""
+        return brought(folder, str(self.folder / "home"), "", self.standing)
 
 
 async def nothing() -> AsyncIterator[object]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SPARED = {"asyncio": "ssl", "msgspec": "typing_extensions"}
 """What these packages load, each 2 to 8 ms of a start, and can do without.
 
-providers.tls gives asyncio its TLS back once a server asks for it.
+tuiagent.tls gives asyncio its TLS back once a server asks for it.
 """
 
 

@@ -14,7 +14,7 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable
+    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, WebTable
 
 KEEP = frozenset(
     (
@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "OPENAI_API_KEY": "the key of openai/… models",
     "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
     "OPENAI_MODEL": "the model of that server",
+    "BRAVE_API_KEY": "the key of Brave's search, where [web] chooses that",
 }
 """Every name that is read, and what it sets."""
 SERVING = {
@@ -92,6 +93,10 @@ class Settings(Struct, frozen=True):
     """What the command line said."""
     tui: "ScreenTable | None" = None
     """How the screen is to be, as the user's file says."""
+    skills: tuple[str, ...] = ()
+    """Those that new sessions are told whole."""
+    web: "WebTable | None" = None
+    """What tools may do with the web, as the user's file says."""
 
 
 class Flags(Struct, frozen=True):
@@ -107,6 +112,7 @@ class Flags(Struct, frozen=True):
     seconds: float = 0.0
     unset: str = "ask"
     """The mode when nothing says another."""
+    skills: Sequence[str] = ()
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -146,6 +152,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         kept,
         flags,
         user.tui if user else None,
+        tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
+        user.web if user else None,
     )
 
 
@@ -224,6 +232,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         credentials=credentials,
         endpoints=endpoints,
         rules=settings.rules,
+        skills=settings.skills,
     )
 
 
@@ -236,6 +245,10 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     if table is None or not (table.input_price or table.output_price):
         return None
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
+
+
+def _default_skills(table: "ConfigFile | None") -> tuple[str, ...]:
+    return table.default_skills if table else ()
 
 
 def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:

@@ -76,6 +76,20 @@ class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
     notify: Annotated[bool, _means("tell when a run ends or needs you and nobody looks")] = True
 
 
+class WebTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What tools may do with the web."""
+
+    search: Annotated[
+        Literal["", "searxng", "brave", "ddgs"],
+        _means("the engine of web_search, which is there only with one; brave needs a key"),
+    ] = ""
+    searxng_url: Annotated[str, _means("the address of your SearXNG, its format json on")] = ""
+    private: Annotated[
+        tuple[str, ...],
+        _means("hosts in your own network that fetch may reach, as HOST or HOST:PORT"),
+    ] = ()
+
+
 class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered across sessions."""
 
@@ -106,6 +120,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}
     mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
     tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
+    web: Annotated[WebTable, _means("what tools may do with the web")] = WebTable()
     memory: Annotated[MemoryTable, _means("what is remembered")] = MemoryTable()
 
 
@@ -113,7 +128,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
-LATER = ("default_skills", "work_dir", "mcp_servers", "memory")
+LATER = ("work_dir", "mcp_servers", "memory")
 LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
 LATER_OF_SCREENS = ("theme_color",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
@@ -153,6 +168,7 @@ def _unknown(name: str, place: str) -> str:
         "providers": ProviderTable,
         "mcp_servers": ServerTable,
         "tui": ScreenTable,
+        "web": WebTable,
         "memory": MemoryTable,
     }
     table = tables.get(place.partition(".")[0].partition("[")[0], ConfigFile)

@@ -24,16 +24,20 @@ from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import TOOLS, Standing
 from tuiagent.ports import Loan, Provider, Runtime, Tool
 from tuiagent.registry import load
 
 if TYPE_CHECKING:
+    from tuiagent.library.shelf import Shelf
     from tuiagent.tools.own import Offered
 
 
 HELLO = "Say hello in one word."
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
+SKILL = "skill"
+"""The tool that is lent by the library."""
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -45,7 +49,7 @@ class LocalMeans:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        trusted: Mapping[str, str],
+        holds: Standing,
         given: Sequence[Tool],
     ) -> None:
         self.settings = settings
@@ -61,9 +65,10 @@ class LocalMeans:
         """Those that somebody waits for."""
         self.fetched: Callable[[], object] = lambda: None
         """Called, in any thread, once a key that was waited for has come."""
-        self._trusted = trusted
+        self._holds = holds
         self._given = given
-        names = [*tools.TABLE, *tools.UNTOLD, *(tool.name for tool in given)]
+        told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
+        names = [*told, *(tool.name for tool in given)]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"there are two tools of one name: {', '.join(sorted(twice))}")
 
@@ -249,19 +254,39 @@ class LocalMeans:
         """See engine.drive.Means."""
         if name in tools.UNTOLD:
             return load(tools.UNTOLD[name])()
-        if name not in self._tools and name in tools.TABLE:
-            self._tools[name] = load(tools.TABLE[name])()
+        if name == SKILL and name not in self._tools:
+            self._tools[name] = load(library.TABLE[SKILL])(self.shelf)
+        if name not in self._tools and (made := self._made(name)):
+            self._tools[name] = made
         return self._tools.get(name) or self.own[0].get(name)
+
+    def _made(self, name: str) -> Tool | None:
+        """One of our own tools, as the settings have it; None for other names."""
+        web = self.settings.web
+        if name in tools.SEARCH and web and web.search:
+            given = {"searxng": [web.searxng_url], "brave": [self._search_key]}
+            engine = load(tools.ENGINES[web.search])(*given.get(web.search, []))
+            return load(tools.SEARCH[name])(engine)
+        if name not in tools.TABLE:
+            return None
+        kind = load(tools.TABLE[name])
+        return kind(web.private) if name == "fetch" and web else kind()
+
+    def _search_key(self) -> str | None:
+        """Raises NeedsError."""
+        key = self._vault.get("env:BRAVE_API_KEY")
+        return key or (self._fetch("brave") if "brave" in self.settings.kept else None)
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """See engine.drive.Means."""
-        found = [tool for name in (*tools.TABLE, *self.own[0]) if (tool := self.tool(name))]
+        names = (*tools.TABLE, *tools.SEARCH, SKILL, *self.own[0])
+        found = [tool for name in names if (tool := self.tool(name))]
         return tuple(ToolSpec(t.name, t.description, t.parameters) for t in found)
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
         load(providers.TABLE["compatible"])
-        load(library.TABLE["instructions"])
+        load(library.TABLE["shelf"])
         self.tools()
 
     def told(self) -> dict[str, object]:
@@ -275,8 +300,24 @@ class LocalMeans:
         """People's own tools, and what became of the places where they come from."""
         given = {tool.name: tool for tool in self._given}
         packages, told = load("tuiagent.tools.own:from_packages")()
-        files, more = load("tuiagent.tools.own:from_files")(self._trusted)
+        files, more = load("tuiagent.tools.own:from_files")(self._holds.trusted[TOOLS])
         return {**packages, **files, **given}, [*told, *more]
+
+    def brought(self, folder: str) -> list[object]:
+        """What this folder's files would have us run, and whether they may."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["trust"])(folder, self.settings.home, user, self._holds)
+
+    async def given(self, folder: str, name: str, arguments: str) -> str:
+        """What is said for a command of people's own. Raises ConfigError."""
+        opened = config.opening(self.settings, folder, self._environ)
+        given = self.shelf(opened.folder).command(name, arguments)
+        if not given.runs:
+            return given.text
+        always = self._holds.holding(opened.folder, time.time())
+        rules = (*config.rules_in(self.settings, opened.folder), *always)
+        filled = load("tuiagent.engine.given:filled")
+        return await filled(self, opened, rules, given.text, given.runs)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
@@ -285,7 +326,16 @@ class LocalMeans:
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
-        return load(library.TABLE["instructions"])(opened.folder, self.settings.home)
+        return self.library(opened).system(opened.skills)
+
+    def library(self, opened: SessionOpened) -> "Shelf":
+        """See engine.drive.Means."""
+        return self.shelf(opened.folder)
+
+    def shelf(self, folder: str) -> "Shelf":
+        """What people wrote for the sessions of this folder."""
+        user = self._environ.get("HOME", "")
+        return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
 
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tuiagent import __version__, config, stores, vaults
+from tuiagent import __version__, config, library, stores, vaults
 from tuiagent.config import Flags, Settings
 from tuiagent.engine.check import check, opened_of, question
 from tuiagent.engine.engine import Engine, Report, beside
@@ -77,8 +77,10 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "check": checked,
         "kept": lambda key: kept(journal),
         "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
+        "picture": lambda key: load("tuiagent.engine.picture:picture")(journal, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
+        **written(means),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
             journal.events(directory.STREAM)
         ),
@@ -88,6 +90,27 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "tested": tested,
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,
+    }
+
+
+def written(means: LocalMeans) -> dict[str, Report]:
+    """What people wrote for agents, and would have us run: by folder, or by an object with one."""
+
+    async def given(key: str) -> object:
+        asked = question(key, "folder", "name")
+        return await means.given(asked["folder"], asked["name"], asked.get("arguments", ""))
+
+    def skill(key: str) -> object:
+        asked = question(key, "folder", "name")
+        return means.shelf(asked["folder"]).material(asked["name"])
+
+    return {
+        "skills": lambda folder: means.shelf(folder).skills(),
+        "skill": skill,
+        "checked": lambda path: load(library.TABLE["check"])(path),
+        "commands": lambda folder: means.shelf(folder).commands(),
+        "given": given,
+        "trust": means.brought,
     }
 
 

@@ -20,7 +20,6 @@ from tuiagent.engine.check import examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, beside
-from tuiagent.engine.folder import changes
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import open_log, quiet, silence
@@ -30,6 +29,7 @@ from tuiagent.engine.owner import OwnerSeat
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
+from tuiagent.folder import changes
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import TuiagentError
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from tuiagent.engine.upkeep import Upkeep
 
 
+NEWS = 0.06
+"""Seconds of news of other processes that is taken together."""
 AGAIN = 3
 """How often another server is looked for, or begun, when one is killed in a hand-over."""
 
@@ -226,7 +228,7 @@ class House:
         hub = Hub()
         self._standing = holding(journal)
         hub.listen(standing.STREAM, self._holds)
-        means = LocalMeans(self.settings, self.environ, self._standing.files, self._given)
+        means = LocalMeans(self.settings, self.environ, self._standing, self._given)
         self._means = means
         await self._prove(means)
 
@@ -243,7 +245,7 @@ class House:
         attendance = Attendance(own=not self._serves)
         context = Context(journal, hub, self._world, means, attendance)
         snapshots = Snapshots(os.path.join(root, "cache"), journal)
-        others = Neighbours(journal, hub, dial, lambda: changes(root), store.locks.kill)
+        others = Neighbours(journal, hub, dial, lambda: changes([root], NEWS), store.locks.kill)
         engine = Engine(context, others, snapshots)
         copy = os.path.join(root, "seals.jsonl")
         key = os.path.join(self.settings.home, "seal.key")

@@ -18,6 +18,7 @@ from tuiagent.engine.thread import EngineThread
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import CaughtUp, Event, Lagged, Seen
+from tuiagent.kernel.presence import HERE, ShowPresence
 from tuiagent.kernel.run import Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeMode, ModeChanged, SubmitPrompt
 from tuiagent.ports import Client, Window
@@ -122,6 +123,19 @@ async def test_watch_gives_history_one_mark_and_then_what_happens(
     assert received == "one two three"
     for delta in deltas:
         assert received[delta.offset : delta.offset + len(delta.text)] == delta.text
+
+
+async def test_a_watch_of_facts_only_leaves_signals_out(client: Client, tmp_path: Path) -> None:
+    await opened(client, tmp_path)
+    await client.submit(ShowPresence(STREAM, "c9", "ana", HERE))
+    watching = client.watch("session/*!")
+    seen: list[Seen] = [await anext(watching)]
+    await prompt(client)
+    while not facts(seen[-1:], RunFinished):
+        seen.append(await anext(watching))
+    assert {type(item) for item in seen} <= {Event, CaughtUp, Lagged}
+    assert facts(seen, ReplyReceived)[0].reply.text == "one two three"
+    await watching.aclose()  # type: ignore[attr-defined]
 
 
 async def test_resuming_at_any_position_leaves_no_gap_and_no_repeat(

@@ -12,6 +12,7 @@ from tuiagent.clients.cli import settings as commands
 from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
 from tuiagent.kernel.errors import ConfigError, ProviderError
+from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 
 OPENHEIM = """
@@ -72,7 +73,6 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
     assert set(found.without_effect) == {
-        "default_skills",
         "work_dir",
         "mcp_servers",
         "tui.theme_color",
@@ -96,12 +96,12 @@ def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:
 def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -> None:
     user(home, '[providers.x]\napi_base = "http://127.0.0.1:9/v1"\napi_key = "canary"\n')
     found = load(home)
-    means = LocalMeans(found, home, {}, ())
+    means = LocalMeans(found, home, Standing(), ())
     assert means.provider("x/m", opening(found, ".", home))
     with pytest.raises(ProviderError, match=r"api_base in \[providers.y\]"):
         means.provider("y/m", opening(found, ".", home))
     with pytest.raises(ProviderError, match="needs key"):
-        LocalMeans(load({"HOME": "/nowhere"}), {}, {}, ()).provider(
+        LocalMeans(load({"HOME": "/nowhere"}), {}, Standing(), ()).provider(
             "x/m", opening(found, ".", home)
         )
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import watchfiles
 
 import tuiagent
 from tests.house import STREAM as SESSION
 from tests.house import Fakes, build, engine, opened
+from tuiagent import folder
 from tuiagent.clients.web.gate import (
     LOOK,
     KeyGate,
@@ -171,7 +171,7 @@ async def test_a_key_revoked_just_before_the_folder_is_watched_is_noticed(
         tuiagent.open_engine(str(tmp_path / "root")) as there,
     ):
         text = await issue(there, "k1")
-        real = watchfiles.awatch
+        real = folder._inotify
 
         async def late(*args: Any, **more: Any) -> AsyncGenerator[Any]:
             revoke = RevokeKey(STREAM, "k1")
@@ -181,7 +181,7 @@ async def test_a_key_revoked_just_before_the_folder_is_watched_is_noticed(
             async for change in real(*args, **more):
                 yield change
 
-        monkeypatch.setattr(watchfiles, "awatch", late)
+        monkeypatch.setattr(folder, "_inotify", late)
         async with watching(here) as gate:
             found = Principal("ada", "k1", frozenset())
             assert await asyncio.wait_for(gate.ended(found), NOTICED) == "the key was revoked"

@@ -14,6 +14,7 @@ from tuiagent import config
 from tuiagent.config import Settings
 from tuiagent.kernel.errors import ConfigError, NeedsError, StoreError
 from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.vaults.kept import Kept
 
@@ -112,7 +113,7 @@ def test_a_session_records_where_its_key_is_and_the_environment_comes_first(
 
 def means(folder: Path) -> tuple[LocalMeans, SessionOpened, Any]:
     """Means whose openai key is kept, and what tells that it came."""
-    made = LocalMeans(Settings(str(folder), str(folder), "ask"), {}, {}, ())
+    made = LocalMeans(Settings(str(folder), str(folder), "ask"), {}, Standing(), ())
     came = threading.Semaphore(0)
     made.fetched = came.release
     opened = SessionOpened(str(folder), "openai/x", "ask", credentials={"openai": "kept:openai"})

@@ -15,6 +15,7 @@ from tests.contracts.test_config import user
 from tests.flows.test_cli import Cli
 from tuiagent.config import load
 from tuiagent.kernel.message import Usage
+from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.providers.models import FILE, Model, Rates, find, origin
 
@@ -87,8 +88,8 @@ def test_an_issue_of_a_model_is_that_model() -> None:
 def test_the_users_own_figures_come_first_and_strangers_have_none(home: dict[str, str]) -> None:
     user(home, "[providers.openai]\ninput_price = 10\noutput_price = 20\ncontext_window = 9\n")
     own, usual = (
-        LocalMeans(load(home), home, {}, ()),
-        LocalMeans(load({"HOME": "/nowhere"}), {}, {}, ()),
+        LocalMeans(load(home), home, Standing(), ()),
+        LocalMeans(load({"HOME": "/nowhere"}), {}, Standing(), ()),
     )
     assert own.price("openai/gpt-5.5", USAGE) == pytest.approx(1.04)
     assert own.window("openai/gpt-5.5") == 9

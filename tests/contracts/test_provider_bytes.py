@@ -19,8 +19,8 @@ from tuiagent.kernel.reply import Part, StopPart
 from tuiagent.providers.compatible import Events, request
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.response import Inflater, Response
 from tuiagent.providers.sse import BOM, EventStream
+from tuiagent.response import Inflater, Response
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -47,7 +47,7 @@ RICH = Row(
 
 def parts_of(pieces: list[bytes]) -> list[Part]:
     """The parts of an answer that arrives in these pieces, without any connection."""
-    response, lines = Response(Limits()), EventStream(1000)
+    response, lines = Response(Limits().head, Limits().body), EventStream(1000)
     events = Events(Faults("openai", "here", None, "m"))
     parts: list[Part] = []
     for piece in pieces:

@@ -35,6 +35,8 @@ INTERNAL = {
     "StartCall",
     "DeferCall",
     "FinishCall",
+    "ReportHooks",
+    "TellAside",
     "EndJob",
     "ProposeUndo",
     "StallRun",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
+from tests.pictures import png
 from tuiagent.engine.secrecy import Secrecy
 from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged
 from tuiagent.kernel.jobs import JobEnded
@@ -167,3 +168,21 @@ def test_what_is_too_short_for_a_key_masks_nothing() -> None:
 def test_bytes_that_are_no_text_stay_as_they_are() -> None:
     body: Any = bytes(range(256)) * 8
     assert Secrecy([KEY]).body(body, True) == body
+
+
+async def test_an_image_with_a_key_in_it_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/told.png").write_bytes(png(noise=KEY.encode()))
+    reads = call("read", path="told.png")
+    store, means = MemoryStore(), Fakes(tmp_path, [reads, say("done")])
+    means.secrets = {KEY}
+    async with engine(means, store) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        seen = await until(client, RunFinished)
+        body = written(store, means)
+    assert KEY.encode() not in body
+    [found] = (fact.observation for fact in facts(seen, CallFinished))
+    assert found.media == ()
+    assert "was left out" in found.text

@@ -51,7 +51,7 @@ async def test_nobody_but_a_person_keeps_rules_or_trusts_files(tmp_path: Path) -
         agent = made.seat("agent")
         for intent in (
             KeepRule(standing.STREAM, "shell", "/a"),
-            TrustFile(standing.STREAM, "/x.py", "0"),
+            TrustFile(standing.STREAM, "/x.py", "0" * 64),
         ):
             with pytest.raises(Refused):
                 await agent.submit(intent)

@@ -16,11 +16,12 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Work, deliver
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.transfer import exported
-from tuiagent.kernel import call as calls
 from tuiagent.kernel import (
+    asides,
     command,
     directory,
     grants,
+    hooks,
     jobs,
     lifecycle,
     session,
@@ -28,6 +29,7 @@ from tuiagent.kernel import (
     transfer,
     undo,
 )
+from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
@@ -76,6 +78,7 @@ OPENED = lifecycle.SessionOpened(
     ),
     "helper",
     "Größe: golden",
+    skills=("review-diff",),
 )
 USAGE = Usage(1200, 80, 700, 300, 40)
 
@@ -277,7 +280,9 @@ async def _calls(a: Teller) -> None:
     await a.judged("p1.2.5", Claims("todo", "read", "todo"))
     await a.does(calls.StartCall, "p1.2.5", {})
     await a.does(calls.FinishCall, "p1.2.5", listed, blobs={digest_of(kept): kept})
-    digest = await a.judged("p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER))
+    digest = await a.judged(
+        "p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER, hosts=("a.test",))
+    )
     await a.says(calls.AnswerApproval, "p1.2.6", digest, True)
     note = {"spool": "/state/spools/aa.p1.2.6"}
     await a.does(calls.StartCall, "p1.2.6", note)
@@ -324,6 +329,7 @@ async def _others(journal: Journal) -> None:
     await fork.asked("And then?", "p9", opened=opened)
     done = Reply((Text("Done."),), "end", Usage(50, 5), "gpt-5.5")
     await fork.does(runs.ReceiveReply, "p9.1", done, 0.0004, 55)
+    await _hooked(Teller(journal, "session/jj", "helper"))
     gone = Teller(journal, "session/dd", "helper")
     await gone.asked("Secret words.")
     await gone.does(runs.FailAttempt, "p1.1", "auth", "the key is wrong")
@@ -356,11 +362,35 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.DropRule, "shell(make)", FOLDER)
     await everywhere.says(standing.TrustFile, f"{FOLDER}/tools.py", "cd" * 32)
     await everywhere.says(standing.DistrustFile, f"{FOLDER}/tools.py")
+    await everywhere.says(standing.TrustFile, f"{FOLDER}/hooks.json", "ab" * 32, "hooks")
+    await everywhere.says(standing.DistrustFile, f"{FOLDER}/hooks.json", "hooks", "ef" * 32)
     await _actors(Teller(journal, directory.STREAM))
     lines = tuple(line.encode() for line in exported(journal, "session/bb"))
     brought = Teller(journal, "session/gg")
     await brought.says(transfer.ImportSession, OPENED, lines)
     await waiting.drives()
+
+
+async def _hooked(here: Teller) -> None:
+    """A session whose hooks speak, and that is told a skill; the run ends when they let it."""
+    await here.says(session.OpenSession, OPENED)
+    await here.says(session.SubmitPrompt, "p1", "Do it. #review-diff")
+    await here.drives()
+    source = f"{FOLDER}/hooks.json"
+    said = hooks.Ruling(source, "./remind", "failed", "exit 1", "Run the tests.", "slow today")
+    await here.does(hooks.ReportHooks, hooks.PROMPT, "p1", (said,))
+    await here.does(RebasePrompt, "first", "openai/gpt-5.5", "Be brief.", TOOLS)
+    skill = ("The skill review-diff", "/skills/review-diff/SKILL.md", "Look twice.")
+    await here.does(asides.TellAside, *skill)
+    await here.does(runs.StartAttempt)
+    call = Call("p1.1.1", "shell", {"command": "rm x"})
+    await here.does(runs.ReceiveReply, "p1.1", Reply((call,), "calls"))
+    claims = Claims("shell", "execute", "rm x", folder=FOLDER)
+    no = hooks.Ruling(source, "./guard", "deny", "x is needed")
+    await here.does(calls.JudgeCall, "p1.1.1", claims, (no,))
+    await here.does(runs.StartAttempt)
+    await here.does(runs.ReceiveReply, "p1.2", Reply((Text("Done."),), "end"), None, 0, True)
+    await here.does(hooks.ReportHooks, hooks.STOP, "p1")
 
 
 async def _actors(here: Teller) -> None:

@@ -99,3 +99,15 @@ def test_images_count_into_the_budget_and_go_before_they_fill_it() -> None:
 @pytest.mark.parametrize("found", [Image("image/png", ""), Document(media.PDF, "", "a.pdf", 5, 7)])
 def test_what_is_not_shown_is_told(found: Any) -> None:
     assert "is not shown to you: it takes text" in media.untold(found, "it takes text").text
+
+
+def test_a_request_has_room_for_the_newest_and_its_beginning_changes_seldom() -> None:
+    images = [Image("image/png", f"{n}", size=media.REQUEST // 8) for n in range(40)]
+    kept = [media.newest(images[:n]) for n in range(1, 41)]
+    for n, now in enumerate(kept, 1):
+        assert f"{n - 1}" in now
+        assert len(now) <= 8
+    changes = [n for n in range(1, 40) if not kept[n - 1] <= kept[n]]
+    assert len(changes) == 7
+    whole = Document(media.PDF, "p", size=media.REQUEST + 1)
+    assert media.newest([images[0], whole]) == {"p"}

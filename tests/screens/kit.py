@@ -18,21 +18,23 @@ from textual.pilot import Pilot
 
 from tests.house import Fakes, engine
 from tuiagent.clients.console import OwnConsole
-from tuiagent.clients.tui.app import NARROW, TuiApp
+from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
 from tuiagent.config_file import ScreenTable
 from tuiagent.engine.engine import Engine
+from tuiagent.engine.picture import picture
 from tuiagent.engine.proposed import proposed
+from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.errors import StoreError
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Client, Owner
 from tuiagent.providers.scripted import Turn
-from tuiagent.reports import findable, kept
+from tuiagent.reports import findable, kept, written
 
 LIMIT = 30.0
 """Seconds after which a test that waits for the screen gives up."""
@@ -212,6 +214,7 @@ def arguments(**more: Any) -> argparse.Namespace:
         "attach": None,
         "prompt": "",
         "file": [],
+        "image": [],
         "once": "",
         "cwd": ".",
         "no_sandbox": True,
@@ -242,7 +245,10 @@ async def screen(
             "tested": lambda key: {"ok": True, "text": "it answers"},
             "kept": lambda key: kept(made.journal),
             "proposed": lambda key: proposed(made.journal, means, key),
+            "picture": lambda key: picture(made.journal, key),
         }
+        made.reports |= written(means)
+        made.hub.listen(standing.STREAM, lambda event: standing.fold(means.standing, event.fact))
         made.reports["health"] = lambda key: {"present": made.hub.present("session/*")}
         findable(made, str(folder / "search.db"))
         client: Client = made.seat()
@@ -255,8 +261,8 @@ async def screen(
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size, notifications=True) as pilot:
             it = Screen(app, pilot, made, means, host)
-            narrow = app.screen.has_class(NARROW)
-            await it.until(lambda: narrow or app.query_one(Files).place.tree.readable(""))
+            files = app.query_one(Files)
+            await it.until(lambda: not files.display or files.place.tree.readable(""))
             yield it
 
 

@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
+from textual.widgets._toast import ToastRack
 
 from tests.screens.kit import GOLDEN, NEW, SIZES, Screen
 from tuiagent.clients.tui import app, themes
@@ -112,7 +113,8 @@ def looked(it: Screen, part: str) -> Look:
     screen = it.app.screen
     strips = screen._compositor.render_strips()
     if part or screen.is_modal:
-        place = (screen.query_one(part) if part else screen.children[0]).region
+        boxes = [one for one in screen.children if one.region and not isinstance(one, ToastRack)]
+        place = (screen.query_one(part) if part else boxes[0]).region
         place = place.intersection(screen.region)
         strips = [strip.crop(place.x, place.right) for strip in strips[place.y : place.bottom]]
     return [strip.text for strip in strips], [_inks(strip) for strip in strips]

@@ -1,8 +1,14 @@
 """The work place, driven by keys, over a client of each kind."""
 
+import asyncio
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.widget import Widget
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
@@ -23,6 +29,60 @@ async def test_a_prompt_is_answered_and_what_waits_is_shown(tmp_path: Path, kind
         await it.until("All done.")
         assert (it.work / "f").read_text() == "one\n"
         await it.until(lambda: not it.app.desk.waiting)
+
+
+async def test_the_first_screen_is_read_and_styled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    styled, again = Counter[str](), list[object]()
+    apply, reparse = Stylesheet.apply, Stylesheet.reparse
+
+    def applied(self: Stylesheet, node: DOMNode, *args: Any, **more: Any) -> None:
+        styled[type(node).__name__] += 1
+        apply(self, node, *args, **more)
+
+    def reparsed(self: Stylesheet) -> None:
+        again.append(self)
+        reparse(self)
+
+    monkeypatch.setattr(Stylesheet, "apply", applied)
+    monkeypatch.setattr(Stylesheet, "reparse", reparsed)
+    async with screen(tmp_path) as it:
+        assert it.app.screen.has_class("-wide")
+        assert {name: styled[name] for name in ("Header", "Talk", "Trace", "Approvals")} == {
+            "Header": 1,
+            "Talk": 1,
+            "Trace": 1,
+            "Approvals": 1,
+        }
+    assert not again
+
+
+async def test_news_of_an_answer_draws_nothing_but_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with screen(tmp_path, [say("All done.")]) as it:
+        await it.type("do it\n")
+        await it.until("All done.")
+        conversation = it.app.desk.conversation
+        assert conversation is not None
+        await it.until(lambda: not conversation.running)
+        await it.until(lambda: "working" not in it.shown)
+        told = asyncio.Event()
+        it.app.desk.listen("items", lambda changed: told.set())
+        drawn: list[str] = []
+        refresh = Widget.refresh
+
+        def refreshed(self: Widget, *args: Any, **more: Any) -> Widget:
+            drawn.append(type(self).__name__)
+            return refresh(self, *args, **more)
+
+        monkeypatch.setattr(Widget, "refresh", refreshed)
+        (answer,) = (item for item in conversation.items if item.kind == "reply")
+        conversation.news.tell([answer.id])
+        async with asyncio.timeout(20):
+            await told.wait()
+        assert not {"Trace", "Header", "Footer", "TodoList"} & set(drawn)
 
 
 async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:

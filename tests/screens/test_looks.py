@@ -17,17 +17,20 @@ from tests.screens.looks import check_looks
 from tests.screens.rolling import every
 from tests.screens.test_files import at_hand
 from tuiagent.clients import tui
+from tuiagent.clients.trusting import Brought
 from tuiagent.clients.tui.diff.screens import DiffScreen, FileScreen
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.form import Field, Form
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.folded import FoldedScreen
+from tuiagent.clients.tui.screens.trust import Trust
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel.call import CallJudged
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.kernel.presence import TYPING, ShowPresence
 from tuiagent.kernel.run import RunFinished
 from tuiagent.kernel.session import OpenSession
+from tuiagent.ports import Offer
 
 S = "session/s1"
 pytestmark = pytest.mark.timeout(300)
@@ -179,6 +182,15 @@ async def test_the_first_start_and_what_is_asked(tmp_path: Path) -> None:
         await it.app.push_screen(Form("Another server", ["What is said before."], fields, print))
         await it.until("its base URL")
         await check_looks(it, "form")
+        await it.press("escape")
+        runs = ("make test 漢字", "echo \x1b[31mred\x1b[0m \u202eevil [bold]words[/]", "long " * 60)
+        offers = [
+            Brought(Offer("/srv/shop/hooks.toml", "hooks", "ab", runs), "new"),
+            Brought(Offer("/srv/shop/mcp.toml", "mcp", "cd", (), "it cannot be read"), "broken"),
+        ]
+        await it.app.push_screen(Trust(offers))
+        await it.until("Trust this folder?")
+        await check_looks(it, "trust")
 
 
 def _timeless(it: Screen) -> None:

@@ -253,8 +253,8 @@ def tree(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("class Apple:\n    def core(self): pass\n")
     (work / ".gitignore").write_text("*.log\n")
-    (work / "skills/review").mkdir(parents=True)
-    (work / "skills/review/SKILL.md").write_text(
+    (work / ".agents/skills/review").mkdir(parents=True)
+    (work / ".agents/skills/review/SKILL.md").write_text(
         "---\nname: review\ndescription: Reads a change.\n---\nbody\n"
     )
     subprocess.run(["git", "init", "-q", str(work)], check=True)
@@ -375,7 +375,7 @@ async def test_a_path_and_an_indented_slash_are_said(tmp_path: Path) -> None:
 async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         await it.type("go\n")
-        await it.until("one")
+        await it.until("● one")
         await it.type("/mode plan\n")
         await it.until(lambda: it.app.desk.conversation.status.mode == "plan")
         await it.type("/model scripted/y\n")
@@ -424,7 +424,7 @@ async def test_copy_theme_new_and_what_needs_a_session(tmp_path: Path) -> None:
         await it.type("/compact\n")
         await it.until(lambda: "say something first" in it.told)
         await it.type("go\n")
-        await it.until("one")
+        await it.until("● one")
         await it.until(lambda: not it.app.desk.conversation.running)
         await it.type("/copy\n")
         await it.until(lambda: it.app.clipboard == "one")
@@ -448,7 +448,7 @@ def test_every_command_says_what_it_does(name: str) -> None:
 async def test_what_was_said_comes_back_and_what_is_written_stays(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         await it.type("first\n")
-        await it.until("one")
+        await it.until("● one")
         await it.type("second\n")
         await it.until("two")
         await it.type("third")
@@ -466,7 +466,7 @@ async def test_what_was_said_comes_back_and_what_is_written_stays(tmp_path: Path
 async def test_the_journal_is_the_history(tmp_path: Path, kind: str) -> None:
     async with screen(tmp_path, TURNS, kind=kind) as it:
         await it.type("first\n")
-        await it.until("one")
+        await it.until("● one")
         prompt(it).past.begin([])
         await prompt(it).past.load(it.client, str(it.work))
         assert prompt(it).past.said == ["first"]
@@ -555,7 +555,7 @@ async def test_what_is_typed_while_a_session_begins_stays(tmp_path: Path) -> Non
     async with screen(tmp_path, TURNS) as it:
         await it.type("go\n")
         await it.type("more")
-        await it.until("one")
+        await it.until("● one")
         assert editor(it).text == "more"
 
 

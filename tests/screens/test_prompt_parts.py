@@ -14,7 +14,7 @@ from textual.events import Key
 from tests.kernel.test_runs_view import told
 from tests.kernel.world import OPENED, STREAM
 from tuiagent.clients.tui import fuzzy, outside
-from tuiagent.clients.tui.prompt import complete, files, keys, skills, symbols
+from tuiagent.clients.tui.prompt import complete, files, keys, symbols
 from tuiagent.clients.tui.prompt.files import FileIndex
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.lifecycle import SessionDeleted, SessionErased, SessionRestored
@@ -208,7 +208,7 @@ def test_a_folder_that_is_gone_has_no_files(tmp_path: Path) -> None:
     assert found(FileIndex(str(tmp_path / "gone")), "../x/") == []
 
 
-# ---------------------------------------------------------------- symbols, skills
+# ---------------------------------------------------------------- symbols
 
 
 @pytest.mark.parametrize(
@@ -242,23 +242,6 @@ def test_a_changed_file_is_looked_at_again(tmp_path: Path) -> None:
     assert known.of("a.py") == ["two"]
     hits = known.search(["a.py", "gone.py", "b.txt"], "tw", 5, threading.Event())
     assert [(hit.name, hit.path) for hit in hits] == [("two", "a.py")]
-
-
-def test_skills_are_read_from_their_heads(tmp_path: Path) -> None:
-    for folder, text in {
-        "one": "---\nname: one\ndescription: First.\n---\n",
-        "two": "no head",
-        "three": "---\nname: Bad Name\n---\n",
-        "four": '---\nname: "four"\n---\ndescription: not in the head\n',
-    }.items():
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "SKILL.md").write_text(text)
-    (tmp_path / "five").mkdir()
-    os.mkfifo(tmp_path / "five/SKILL.md")
-    assert skills.found([str(tmp_path), str(tmp_path / "nowhere")]) == [
-        skills.Skill("four", ""),
-        skills.Skill("one", "First."),
-    ]
 
 
 # ---------------------------------------------------------------- the person's own editor

@@ -222,6 +222,7 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
         pane = it.app.screen.query_one(Grants)
         await it.until("granted by owner")
         assert f"always, in {it.work}" in it.shown.replace("│", "") or "always, in" in it.shown
+        await it.until("1 ran")
         await it.press("down", "enter")
         await it.until(lambda: it.shown.count("touch made") > 2)
         await it.press("x")

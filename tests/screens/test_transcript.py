@@ -13,13 +13,14 @@ from rich.cells import cell_len
 from textual import events
 from textual.geometry import Offset
 from textual.selection import Selection
+from textual.strip import Strip
 
 from tests.flows.test_clean import PIECES
 from tests.house import say
 from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
 from tests.screens.kit import KINDS as KINDS_OF_CLIENT
-from tests.screens.kit import check_shown, screen
+from tests.screens.kit import check_shown, screen, shown
 from tests.screens.rolling import HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.transcript import Transcript, markdown
@@ -289,6 +290,32 @@ async def test_it_stays_at_the_bottom_until_a_person_scrolls_up() -> None:
         assert "↓ new below" in it.shown
         assert (await it.press("end")).endswith("newer still")
         assert "new below" not in it.shown
+
+
+async def test_an_answer_that_grows_is_drawn_from_its_first_new_row_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    render_line = Transcript.render_line
+
+    def rendered(self: Transcript, y: int) -> Strip:
+        drawn.append(y)
+        return render_line(self, y)
+
+    monkeypatch.setattr(Transcript, "render_line", rendered)
+    fewer = 0
+    async with rolled([Item("p", "prompt", "go", "seen")]) as it:
+        height = it.transcript.size.height
+        for end in range(1, len(WORDS), 9):
+            drawn.clear()
+            it.transcript.changed(["a"], [Item("a", "reply", WORDS[:end], "open")])
+            await it.pilot.pause()
+            fewer += 0 < len(drawn) < height
+            before = shown(it.app)
+            it.transcript.refresh()
+            await it.pilot.pause()
+            assert shown(it.app) == before
+    assert fewer
 
 
 async def test_older_ones_come_without_moving_what_is_seen() -> None:

@@ -1,20 +1,23 @@
 """The tree model, the disk and git beneath the file pane: whatever happens, as a fresh reading."""
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import watchfiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuiagent.clients.tui.files import disk, git
 from tuiagent.clients.tui.files.disk import Watch
 from tuiagent.clients.tui.files.git import Git, parsed
-from tuiagent.clients.tui.files.tree import Tree, above
+from tuiagent.clients.tui.files.place import Place
+from tuiagent.clients.tui.files.tree import Entry, Listing, Tree, above
+from tuiagent.folder import FULL
 
 NAMES = st.sampled_from(["a", "b", "B", "a/a", "a/b", "a/a/c", "b/a", ".git"])
 ACTS = st.sampled_from(["folder", "file", "gone", "open", "close", "hide", "read"])
@@ -241,15 +244,16 @@ async def test_a_folder_that_has_gone_is_news(tmp_path: Path) -> None:
 async def test_what_cannot_be_followed_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*folders: str, **more: object) -> None:
-        raise OSError("OS file watch limit reached")
+    async def full(*args: object) -> AsyncIterator[set[str]]:
+        raise OSError(errno.ENOSPC, FULL)
+        yield set()
 
-    monkeypatch.setattr(watchfiles, "watch", full)
+    monkeypatch.setattr(disk, "changes", full)
     said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     watch = Watch(lambda folders: None, said.set_result)
     watch.follow(frozenset({str(tmp_path)}))
     async with asyncio.timeout(20):
-        assert await said == "OS file watch limit reached"
+        assert await said == FULL
 
 
 def test_a_search_finds_by_words_and_counts_the_rest() -> None:
@@ -259,3 +263,23 @@ def test_a_search_finds_by_words_and_counts_the_rest() -> None:
     assert (len(found.entries), found.more) == (disk.FOUND, 4)
     assert [e.name for e in disk.matching(paths, "docs mod").entries] == ["docs/Module"]
     assert above("a/b") == "a"
+
+
+async def test_folders_that_were_read_at_once_are_told_at_once(tmp_path: Path) -> None:
+    told = asyncio.Event()
+    times: list[int] = []
+
+    def tell() -> None:
+        times.append(len(place.tree.rows))
+        told.set()
+
+    place = Place(str(tmp_path), lambda work: work.close(), tell)
+    for number in range(40):
+        place.tree.open.add(f"d{number}")
+    place._put("", Listing(tuple(Entry(f"d{number}", True) for number in range(40))))
+    for number in range(40):
+        place._put(f"d{number}", Listing((Entry("f"),)))
+    async with asyncio.timeout(20):
+        await told.wait()
+    assert times == [80]
+    place.close()

@@ -156,6 +156,24 @@ class SimProvider:
         """See ports.Provider."""
 
 
+class Nothing:
+    """ports.Library where nobody wrote anything."""
+
+    def skill(self, name: str) -> None:
+        """None."""
+
+    def entered(self, path: str) -> list[Any]:
+        """None."""
+        return []
+
+    def hooks(self, event: str) -> list[Any]:
+        """None."""
+        return []
+
+
+NOTHING = Nothing()
+
+
 class SimMeans:
     """What the simulated engine performs its steps with."""
 
@@ -199,6 +217,10 @@ class SimMeans:
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
         return ""
+
+    def library(self, opened: SessionOpened) -> Any:
+        """See engine.drive.Means."""
+        return NOTHING
 
 
 class Slot:

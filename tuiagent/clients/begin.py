@@ -3,14 +3,17 @@
 import argparse
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
+from tuiagent.clients.attach import images
 from tuiagent.clients.console import Console
 from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
+from tuiagent.clients.slash import written
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -45,9 +48,12 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
     prompt = _ident(args.once, host) if text else ""
     said = text.encode(errors="surrogateescape").decode(errors="replace")  # bytes of any sort
 
+    files = await images(args.image, host.console.folder) if text else ()
+
     async def speak(stream: str) -> None:
         if prompt:
-            submit = SubmitPrompt(stream, prompt, said, limits=host.settings.limits)
+            limits = host.settings.limits
+            submit = SubmitPrompt(stream, prompt, said, limits=limits, files=files)
             await client.submit(submit, args.once)
 
     if args.newest or args.resume:
@@ -55,6 +61,8 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream = row["stream"]
         await _change(client, stream, args, host.rules(row["folder"]))
+        if args.skills and host.settings.flags:
+            said = " ".join([*(f"#{name}" for name in host.settings.flags.skills), said])
         await speak(stream)
         return Begun(stream, 0, prompt)
     stream = f"session/{_ident(args.once, host)}"
@@ -93,10 +101,26 @@ async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
             f"input_price and output_price in [providers.{model.partition('/')[0]}]"
         )
     folder = place(args, host)
+    if args.skills:
+        await _skills_exist(client, folder, settings.skills)
     if not os.path.isdir(folder):
         raise ConfigError(f"{args.cwd} is not a folder")
     if folder != folder.encode(errors="ignore").decode():
         raise ConfigError(f"{folder!a}: a folder whose name is not UTF-8 cannot be worked in")
+
+
+async def _skills_exist(client: Client, folder: str, names: Sequence[str]) -> None:
+    """Raises ConfigError for the name of a skill that there is not."""
+    known = {one.name: one for one in await written(client, "skills", folder)}
+    for name in names:
+        if name not in known:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "see tuiagent skills list"
+            raise ConfigError(f"there is no skill {name!r}; {hint}")
+        if known[name].problem:
+            raise ConfigError(f"the skill {name} cannot be used: {known[name].problem}")
 
 
 def forked(opening: SessionOpened, origin: Origin, folder: str, model: str) -> SessionOpened:

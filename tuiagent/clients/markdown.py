@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.clean import clean
+from tuiagent.kernel import media
+from tuiagent.kernel.message import Media
 
 
 def markdown(row: dict[str, Any], items: list[dict[str, Any]]) -> str:
@@ -30,11 +32,19 @@ def _item(item: dict[str, Any]) -> list[str]:
         shown = _fenced(args, "json") if item["args"] else _fenced(item["text"])
         changes = [b["unified"] for b in item["blocks"] if b.get("type") == "diff"]
         diffs = [part for change in changes for part in _fenced(change, "diff")]
-        return [f"### {item['name']}: {item['status']}", *shown, *_fenced(item["output"]), *diffs]
+        more = [*_fenced(item["output"]), *diffs, *_shown(item)]
+        return [f"### {item['name']}: {item['status']}", *shown, *more]
     who = item["actor"] if item["kind"] == "prompt" else "reply"
     status = "" if item["status"] in ("seen", "done") else f" ({item['status']})"
     words = [item["text"]] if item["text"].strip() else []
-    return [f"## {who}{status}, {_when(item['at'])}", *words, *_fenced(item["output"])]
+    more = [*_fenced(item["output"]), *_shown(item)]
+    return [f"## {who}{status}, {_when(item['at'])}", *words, *more]
+
+
+def _shown(item: dict[str, Any]) -> list[str]:
+    """The images and documents that belong to it, each in a line."""
+    found = msgspec.convert(item.get("media", ()), tuple[Media, ...], strict=False)
+    return [f"*shown: {media.line(one)}*" for one in found]
 
 
 def _fenced(text: str, language: str = "") -> list[str]:

@@ -13,7 +13,7 @@ import msgspec
 
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import CaughtUp, Event, Intent, Seen, selects
+from tuiagent.kernel.event import CaughtUp, Event, Intent, Seen, heard, selects
 from tuiagent.kernel.replay import Header, events, header
 from tuiagent.kernel.run import (
     AttemptFailed,
@@ -113,8 +113,9 @@ class Replayed:
     async def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
         """See ports.Client; it ends with the bundle."""
         position, caught_up = after, False
+        streams, signals = heard(select)
         open_text: list[Delta] = []
-        for moment, seen in self._moments if selects(select, self.header.stream) else ():
+        for moment, seen in self._moments if selects(streams, self.header.stream) else ():
             if not caught_up and moment > self._pace.now():
                 caught_up = True
                 yield CaughtUp(position)
@@ -122,6 +123,8 @@ class Replayed:
                     yield delta
             if caught_up:
                 await self._pace.until(moment)
+            if isinstance(seen, Delta) and not signals:
+                continue
             if isinstance(seen, Delta):
                 open_text.append(seen)
                 if caught_up:

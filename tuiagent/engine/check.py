@@ -17,7 +17,10 @@ from tuiagent.kernel.session import Session, SessionOpened, fold
 
 
 async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str) -> Claims:
-    """What a call of this tool on this command or path would touch. Raises ConfigError."""
+    """What a call of this tool on this command, path, URL or host would touch.
+
+    Raises ConfigError.
+    """
     found = means.tool(tool)
     if found is None:
         names = ", ".join(spec.name for spec in means.tools())
@@ -31,6 +34,9 @@ async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str
         except msgspec.MsgspecError as error:
             raise ConfigError(f"{subject[:80]!r} are no arguments of {tool}: {error}") from error
         return await found.claims(args, runtime)
+    if "url" in found.parameters["properties"]:
+        url = subject if "://" in subject else f"https://{subject}/"
+        return await found.claims({"url": url}, runtime)
     path = runtime.resolve(subject)
     reads, writes = ((), (path,)) if found.effect == "write" else ((path,), ())
     return Claims(tool, found.effect, path, reads, writes, folder=runtime.folder)

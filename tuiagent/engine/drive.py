@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct, field
 
 from tuiagent.engine.attendance import Attendance
@@ -12,15 +13,17 @@ from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.engine.retry import look_again
-from tuiagent.kernel.call import FinishCall
+from tuiagent.kernel.call import CallFinished, CallJudged, FinishCall
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
 from tuiagent.kernel.loop import FollowJob, Step
-from tuiagent.kernel.message import Observation, ToolSpec, Usage
-from tuiagent.kernel.run import FailAttempt, InterruptRun
+from tuiagent.kernel.message import Call, Observation, ToolSpec, Usage
+from tuiagent.kernel.prompts import PromptRebased
+from tuiagent.kernel.run import AttemptStarted, FailAttempt, InterruptRun
 from tuiagent.kernel.session import Session, SessionOpened, fold
-from tuiagent.ports import Provider, Runtime, Tool
+from tuiagent.ports import Library, Provider, Runtime, Tool
 from tuiagent.views.prompt import PromptView
 
 LOG = logging.getLogger("tuiagent.drive")
@@ -65,6 +68,10 @@ class Means(Protocol):
         """The system text of a new epoch."""
         ...
 
+    def library(self, opened: SessionOpened) -> Library:
+        """What people wrote for the sessions of this folder."""
+        ...
+
 
 class Context(Struct, frozen=True):
     """What all drives of an engine share."""
@@ -90,7 +97,15 @@ class Drive:
         self.running: dict[Step, asyncio.Task[None]] = {}
         self.leaving = False
         """Whether another process is to go on with it: what has begun ends, nothing else begins."""
+        self.claims: dict[str, Claims] = {}
+        """What the calls of the newest reply touch."""
+        self.finished: dict[str, tuple[Call, Observation]] = {}
+        """What came of them, which hooks may be told of."""
+        self.touched: set[str] = set()
+        """Paths that calls touched, whose folders were not looked at yet."""
+        self.looked: set[str] = set()
         self._runtime: Runtime | None = None
+        self._library: Library | None = None
         self._waiting: list[asyncio.Future[None]] = []
 
     def seen(self, event: Event) -> None:
@@ -101,6 +116,7 @@ class Drive:
         if event.version <= self.version:
             return
         self.version = event.version
+        self._note(event.fact)
         self.state = fold(self.state, event.fact)
         self.prompt.apply(event)
         self.news.set()
@@ -108,6 +124,22 @@ class Drive:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _note(self, fact: object) -> None:
+        """Keeps what calls touched, and came to, until the model is asked next."""
+        if isinstance(fact, PromptRebased) and fact.shortened is not None:
+            self.looked.clear()
+        elif isinstance(fact, AttemptStarted):
+            self.finished.clear()
+            self.claims.clear()
+        elif isinstance(fact, CallJudged) and fact.verdict.decision != "deny":
+            self.claims[fact.call] = fact.claims
+            self.touched.update(fact.claims.reads, fact.claims.writes)
+        elif isinstance(fact, CallFinished) and fact.observation.status in ("ok", "error"):
+            state = self.state.find(fact.call)
+            if state is not None and fact.call not in self.state.wishes and state.fence:
+                call = msgspec.structs.replace(state.call, args=state.args)
+                self.finished[fact.call] = (call, fact.observation)
 
     async def changed(self) -> None:
         """Waits for the stream's next fact."""
@@ -127,6 +159,13 @@ class Drive:
         if self._runtime is None:
             self._runtime = self.context.means.runtime(self.opened)
         return self._runtime
+
+    @property
+    def library(self) -> Library:
+        """What people wrote for it."""
+        if self._library is None:
+            self._library = self.context.means.library(self.opened)
+        return self._library
 
     def provider(self) -> Provider:
         """Who answers in this session. Raises ProviderError."""

@@ -3,7 +3,14 @@
 import asyncio
 import gc
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+)
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
@@ -11,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.engine import access, past
+from tuiagent.engine.brought import brought
 from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
@@ -19,7 +27,7 @@ from tuiagent.engine.snapshots import Kept, Snapshots
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory, media
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, kind_of, selects
+from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, Signal, kind_of, selects
 from tuiagent.kernel.lifecycle import EraseSession
 from tuiagent.kernel.presence import Presence, ShowPresence
 from tuiagent.kernel.prompts import SubmitPrompt
@@ -201,7 +209,9 @@ class Engine:
             from tuiagent.engine.transfer import checked  # noqa: PLC0415 - few ever need it
 
             blobs = await asyncio.to_thread(checked, intent, self.journal.world.now(), actor)
-        elif isinstance(intent, SubmitPrompt):
+        elif isinstance(intent, SubmitPrompt) and (intent.files or intent.media):
+            await self.admit(actor)
+            intent = await asyncio.to_thread(brought, intent, self.journal.store)
             blobs = media.blobs(intent.files)
         request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
         request.admit = lambda known: access.check(known, actor, intent)
@@ -243,6 +253,7 @@ class Engine:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""
         await self.admit(actor)
         subscription = self.hub.subscribe(select)
+        select = subscription.select
         tie = Tie(self.neighbours, select)
         self._ties.add(tie)
         if select.endswith("*") or select not in self.worker.driving:
@@ -253,17 +264,22 @@ class Engine:
                 position = event.position
                 yield event
             yield CaughtUp(position)
-            for signal in (*self.hub.open_text(select), *self.hub.present(select)):
+            for signal in self._signals(select) if subscription.signals else ():
                 yield signal
-            for stream, why in self.worker.halted.items():
-                if selects(select, stream):
-                    yield Halted(stream, why)
             async for seen in self._live(subscription, position):
                 yield seen
         finally:
             self.hub.unsubscribe(subscription)
             self._ties.discard(tie)
             await tie.leave()
+
+    def _signals(self, select: str) -> Iterator[Signal]:
+        """What was to be seen before, and still is."""
+        yield from self.hub.open_text(select)
+        yield from self.hub.present(select)
+        for stream, why in self.worker.halted.items():
+            if selects(select, stream):
+                yield Halted(stream, why)
 
     async def _live(self, subscription: Subscription, position: int) -> AsyncIterator[Seen]:
         while True:

@@ -7,7 +7,7 @@ from typing import cast
 from msgspec import Struct
 
 from tuiagent.kernel import run as runs
-from tuiagent.kernel.event import Event, Lagged, Seen, Signal, selects
+from tuiagent.kernel.event import Event, Lagged, Seen, Signal, heard, selects
 from tuiagent.kernel.presence import GONE, Presence
 
 LIMIT = 2048
@@ -20,7 +20,7 @@ class Subscription:
     """What one reader has yet to see."""
 
     def __init__(self, select: str) -> None:
-        self.select = select
+        self.select, self.signals = heard(select)
         self._items: list[Seen] = []
         self._size = 0
         self._lagged = False
@@ -28,7 +28,7 @@ class Subscription:
 
     def put(self, item: Seen, size: int = 0) -> None:
         """Adds an item; when too much waits, a Lagged takes the place of all that comes."""
-        if self._lagged:
+        if self._lagged or not (self.signals or isinstance(item, Event)):
             return
         self._size += size
         if len(self._items) >= LIMIT or (self._items and self._size > ROOM):
@@ -64,8 +64,9 @@ class Hub:
     def subscribe(self, select: str) -> Subscription:
         """Begins to collect what is selected."""
         subscription = Subscription(select)
-        wide = select.endswith("*")
-        (self._wide if wide else self._narrow.setdefault(select, set())).add(subscription)
+        streams = subscription.select
+        wide = streams.endswith("*")
+        (self._wide if wide else self._narrow.setdefault(streams, set())).add(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:

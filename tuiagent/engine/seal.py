@@ -79,7 +79,7 @@ class Sealer:
 
     async def work(self) -> None:
         """Seals at the end of each run and once a minute of activity, until it is cancelled."""
-        subscription = self._hub.subscribe("session/*")
+        subscription = self._hub.subscribe("session/*!")
         try:
             due = 0.0
             while True:

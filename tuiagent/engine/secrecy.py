@@ -71,7 +71,16 @@ class Secrecy:
         """What came of a call, with what people are shown of it; a change of a file stays."""
         blocks = [await self._block(block, blobs, named) for block in observation.blocks]
         text = self.text(observation.text, named)
-        return replace(observation, text=text, blocks=tuple(blocks))
+        media = [one for one in observation.media if not self._holds(blobs.staged.get(one.blob))]
+        for one in {*observation.media} - {*media}:
+            del blobs.staged[one.blob]
+            text += "\n(An image or a document with a key in it was left out.)"
+        clean = tuple(replace(one, name=self.text(one.name)) for one in media)
+        return replace(observation, text=text, blocks=tuple(blocks), media=clean)
+
+    def _holds(self, body: bytes | None) -> bool:
+        """Whether a key stands in these bytes as it is."""
+        return bool(self._known and body and self._known.search(body.decode("latin-1")))
 
     async def _block(self, block: Display, blobs: "StagedBlobs", named: bool) -> Display:
         if isinstance(block, Text):

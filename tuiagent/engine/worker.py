@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tuiagent.engine.drive import Context, Drive
-from tuiagent.engine.steps import calls, compact, jobs, model, undo
+from tuiagent.engine.steps import calls, compact, hooks, jobs, model, undo
 from tuiagent.kernel import loop
 from tuiagent.kernel.errors import Fenced, StoreError
 from tuiagent.kernel.loop import Step, next_steps
@@ -59,6 +59,7 @@ PERFORM: dict[type[Any], Callable[[Drive, Any], Awaitable[None]]] = {
     loop.StopCall: calls.stop_call,
     loop.EndRun: end_run,
     loop.EndTime: end_time,
+    loop.AskHooks: hooks.ask_hooks,
 }
 
 
@@ -122,6 +123,7 @@ class Worker:
 
     async def close(self) -> None:
         """Stops driving; what is running stays as the journal says, for whoever comes next."""
+        await asyncio.gather(*map(hooks.end, list(self._open.values())))
         tasks = list(self._drives.values())
         for task in tasks:
             task.cancel()

@@ -11,6 +11,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.grants import RuleGranted
+from tuiagent.kernel.hooks import Ruling
 from tuiagent.kernel.message import Call, Observation, Question
 from tuiagent.kernel.places import touches_keys
 from tuiagent.kernel.policy import Verdict
@@ -29,6 +30,8 @@ class CallJudged(Fact, frozen=True):
     """What an approval binds to: arguments, folder, and what was there."""
     revision: int
     """The policy's revision it was judged under."""
+    hooks: tuple[Ruling, ...] = ()
+    """What hooks said of it; they are not run again for the same call."""
 
 
 class ApprovalAnswered(Fact, frozen=True):
@@ -107,6 +110,7 @@ class JudgeCall(Intent, frozen=True):
 
     call: str
     claims: Claims
+    hooks: tuple[Ruling, ...] = ()
 
 
 class AnswerApproval(Intent, frozen=True):
@@ -186,6 +190,7 @@ class CallState(Struct):
     covered: str = ""
     """The digest that a person allowed; `*` after an amendment, until it is judged again."""
     revision: int = -1
+    hooks: tuple[Ruling, ...] = ()
     fence: int = 0
     note: dict[str, Any] = {}
     amended: bool = False
@@ -213,10 +218,11 @@ def decide_judge(
     moved = state.phase == "allowed" and mark != state.digest
     if state.phase != "proposed" and not stale and not moved:
         raise Refused(f"call {intent.call} was judged before")
-    verdict = policy.judge(claims, rules, mode)
+    verdict = policy.tightened(policy.judge(claims, rules, mode), intent.hooks, mode)
     if verdict.decision == "ask" and state.covered in ("*", mark):
         verdict = Verdict("allow", "approval", "a person allowed exactly this", offer=verdict.offer)
-    facts: list[Fact] = [CallJudged(intent.call, verdict, claims, mark, revision)]
+    hooks = tuple(one for one in intent.hooks if not one.silent)
+    facts: list[Fact] = [CallJudged(intent.call, verdict, claims, mark, revision, hooks)]
     if verdict.decision == "deny":
         text = f"refused: {verdict.reason}"
         facts.append(CallFinished(intent.call, Observation("denied", text)))
@@ -292,6 +298,15 @@ def decide_finish(state: CallState, intent: FinishCall, at: At) -> list[Fact]:
     return [CallFinished(intent.call, observation, intent.settled)]
 
 
+def decide_resolve(unresolved: set[str], intent: ResolveOutcome) -> list[Fact]:
+    """What a person says became of a call in doubt."""
+    if intent.call not in unresolved:
+        raise Refused(f"the outcome of call {intent.call} is not in doubt")
+    if intent.how not in ("verified", "redo", "rollback"):
+        raise Refused("say verified, redo or rollback")
+    return [OutcomeResolved(intent.call, intent.how, intent.text)]
+
+
 def encode(value: object) -> str:
     """The value as JSON text."""
     return msgspec.json.encode(value).decode()
@@ -313,6 +328,7 @@ def fold(state: CallState, fact: Fact) -> None:
         state.phase = {"allow": "allowed", "ask": "asked"}.get(fact.verdict.decision, "proposed")
         state.digest = fact.digest
         state.revision = fact.revision
+        state.hooks = fact.hooks
         state.effect = fact.claims.effect
         state.keyed = touches_keys(fact.claims)
         state.gate, state.rule = fact.verdict.gate, fact.verdict.rule

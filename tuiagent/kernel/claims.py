@@ -30,3 +30,5 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     """What was there when it was judged, such as the hash of the file to be changed."""
     secret: bool = False
     """Whether a key that is known stands in the arguments."""
+    hosts: tuple[str, ...] = ()
+    """Where it connects to: names in lower case, with the port where that is not the usual one."""

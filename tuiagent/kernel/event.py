@@ -116,6 +116,12 @@ def kind_of(stream: str) -> str:
     return stream.partition("/")[0]
 
 
+def heard(select: str) -> tuple[str, bool]:
+    """Which streams a selection is of, and whether with their signals: not with `session/*!`."""
+    streams = select.removesuffix("!")
+    return streams, streams == select
+
+
 def selects(select: str, stream: str) -> bool:
     """Whether a selection (`session/x`, `session/*` or `*`) holds this stream."""
     if select.endswith("*"):

@@ -41,6 +41,8 @@ class SessionOpened(Fact, frozen=True):
     name: str = ""
     """What people call it."""
     origin: Origin | None = None
+    skills: tuple[str, ...] = ()
+    """Those that are told whole from the beginning on."""
 
 
 class SessionNamed(Fact, frozen=True):

@@ -88,6 +88,12 @@ class EndTime(Struct, frozen=True):
     run: str
 
 
+class AskHooks(Struct, frozen=True):
+    """The run would end: ask hooks whether it may."""
+
+    run: str
+
+
 class Wait(Struct, frozen=True):
     """Nothing until then."""
 
@@ -107,6 +113,7 @@ Step = (
     | StopCall
     | EndRun
     | EndTime
+    | AskHooks
     | Wait
 )
 
@@ -144,6 +151,8 @@ def _working(state: Session, run: Run, fence: int, now: float) -> list[Step]:
         return [Wait(run.retry_at)]
     if run.stall is not None and run.stall.again is None and run.stall.fence == fence:
         return []
+    if run.held and not run.unseen:
+        return [AskHooks(run.id)]
     if state.crowded:
         return [ShortenPrompt(state.epoch + 1)]
     return [CallModel(run.next_attempt)]

@@ -18,6 +18,8 @@ SIDE = 8000
 """Pixels of an image's longer side."""
 MOST = 20
 """How many a prompt may hold."""
+REQUEST = 20 << 20
+"""Bytes of all images and documents of one request."""
 PDF = "application/pdf"
 TILE = 750
 """Pixels of an image that make about one token."""
@@ -86,6 +88,21 @@ def attached(files: Iterable[File]) -> tuple[Media, ...]:
 def blobs(files: Iterable[File]) -> dict[str, bytes]:
     """The bytes by their SHA-256 in hexadecimal."""
     return {digest(file.data): file.data for file in files}
+
+
+def newest(found: Iterable[Media]) -> set[str]:
+    """The hashes of those, oldest first, that a request has room for.
+
+    Where the room is used up, the oldest go until half of it is free: so a conversation's beginning
+    changes seldom, and stays in caches.
+    """
+    kept: dict[str, int] = {}
+    for one in found:
+        kept.setdefault(one.blob, one.size or IMAGE)
+        if sum(kept.values()) > REQUEST:
+            while len(kept) > 1 and sum(kept.values()) > REQUEST // 2:
+                del kept[next(iter(kept))]
+    return set(kept)
 
 
 def digest(data: bytes) -> str:

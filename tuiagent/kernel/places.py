@@ -26,7 +26,7 @@ HARMLESS = re.compile(r"\.env\.(example|sample|template|dist)$", re.IGNORECASE)
 OWN = re.compile(r"/\.tuiagent(/|$)", re.IGNORECASE)
 """Our own settings in a project: what is written there would change the policy."""
 PROTECTED = re.compile(
-    r"/(\.git|\.hg|\.vscode|\.idea|\.husky)(/|$)"
+    r"/(\.git|\.hg|\.vscode|\.idea|\.husky|\.claude|\.agents)(/|$)"
     r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.zshenv|\.profile|\.bash_profile|\.gitmodules"
     r"|\.gitconfig|\.gitattributes)$",
     re.IGNORECASE,

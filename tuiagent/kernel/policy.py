@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.hooks import Ruling, strictest
 from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
 from tuiagent.kernel.risk import risk
 from tuiagent.kernel.rules import Rule, exactly, fired, nearest, wild
@@ -19,7 +20,7 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     decision: str
     """allow, ask or deny."""
     gate: str
-    """secrets, own, rule, folder, mode, words or approval."""
+    """secrets, own, rule, folder, mode, words, hook or approval."""
     reason: str
     rule: str = ""
     """The rule that fired."""
@@ -54,6 +55,21 @@ def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     return msgspec.structs.replace(
         verdict, risk=found, offer=offer, neighbour=neighbour, nearest=nearest(claims, rules)
     )
+
+
+def tightened(verdict: Verdict, rulings: Sequence[Ruling], mode: str) -> Verdict:
+    """The verdict after hooks: they make it stricter, and nothing else."""
+    said = strictest(rulings, "deny", "stop", "ask")
+    if said is None or verdict.decision == "deny":
+        return verdict
+    reason = f"the hook `{said.command[:80]}` says {said.decision}: {said.reason}"
+    if said.decision == "ask" and verdict.decision == "ask":
+        return verdict
+    if said.decision == "ask" and mode in ("locked", "auto"):
+        reason += f"; nobody is asked in mode {mode}"
+    elif said.decision == "ask":
+        return Verdict("ask", "hook", reason, risk=verdict.risk)
+    return Verdict("deny", "hook", reason, risk=verdict.risk)
 
 
 def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
@@ -158,6 +174,9 @@ def _neighbours(claims: Claims) -> list[Claims]:
             subject = claims.subject + more
             found.append(msgspec.structs.replace(claims, subject=subject, commands=lists))
         return found
+    if claims.hosts:
+        other = f"other.{claims.subject}"
+        return [msgspec.structs.replace(claims, subject=other, hosts=(other,))]
     head, _, name = claims.subject.rpartition("/")
     other = f"{head}/other-{name}"
     swap = {claims.subject: other}

@@ -67,6 +67,8 @@ class SubmitPrompt(Intent, frozen=True):
     limits: Limits = Limits()
     files: tuple[File, ...] = ()
     """Images and documents; the fact keeps their hashes, and the store their bytes."""
+    media: tuple[Media, ...] = ()
+    """Others, whose bytes the store has; the engine puts them with the files."""
 
 
 class ShortenConversation(Intent, frozen=True):
@@ -103,6 +105,8 @@ class ChangeModel(Intent, frozen=True):
 
 def submitted(intent: SubmitPrompt, steer: bool) -> PromptSubmitted:
     """What was said, with what was put into it. Raises Refused."""
+    if intent.media:
+        raise Refused("images are named here whose bytes nobody brought")
     media = attached(intent.files)
     if not intent.text.strip() and not media:
         raise Refused("the prompt is empty")

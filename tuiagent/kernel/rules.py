@@ -118,6 +118,10 @@ def nearest(claims: Claims, rules: Sequence[Rule]) -> str:
 def _allowing(claims: Claims, rules: list[Rule]) -> list[Rule]:
     if claims.effect == "execute":
         return _allowing_commands(claims, rules)
+    if claims.hosts:
+        covering = [_reaching(host, rules) for host in claims.hosts]
+        hits = [rule for rule in covering if rule is not None]
+        return hits if len(hits) == len(claims.hosts) else []
     paths = (*claims.reads, *claims.writes)
     covering = [_covering(path, claims.folder, rules) for path in paths]
     hits = [rule for rule in covering if rule is not None]
@@ -157,6 +161,8 @@ def _refuses(rule: Rule, claims: Claims) -> bool:
     paths = (*claims.reads, *claims.writes, *claims.mentions)
     if any(_covering(path, claims.folder, [rule]) for path in paths):
         return True
+    if any(_reaching(host, [rule]) for host in claims.hosts):
+        return True
     if claims.effect != "execute":
         return False
     return any(_named(rule, argv) for argv in (*claims.commands, *claims.inside))
@@ -188,6 +194,10 @@ def _covering(path: str, folder: str, rules: list[Rule]) -> Rule | None:
         if glob(pattern, True).fullmatch(path):
             return rule
     return None
+
+
+def _reaching(host: str, rules: list[Rule]) -> Rule | None:
+    return next((rule for rule in rules if glob(rule.pattern, False).fullmatch(host)), None)
 
 
 @lru_cache(maxsize=512)

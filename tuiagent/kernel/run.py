@@ -5,9 +5,13 @@ from msgspec import Struct
 from tuiagent.kernel import stall
 from tuiagent.kernel.call import CallFinished, CallState
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import At, Fact, Intent, Signal
+from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.hooks import HookRan
 from tuiagent.kernel.limits import KEPT, NUDGED, STOPPED, Limits, Turn, repeated, turn
 from tuiagent.kernel.message import Observation, Reply
+from tuiagent.kernel.signals import Delta as Delta
+from tuiagent.kernel.signals import Halted as Halted
+from tuiagent.kernel.signals import Progress as Progress
 from tuiagent.kernel.stall import RunResumed, RunStalled, Stall
 
 STOPS = ("end", "calls")
@@ -54,6 +58,8 @@ class ReplyReceived(Fact, frozen=True):
     """US dollars; None when the price is not known."""
     context: int = 0
     """Tokens of the conversation with this reply, as the provider says or else about."""
+    held: bool = False
+    """Whether hooks are asked before the run ends with it."""
 
 
 class ReplyInterrupted(Fact, frozen=True):
@@ -92,31 +98,6 @@ class RunFinished(Fact, frozen=True):
     error: str = ""
 
 
-# ---------------------------------------------------------------- signals
-
-
-class Delta(Signal, frozen=True):
-    """Some text of the open attempt, and where in its text it belongs."""
-
-    attempt: str
-    offset: int
-    text: str
-    reasoning: bool = False
-
-
-class Progress(Signal, frozen=True):
-    """Some output of a running call."""
-
-    call: str
-    text: str
-
-
-class Halted(Signal, frozen=True):
-    """Nothing goes on, as the journal cannot be written; nothing was lost."""
-
-    why: str
-
-
 # ---------------------------------------------------------------- intents
 
 
@@ -143,6 +124,7 @@ class ReceiveReply(Intent, frozen=True):
     reply: Reply
     cost: float | None = None
     context: int = 0
+    held: bool = False
 
 
 class InterruptReply(Intent, frozen=True):
@@ -199,6 +181,10 @@ class Run(Struct):
     stall: Stall | None = None
     """What it waits for, and does not ask the model before."""
     nudges: int = 0
+    held: bool = False
+    """Whether it would end now, and hooks are asked first."""
+    kept_on: int = 0
+    """How often they had it go on."""
     unseen: list[str] = []
     """Prompts that no model call has seen yet."""
     calls: dict[str, CallState] = {}
@@ -292,9 +278,11 @@ def decide_receive(run: Run, intent: ReceiveReply) -> list[Fact]:
     if run.stopping:
         return [ReplyInterrupted(intent.attempt, reply.text, "it came after the interruption")]
     resumed = stall.decide_resume(run.id, run.stall)
-    received = [*resumed, ReplyReceived(intent.attempt, reply, intent.cost, intent.context)]
     status, error = _verdict(run, reply, intent.cost or 0.0)
-    if not status:
+    held = intent.held and status == "done"
+    reply_received = ReplyReceived(intent.attempt, reply, intent.cost, intent.context, held)
+    received = [*resumed, reply_received]
+    if not status or held:
         return received
     ended = Observation("cancelled", f"not run: {error}")
     dropped = [CallFinished(call.id, ended) for call in reply.calls]
@@ -377,7 +365,7 @@ def fold(run: Run, fact: Fact) -> None:
         run.retry_at = None
         if run.fresh:
             run.recent = [*run.recent, run.last_turn()][-KEPT:]
-        run.fresh = False
+        run.fresh = run.held = False
         run.unseen.clear()
         run.calls.clear()
     elif isinstance(fact, AttemptFailed):
@@ -389,12 +377,15 @@ def fold(run: Run, fact: Fact) -> None:
         run.failures = 0
         run.turns += 1
         run.cost += fact.cost or 0.0
-        run.said, run.fresh = fact.reply.text, True
+        run.said, run.fresh, run.held = fact.reply.text, True, fact.held
         run.nudges += not fact.reply.text.strip() and not fact.reply.calls
         run.calls = {c.id: CallState(c, args=c.args) for c in fact.reply.calls}
     elif isinstance(fact, ReplyInterrupted):
         run.attempt = None
     elif isinstance(fact, InterruptRequested):
         run.stopping = "cancelled" if fact.cancel else "interrupted"
+    elif isinstance(fact, HookRan):
+        run.kept_on += run.held
+        run.held = False
     elif isinstance(fact, LimitReached):
         run.stopping, run.limit = "limit", fact.what

@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tuiagent.kernel import asides, command, grants, hooks, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, grants, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook
+from tuiagent.kernel.hooked import decide_report, stopped
 from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
 from tuiagent.kernel.prompts import (
@@ -64,6 +65,10 @@ class Session(Struct):
     """How many undos people asked for; the next, how many commands."""
     commands: int = 0
     jobs: Jobs = msgspec.field(default_factory=Jobs)
+    told: set[str] = set()
+    """What the model was told beside what people say, by where it is from."""
+    hooked: set[str] = set()
+    """Events that hooks spoke of, with what each was about."""
     unresolved: set[str] = set()
     """Calls and jobs whose outcome is unknown and that no person has settled."""
     unknown: int = 0
@@ -192,7 +197,8 @@ def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
     mode = "ask" if intent.call in state.wishes else state.mode  # a person is here and asked for it
-    return calls.decide_judge(found, intent, rules, mode, state.revision)
+    facts = calls.decide_judge(found, intent, rules, mode, state.revision)
+    return [*facts, *stopped(state.run, intent, at)]
 
 
 def _start_call(state: Session, intent: calls.StartCall, at: At) -> list[Fact]:
@@ -211,14 +217,6 @@ def _finish(state: Session, intent: calls.FinishCall, at: At) -> list[Fact]:
     if intent.job is not None:
         facts.append(jobs.started(state.jobs, found, intent.job, at))
     return facts
-
-
-def _resolve(state: Session, intent: calls.ResolveOutcome, at: At) -> list[Fact]:
-    if intent.call not in state.unresolved:
-        raise Refused(f"the outcome of call {intent.call} is not in doubt")
-    if intent.how not in ("verified", "redo", "rollback"):
-        raise Refused("say verified, redo or rollback")
-    return [calls.OutcomeResolved(intent.call, intent.how, intent.text)]
 
 
 DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
@@ -247,7 +245,9 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     calls.DeferCall: lambda s, i, at: calls.decide_defer(s.call(i.call), i),
     calls.FinishCall: _finish,
     calls.AnswerQuestion: lambda s, i, at: calls.decide_question(s.call(i.call), i, at, s.agent),
-    calls.ResolveOutcome: _resolve,
+    calls.ResolveOutcome: lambda s, i, at: calls.decide_resolve(s.unresolved, i),
+    asides.TellAside: lambda s, i, at: asides.decide(s.told, i, at),
+    hooks.ReportHooks: lambda s, i, at: decide_report(s.run, i, at),
     jobs.StopJob: lambda s, i, at: jobs.decide_stop(s.jobs, i),
     jobs.EndJob: lambda s, i, at: jobs.decide_end(s.jobs, i, at),
     transfer.ImportSession: lambda s, i, at: transfer.decide(s, i, at, fold, FOLD),
@@ -303,6 +303,7 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
     state.epoch, state.epoch_model, state.window = fact.epoch, fact.model, fact.window
     if fact.shortened is not None:
         state.too_long, state.context, state.replies = False, 0, 0
+        state.told.clear()  # it may be gone: it is told again where it is due
         if state.run:
             state.run.cost += fact.cost or 0.0
 
@@ -310,10 +311,6 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
 def _fold_mode(state: Session, fact: ModeChanged) -> None:
     state.mode = fact.mode
     state.revision += 1
-
-
-def _fold_model(state: Session, fact: ModelChanged) -> None:
-    state.model = fact.model
 
 
 def _fold_wish(state: Session, fact: Fact) -> None:
@@ -333,6 +330,8 @@ def _fold_run(state: Session, fact: Fact) -> None:
     if isinstance(fact, runs.ReplyReceived):
         state.context = fact.context
         state.replies += 1
+    elif isinstance(fact, hooks.HookRan):
+        state.hooked.add(f"{fact.event} {fact.about}")
     elif isinstance(fact, runs.AttemptFailed) and fact.kind == "too_long":
         state.too_long = fact.retry_at is not None
 
@@ -371,13 +370,14 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptRebased: _fold_rebased,
     ShorteningRequested: _fold_shortening,
     ModeChanged: _fold_mode,
-    ModelChanged: _fold_model,
+    ModelChanged: lambda s, fact: setattr(s, "model", fact.model),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,
-    **dict.fromkeys(runs.FOLDED, _fold_run),
+    **dict.fromkeys((*runs.FOLDED, hooks.HookRan), _fold_run),
     **dict.fromkeys(calls.FOLDED, _fold_call),
     **dict.fromkeys(grants.FOLDED, _fold_rules),
     calls.OutcomeResolved: _fold_call,
+    asides.AsideTold: lambda s, fact: s.told.add(fact.source),
     **dict.fromkeys((*undo.FOLDED, command.CommandRequested), _fold_wish),
     **dict.fromkeys(jobs.FOLDED, _fold_job),
 }

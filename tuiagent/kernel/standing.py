@@ -1,10 +1,11 @@
-"""What holds in every session here: rules kept for good, and files whose tools are trusted."""
+"""What holds in every session here: rules kept for good, and what files may make us run."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tuiagent.kernel.directory import AGENT
 from tuiagent.kernel.errors import Refused
@@ -14,6 +15,9 @@ from tuiagent.kernel.rules import Rule, parse_rule
 STREAM = "policy/local"
 SOURCE = "always"
 """Where a kept rule says that it comes from."""
+TOOLS = "tools"
+USES = (TOOLS, "hooks", "command", "mcp")
+"""What of a file can be run: Python tools, hooks, a command's shell parts, MCP servers."""
 
 # ---------------------------------------------------------------- facts
 
@@ -33,16 +37,21 @@ class RuleDropped(Fact, frozen=True):
 
 
 class FileTrusted(Fact, frozen=True):
-    """The tools of a file may be used as long as it holds just this."""
+    """What a file has us run may be run as long as it is just this."""
 
     path: str
     sha256: str
+    use: str = TOOLS
+    """What of it is run: tools, hooks, command or mcp."""
 
 
 class FileDistrusted(Fact, frozen=True):
-    """The tools of a file may be used no more."""
+    """What a file has us run may be run no more."""
 
     path: str
+    use: str = TOOLS
+    sha256: str = ""
+    """What a person said no to, so that nobody asks again while it is this; "" for nothing."""
 
 
 # ---------------------------------------------------------------- intents
@@ -65,19 +74,26 @@ class DropRule(Intent, frozen=True):
 
 
 class TrustFile(Intent, frozen=True):
-    """Trust the tools of a file with this content."""
+    """Trust what a file with this content has us run."""
 
     path: str
     sha256: str
+    use: str = TOOLS
 
 
 class DistrustFile(Intent, frozen=True):
-    """Trust a file no more."""
+    """Trust a file no more, or say no to what it holds now."""
 
     path: str
+    use: str = TOOLS
+    sha256: str = ""
 
 
 # ---------------------------------------------------------------- state
+
+
+def _by_use() -> dict[str, dict[str, str]]:
+    return {use: {} for use in USES}
 
 
 class Standing(Struct):
@@ -85,13 +101,19 @@ class Standing(Struct):
 
     rules: dict[tuple[str, str], Rule] = {}
     """By how they are written, and their folder."""
-    files: dict[str, str] = {}
-    """The SHA-256 of each trusted file, by its path."""
+    trusted: dict[str, dict[str, str]] = field(default_factory=_by_use)
+    """By use, the SHA-256 of each trusted file by its path."""
+    refused: dict[str, dict[str, str]] = field(default_factory=_by_use)
+    """Likewise of what a person said no to."""
 
     def holding(self, folder: str, now: float) -> tuple[Rule, ...]:
         """The rules that count in this folder."""
         found = (rule for (_, place), rule in self.rules.items() if place == folder)
         return tuple(rule for rule in found if rule.holds(now, 0))
+
+    def trusts(self, use: str, path: str, sha256: str) -> bool:
+        """Whether this content of a file may be run so."""
+        return bool(sha256) and self.trusted[use].get(path) == sha256
 
 
 # ---------------------------------------------------------------- decide and fold
@@ -113,14 +135,26 @@ def _drop(state: Standing, intent: DropRule, at: At) -> list[Fact]:
 
 
 def _trust(state: Standing, intent: TrustFile, at: At) -> list[Fact]:
-    same = state.files.get(intent.path) == intent.sha256
-    return [] if same else [FileTrusted(intent.path, intent.sha256)]
+    _check(intent.use)
+    if not re.fullmatch(r"[0-9a-f]{64}", intent.sha256):
+        raise Refused("what is trusted is named by its SHA-256, 64 hexadecimal digits")
+    same = state.trusts(intent.use, intent.path, intent.sha256)
+    return [] if same else [FileTrusted(intent.path, intent.sha256, intent.use)]
 
 
 def _distrust(state: Standing, intent: DistrustFile, at: At) -> list[Fact]:
-    if intent.path not in state.files:
+    _check(intent.use)
+    trusted = intent.path in state.trusted[intent.use]
+    if not trusted and not intent.sha256:
         raise Refused(f"{intent.path} is not trusted")
-    return [FileDistrusted(intent.path)]
+    if not trusted and state.refused[intent.use].get(intent.path) == intent.sha256:
+        return []
+    return [FileDistrusted(intent.path, intent.use, intent.sha256)]
+
+
+def _check(use: str) -> None:
+    if use not in USES:
+        raise Refused(f"{use!r} is nothing that a file is used for: {', '.join(USES)}")
 
 
 DECIDE: dict[type[Intent], Callable[[Standing, Any, At], list[Fact]]] = {
@@ -145,9 +179,11 @@ def fold(state: Standing, fact: Fact) -> Standing:
     elif isinstance(fact, RuleDropped):
         state.rules.pop((fact.rule, fact.folder), None)
     elif isinstance(fact, FileTrusted):
-        state.files[fact.path] = fact.sha256
+        state.trusted.setdefault(fact.use, {})[fact.path] = fact.sha256
+        state.refused.setdefault(fact.use, {}).pop(fact.path, None)
     elif isinstance(fact, FileDistrusted):
-        state.files.pop(fact.path, None)
+        state.trusted.setdefault(fact.use, {}).pop(fact.path, None)
+        state.refused.setdefault(fact.use, {})[fact.path] = fact.sha256
     return state
 
 

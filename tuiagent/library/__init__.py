@@ -1,3 +1,9 @@
-"""What people write for agents to read: instructions, and later skills, commands and profiles."""
+"""What people write for agents to read: instructions, skills, commands and hooks."""
 
-TABLE = {"instructions": "tuiagent.library.instructions:system_text"}
+TABLE = {
+    "shelf": "tuiagent.library.shelf:Shelf",
+    "trust": "tuiagent.library.trust:brought",
+    "check": "tuiagent.library.skills:check",
+    "skill": "tuiagent.library.tool:SkillTool",
+}
+"""What was written for one folder; what of it would be run; a look at one skill; the tool."""

@@ -1,8 +1,10 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
+from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
+from tuiagent.ports.searcher import Found, Searcher
 from tuiagent.ports.store import Answer, Claim, Head, Store, Transaction
 from tuiagent.ports.tool import (
     Again,
@@ -29,17 +31,23 @@ __all__ = [
     "Deferred",
     "Execution",
     "Exit",
+    "Found",
     "Head",
+    "Hook",
     "Jobs",
     "Kit",
+    "Library",
     "Loan",
     "Note",
+    "Offer",
     "OutcomeUnknown",
     "Owner",
+    "Paper",
     "Proposed",
     "Proposing",
     "Provider",
     "Runtime",
+    "Searcher",
     "Snapshot",
     "Stat",
     "Store",
@@ -48,4 +56,5 @@ __all__ = [
     "Typed",
     "Usual",
     "Window",
+    "Words",
 ]

@@ -68,7 +68,10 @@ class Client(Protocol):
         ...
 
     def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
-        """History after a position, one CaughtUp, then what happens, signals included."""
+        """History after a position, one CaughtUp, then what happens, signals included.
+
+        `select` is a stream, `session/*` or `*`; with `!` behind it no signals come.
+        """
         ...
 
     async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:

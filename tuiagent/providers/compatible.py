@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from tuiagent.kernel.errors import ProviderError
-from tuiagent.kernel.media import untold
 from tuiagent.kernel.message import (
     Call,
     Document,
@@ -156,6 +155,8 @@ def _part(block: Text | Media, prompt: Prompt) -> dict[str, Any]:
         return {"type": "text", "text": block.text}
     data = prompt.files.get(block.blob)
     if data is None:
+        from tuiagent.kernel.media import untold  # noqa: PLC0415 - few prompts hold any
+
         why = prompt.withheld or "it is not kept any more"
         return {"type": "text", "text": untold(block, why).text}
     url = f"data:{block.media};base64,{base64.b64encode(data).decode()}"

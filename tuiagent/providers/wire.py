@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from httptools import HttpParserInvalidURLError, parse_url
 
+from tuiagent import tls
 from tuiagent.kernel.errors import ProviderError
-from tuiagent.providers import tls
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.response import Response
 from tuiagent.providers.sse import EventStream
+from tuiagent.response import Response
 
 if TYPE_CHECKING:
     import ssl
@@ -34,7 +34,7 @@ class Connection:
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits
     ) -> None:
-        self.response = Response(limits)
+        self.response = Response(limits.head, limits.body)
         self.fresh = True
         """Whether it was opened for the request that it carries."""
         self._reader = reader
@@ -49,7 +49,7 @@ class Connection:
 
     def send(self, request: bytes) -> None:
         """Sends without waiting: the answer may come before all of the request is taken."""
-        self.response = Response(self._limits)
+        self.response = Response(self._limits.head, self._limits.body)
         self._writer.write(request)
 
     async def head(self, until: float) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tuiagent.kernel import asides, command, hooks, session, transfer, undo
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, session, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
 from tuiagent.kernel.errors import TuiagentError
@@ -163,6 +163,10 @@ class PromptView:
             self._notes.append(INTERRUPTED)
         elif isinstance(fact, runs.RunNudged):
             self._notes.append(fact.text)
+        elif isinstance(fact, asides.AsideTold):
+            self._notes.append(asides.words(fact))
+        elif isinstance(fact, hooks.HookRan):
+            self._notes += hooks.words(fact)
         elif isinstance(fact, JobStarted):
             self._jobs.append(fact.job)
         elif isinstance(fact, JobEnded):

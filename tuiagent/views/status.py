@@ -8,7 +8,7 @@ from tuiagent.kernel import jobs, lifecycle, prompts, stall
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.grants import ModeChanged
-from tuiagent.kernel.message import Usage
+from tuiagent.kernel.message import Media, Usage
 
 
 class Queued(Struct):
@@ -17,6 +17,7 @@ class Queued(Struct):
     prompt: str
     text: str
     steer: bool
+    media: tuple[Media, ...] = ()
 
 
 class Spent(Struct):
@@ -123,7 +124,7 @@ def _rebased(status: Status, fact: prompts.PromptRebased, at: float) -> None:
 
 def _submitted(status: Status, fact: prompts.PromptSubmitted, at: float) -> None:
     status.title = status.title or fact.text.strip().partition("\n")[0][:80]
-    status.queue.append(Queued(fact.prompt, fact.text, fact.steer))
+    status.queue.append(Queued(fact.prompt, fact.text, fact.steer, fact.media))
 
 
 def _withdrawn(status: Status, fact: prompts.PromptWithdrawn, at: float) -> None:

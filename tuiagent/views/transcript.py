@@ -5,8 +5,19 @@ from typing import Any
 
 from msgspec import Struct
 
+from tuiagent.kernel import (
+    asides,
+    command,
+    hooks,
+    jobs,
+    lifecycle,
+    prompts,
+    session,
+    stall,
+    transfer,
+    undo,
+)
 from tuiagent.kernel import call as calls
-from tuiagent.kernel import command, jobs, lifecycle, prompts, session, stall, transfer, undo
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.event import Event, Fact, Seen, Unknown
 from tuiagent.kernel.message import Display, Media, Reasoning
@@ -74,6 +85,8 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
     session.ModelChanged: lambda fact: f"model {fact.model}",
+    asides.AsideTold: asides.line,
+    hooks.HookRan: hooks.line,
     stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",
     stall.RunResumed: lambda fact: "it goes on",
     jobs.JobStopRequested: lambda fact: f"{fact.job} is to end",

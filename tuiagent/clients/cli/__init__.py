@@ -15,6 +15,8 @@ COMMANDS = {
     "doctor": "tuiagent.clients.cli.doctor:run",
     "jobs": "tuiagent.clients.cli.jobs:run",
     "tools": "tuiagent.clients.cli.tools:run",
+    "skills": "tuiagent.clients.cli.skills:run",
+    "trust": "tuiagent.clients.cli.trust:run",
     "gc": "tuiagent.clients.cli.keeping:gc",
     "backup": "tuiagent.clients.cli.keeping:backup",
     "usage": "tuiagent.clients.cli.usage:run",

@@ -33,6 +33,8 @@ commands (tuiagent COMMAND --help, or tuiagent help COMMAND):
   web          the full screen in a browser, by that server
   jobs         what runs in the background
   tools        what agents can do; add files with tools of your own
+  skills       list, show and check what is written for agents
+  trust        what a folder's files would run, and whether they may
   usage        tokens and money
   policy       what may be done, and what was granted
   access       who may use the server: issue, list and revoke keys
@@ -107,8 +109,8 @@ def prompted(argv: list[str], silent: bool = False) -> argparse.Namespace:
     person = sys.stdin and (sys.stdin.isatty() or DRAWN in os.environ)
     if args.plain or (not any(only_headless) and person):
         args.command = "plain" if args.plain or not (able() or DRAWN in os.environ) else "tui"
-        if args.file and not args.prompt:
-            parser.error("--file is read along with a prompt: say that too")
+        if (args.file or args.image) and not args.prompt:
+            parser.error("--file and --image go along with a prompt: say that too")
     return _completed(_detachable(parser, args))
 
 
@@ -126,7 +128,8 @@ def flags(args: argparse.Namespace, folder: str = "") -> Flags:
     unset = "locked" if args.command == "headless" else "ask"
     limits = (args.max_turns, args.max_cost, args.max_time)
     where = os.path.join(folder, args.cwd)
-    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset)
+    skills = [name for text in args.skills for name in text.split(",") if name]
+    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset, skills)
 
 
 def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
@@ -169,6 +172,7 @@ USUAL = (
     ("mode", ""),
     ("allow", []),
     ("deny", []),
+    ("skills", []),
     ("cwd", "."),
     ("max_turns", 0),
     ("max_cost", 0.0),
@@ -216,6 +220,8 @@ def main() -> argparse.ArgumentParser:
             metavar="RULE",
             help=f"{action} calls: TOOL or TOOL(PATTERN), such as 'shell(git status)'",
         )
+    skills = "told whole from the beginning, such as review-diff,write-tests"
+    parser.add_argument("--skills", action="append", default=[], metavar="NAMES", help=skills)
     _where(parser)
     _outcome(parser)
     levels = ("debug", "info", "warning", "error")
@@ -245,6 +251,13 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", default="", metavar="ID", help="go on with this session")
     parser.add_argument(
         "--file", action="append", default=[], metavar="PATH", help="a text file to be read along"
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an image or a PDF that the model is shown",
     )
     parser.add_argument("--fork", default="", metavar="ID", help="begin with a copy of this one")
     parser.add_argument("--name", default="", help="what the new session is called")

@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 from tuiagent.clients.approve import SHORT, WORDS, answer
-from tuiagent.clients.begin import attached, begin, left
-from tuiagent.clients.cli import NEEDS_PERSON
+from tuiagent.clients.begin import attached, begin, left, place
+from tuiagent.clients.cli import NEEDS_PERSON, trust
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.clients.find import watched
 from tuiagent.clients.host import Host
+from tuiagent.clients.slash import SLASH, commands, given, said
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
@@ -51,6 +52,8 @@ Else:
   /resume                go on here with what another process left
   /take                  go on here with what another process does now, once it lets go
   /take now              the same, but kill that process first: it hangs
+  /NAME [ARGUMENTS]      a command of commands/NAME.md; tuiagent skills list shows them
+  /trust [yes|no]        what this folder's files would run, and whether they may
   /detach                leave; what goes on does so in the background
   /quit                  leave, asked what is to become of a run; also exit, quit, :q and Ctrl-D
 What was begun is kept when you leave: tuiagent --plain --continue goes on with it.
@@ -84,9 +87,11 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
         since = time.strftime("%H:%M", time.localtime(row["opened"]))
         Voice().line(f"note: this was begun here at {since}; tuiagent --new begins another")
         args.resume = row["stream"].removeprefix("session/")
+    if person():
+        await trust.take(client, place(args, host), Voice(), "asked")
     files = attached(args.file, host.console.folder) if args.prompt else []
     text = "\n\n".join([args.prompt, *files] if args.prompt else [])
-    begun = await begin(client, args, host, text)
+    begun = await begin(client, args, host, await said(client, place(args, host), text))
     conversation = Attached(client, begun.stream, host)
     if args.newest or args.resume:
         await conversation.show_past()
@@ -279,7 +284,11 @@ class Attached:
                 taken = await self._host.adopt(self._stream, TAKES.get(line, ""))
                 other = "another process drives it; /take takes it over"
                 self.voice.line(f"note: {'going on here' if taken else other}")
+            elif word == "/trust":
+                await trust.take(self._client, self._folder, self.voice, rest.strip())
             elif line:
+                if text := await self._said(word, line):
+                    word, line = "", text
                 intent = self._intent(word, rest.strip(), line)
                 self._asking = asyncio.ensure_future(self._client.submit(intent))
                 self._asked_for = await asyncio.shield(self._asking)
@@ -308,6 +317,15 @@ class Attached:
         if person():
             self._own.add(prompt)
         return session.SubmitPrompt(stream, prompt, line, steer=self.running, limits=limits)
+
+    async def _said(self, word: str, line: str) -> str:
+        """What is said for a command of people's own; "" for anything else, and for ours."""
+        found = SLASH.fullmatch(line)
+        if found is None or word in SIMPLE or word in WORDS or word in ("/answer", "/undo"):
+            return ""
+        if found[1] not in await commands(self._client, self._folder):
+            return ""
+        return await given(self._client, self._folder, found[1], found[2] or "")
 
     def _undo(self, words: list[str]) -> Intent:
         call = words[0] if words else self._changed

@@ -14,6 +14,7 @@ from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.printers import Printer, printer
 from tuiagent.clients.console import Console
 from tuiagent.clients.host import Host
+from tuiagent.clients.slash import said
 from tuiagent.kernel.errors import ConfigError, Refused, StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.presence import GONE, ShowPresence
@@ -46,6 +47,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         text = wanted.asked(text) if text else ""
     if args.detach:
         return await _detached(args, host, text)
+    text = await said(client, place(args, host), text)
     begun = await begin(client, args, host, text)
     if (args.once or not text) and not await host.adopt(begun.stream):
         console.tell("tuiagent: another process drives this session: following it")
@@ -57,6 +59,7 @@ async def _detached(args: argparse.Namespace, host: Host, text: str) -> int:
     if not text:
         raise ConfigError("say what to do: tuiagent --headless PROMPT --detach")
     server = await host.background(place(args, host))
+    text = await said(server, place(args, host), text)
     began(await begin(server, args, host, text), args.output, host.console)
     return DONE
 

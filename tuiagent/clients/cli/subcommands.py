@@ -228,6 +228,30 @@ def _tools() -> argparse.ArgumentParser:
     return parser
 
 
+def _skills() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent skills", description="What is written for agents: skills and commands."
+    )
+    parser.add_argument("what", nargs="?", default="list", choices=("list", "show", "check"))
+    parser.add_argument("name", nargs="?", default="", help="show: a skill; check: a file or all")
+    parser.add_argument("--cwd", default=".", metavar="DIR", help="as seen from this folder")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
+def _trust() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tuiagent trust",
+        description="What a folder's files would have tuiagent run: hooks, commands' shell parts "
+        "and the like. Nothing of it is run before you said yes to just this content.",
+    )
+    parser.add_argument("what", nargs="?", default="list", choices=("list", "show", "yes", "no"))
+    parser.add_argument("file", nargs="*", default=[], help="only these; all of the folder without")
+    parser.add_argument("--cwd", default=".", metavar="DIR", help="which folder")
+    parser.add_argument("--output", default="text", choices=("text", "json"))
+    return parser
+
+
 def _gc() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="tuiagent gc", description="Erase deleted sessions whose time is over."
@@ -336,6 +360,8 @@ SUBPARSERS = {
     "reset": _reset,
     "gc": _gc,
     "tools": _tools,
+    "skills": _skills,
+    "trust": _trust,
     "jobs": _jobs,
     "backup": _backup,
     "usage": _usage,

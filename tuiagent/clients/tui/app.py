@@ -12,6 +12,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tuiagent.clients.attach import images
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui import places, themes
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
@@ -21,14 +22,17 @@ from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.layout import NARROW, WIDE, Layout
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
+from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
-from tuiagent.clients.tui.status import ROOM, Footer, Header, Line, Tabs
+from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
+from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.media import File
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -47,7 +51,8 @@ class TuiApp(Opens):
     CSS_PATH = "app.tcss"
     TITLE = "tuiagent"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOM, WIDE)]
+    FIRST = "-conversation"
+    HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
         Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
@@ -94,7 +99,7 @@ class TuiApp(Opens):
             self.animation_level = "none"
 
     def compose(self) -> ComposeResult:
-        """The work place."""
+        """What is on it."""
         yield Header()
         yield Tabs(PANES)
         with Horizontal(id="panes"):
@@ -121,6 +126,7 @@ class TuiApp(Opens):
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
         self.desk.spawn(self._begin())
+        self.desk.spawn(self.action_trust("asked"))
 
     def on_resize(self) -> None:
         """Lays the panes out anew, where that makes them tabs, or panes again."""
@@ -140,8 +146,16 @@ class TuiApp(Opens):
 
     async def _say(self, message: Prompt.Submitted) -> None:
         """Says it; what could not be said stands in the prompt again."""
-        if not await self.desk.begin(message.text, message.steer):
-            self.query_one(Prompt).give_back(message.text)
+        kept = tuple(chip.kept for chip in message.shown if chip.kept is not None)
+        paths = [chip.path for chip in message.shown if chip.path]
+        files: tuple[File, ...] = ()
+        try:
+            files = await images(paths, "")
+        except ConfigError as error:
+            self.trouble(str(error))
+        said = len(files) == len(paths)
+        if not said or not await self.desk.begin(message.text, message.steer, files, kept):
+            self.query_one(Prompt).give_back(message.typed)
 
     def settle(self) -> None:
         """Takes up settings that were changed."""

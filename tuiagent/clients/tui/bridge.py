@@ -12,6 +12,8 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen
 from tuiagent.kernel.lifecycle import OpenSession
+from tuiagent.kernel.media import File
+from tuiagent.kernel.message import Media
 from tuiagent.kernel.presence import GONE, HERE, Driven, Presence, ShowPresence
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.ports import Client, Window
@@ -223,9 +225,15 @@ class Desk:
         """Shows the person what went wrong."""
         self._teller.trouble(text)
 
-    async def begin(self, text: str, steer: bool = False) -> bool:
+    async def begin(
+        self,
+        text: str,
+        steer: bool = False,
+        files: tuple[File, ...] = (),
+        media: tuple[Media, ...] = (),
+    ) -> bool:
         """Says something in the session at hand, or in a new one. Whether it is said."""
-        return await self.ready() and await self.say(text, steer)
+        return await self.ready() and await self.say(text, steer, files, media)
 
     async def ready(self) -> bool:
         """Sees to it that there is a session, and but one. Whether there is."""
@@ -238,14 +246,23 @@ class Desk:
                 await self.open(stream)
             return self.conversation is not None
 
-    async def say(self, text: str, steer: bool = False) -> bool:
-        """Says something in the session at hand; while a run goes on it steers, or waits."""
+    async def say(
+        self,
+        text: str,
+        steer: bool = False,
+        files: tuple[File, ...] = (),
+        media: tuple[Media, ...] = (),
+    ) -> bool:
+        """Says something in the session at hand; while a run goes on it steers, or waits.
+
+        `files` go along, and `media`, which went along with another prompt before.
+        """
         conversation = self.conversation
         if conversation is None:
             return False
         limits = self.host.settings.limits
-        prompt = SubmitPrompt(conversation.stream, self.host.new_id(), text, steer, limits)
-        return await self.send(prompt)
+        place = (conversation.stream, self.host.new_id(), text, steer, limits)
+        return await self.send(SubmitPrompt(*place, files, media))
 
     async def open(self, stream: str) -> None:
         """Shows another session from now on."""
@@ -291,7 +308,7 @@ class Desk:
         news = asyncio.Event()
         reading = self.spawn(self._reread(dirty, news))
         try:
-            async for seen in self.client.watch("session/*", position):
+            async for seen in self.client.watch("session/*!", position):
                 if not isinstance(seen, Event | Lagged):
                     continue
                 kind = seen.kind if isinstance(seen, Event) else ""

@@ -129,6 +129,7 @@ COMMANDS: dict[str, Command] = {
     "take": Command("drive a session that another process drives", _action("take")),
     "time": Command("the session as of any of its events", _action("scrub")),
     "theme": Command("how it looks", _theme, "THEME", _themes),
+    "trust": Command("what this folder's files would run, and whether they may", _action("trust")),
     "undo": Command("take back what a call did to files", _undo, "CALL"),
     "usage": Command("tokens and money", _action("usage")),
 }

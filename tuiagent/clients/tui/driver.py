@@ -44,6 +44,11 @@ LOST = 0.5
 """Seconds after which the next key is told, though the one before seems to do something still."""
 
 
+YOUNG = 10_000
+"""New objects after which garbage is looked for: what a few frames are made of, so that it is gone
+before it counts as old. With the usual 700 a look through all that is old came every second."""
+
+
 class Understood(Message):
     """Goes the way of a key, after it: from who has the focus up to the app."""
 
@@ -121,6 +126,7 @@ class TerminalDriver(LinuxDriver):
             self.shown = True
             self._app.screen.refresh()
             gc.freeze()  # what the start has made stays; the command line had turned collecting off
+            gc.set_threshold(YOUNG)
             gc.enable()
 
     def disable_input(self) -> None:
@@ -248,6 +254,11 @@ class TerminalDriver(LinuxDriver):
         target = self._app.focused or self._app.screen
         target.post_message(Understood().set_sender(target))  # one of the app would end below it
 
+    @property
+    def coming(self) -> bool:
+        """Whether more was typed than has been told."""
+        return bool(self._coming)
+
     def understood(self) -> None:
         """A key has done what it does, but for what it had the app do later."""
         if self._waits is not None:
@@ -270,9 +281,35 @@ class TerminalDriver(LinuxDriver):
         return columns or 80, rows or 24
 
 
+class TerminalScreen(Screen[None]):
+    """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
+
+    AUTO_FOCUS = "TextArea"
+
+    def draw(self) -> None:
+        """Draws what has changed, where Textual would wait for its clock, up to 17 ms."""
+        self._on_timer_update()
+
+    def _compositor_refresh(self) -> None:
+        if drawable(self.app):
+            super()._compositor_refresh()
+        else:
+            self._dirty_widgets.clear()  # it is drawn whole, later
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        event.refresh_styles = event.refresh_styles and self.stack_updates > 0
+
+
+def drawable(app: App[Any]) -> bool:
+    """Whether a frame can be drawn now; see TerminalDriver.ready."""
+    return not isinstance(app._driver, TerminalDriver) or app._driver.ready()
+
+
 class TerminalApp(App[int]):
     """An app whose frames wait for the terminal, and whose shape is the next start's first."""
 
+    FIRST = ""
+    """The class of the first screen, beside the one for its width."""
     root = ""
     """The state root; the shape is kept there."""
 
@@ -295,18 +332,33 @@ class TerminalApp(App[int]):
                 markup=False,
             )
 
+    def get_default_screen(self) -> Screen[None]:
+        """The first screen, with the classes that it will have: each later one styles all anew."""
+        kinds = [kind for kind in self.HORIZONTAL_BREAKPOINTS or () if kind[0] <= self.size.width]
+        _, width = max(kinds, default=(0, ""))
+        return TerminalScreen(id="_default", classes=f"{self.FIRST} {width}")
+
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if not isinstance(self._driver, TerminalDriver) or self._driver.ready():
+        if drawable(self):
             super()._display(screen, renderable)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """See App. Before there is a screen no style has been read that could be read again."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def _on_ready(self) -> None:
         if take := getattr(self._driver, "take", None):
             take()
 
     def on_understood(self, message: Understood) -> None:
-        """The driver may go on with the next key."""
+        """The driver may go on with the next key; what the last one did is drawn at once."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.understood()
+            if not self._driver.coming and isinstance(self.screen, TerminalScreen):
+                self.screen.draw()
 
     def exit(self, *args: Any, **more: Any) -> None:
         """See App."""

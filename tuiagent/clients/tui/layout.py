@@ -18,15 +18,6 @@ SIDES = {"files": ("files",), "side": ("trace", "approvals")}
 """What stands in each column at the sides."""
 
 
-class Place(Screen[None]):
-    """The work place, where one types at once; it is styled once, as it is to be in this width."""
-
-    AUTO_FOCUS = "Editor"
-
-    def __init__(self, width: int) -> None:
-        super().__init__(classes=f"-conversation {WIDE if width >= ROOM else NARROW}")
-
-
 class Layout:
     """Widths, hidden panes and the theme, kept in a file of the state root."""
 

@@ -1,11 +1,12 @@
 """What the app opens over the work place; each is loaded when it is first asked for."""
 
+import os
 from typing import Any
 
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.driver import TerminalApp
-from tuiagent.clients.tui.layout import Layout, Place
+from tuiagent.clients.tui.layout import Layout
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.grants import ChangeMode
 from tuiagent.registry import load
@@ -31,10 +32,6 @@ class Opens(TerminalApp):
         super().__init__()
         self.wrong = ""
         """What could not be read before there was a screen to say so on."""
-
-    def get_default_screen(self) -> Place:
-        """See App."""
-        return Place(self.size.width)
 
     def dress(self, name: str) -> None:
         """Puts on a theme; one that cannot be read leaves the one before, and says why."""
@@ -124,6 +121,19 @@ class Opens(TerminalApp):
         row = await load("tuiagent.clients.find:named")(self.desk.client, name)
         await self.desk.host.adopt(row["stream"])
         await self.desk.open(row["stream"])
+
+    async def action_trust(self, word: str = "all") -> None:
+        """What this folder's files would have us run; with `asked`, only what is to be asked."""
+        conversation = self.desk.conversation
+        folder = os.path.realpath(self.desk.host.console.folder or ".")
+        folder = conversation.status.folder if conversation else folder
+        rows = await load("tuiagent.clients.trusting:brought")(self.desk.client, folder)
+        if word == "asked":
+            rows = [row for row in rows if row.state in ("new", "changed")]
+        if rows:
+            self.push_screen(load(f"{SCREENS}.trust:Trust")(rows))
+        elif word != "asked":
+            self.notify("nothing in this folder would be run", markup=False)
 
     def action_runs(self) -> None:
         """All runs."""

@@ -29,6 +29,7 @@ class Line(Widget, can_focus=False):
     app: "TuiApp"  # type: ignore[assignment]
     COMPONENT_CLASSES = {"dim", "strong", "mark", "warn"}
     TOPICS: tuple[str, ...] = ()
+    _drawn: tuple[list[Piece], list[Piece]] | None = None
 
     def on_mount(self) -> None:
         """Draws again when a topic has news."""
@@ -36,7 +37,8 @@ class Line(Widget, can_focus=False):
             self.app.desk.listen(topic, self._news)
 
     def _news(self, changed: list[str]) -> None:
-        self.refresh()
+        if self.ends() != self._drawn:
+            self.refresh()
 
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """What stands at the left, and at the right."""
@@ -44,7 +46,8 @@ class Line(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """See Widget."""
-        return spread(self, *self.ends(), self.size.width)
+        self._drawn = self.ends()
+        return spread(self, *self._drawn, self.size.width)
 
 
 class Header(Line):

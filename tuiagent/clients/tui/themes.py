@@ -9,6 +9,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from tuiagent.folder import changes
 from tuiagent.kernel.errors import ConfigError
 
 USUAL = "tuiagent-dark"
@@ -37,12 +38,8 @@ async def edited(home: str) -> AsyncIterator[set[str]]:
     """The names of one's own themes whose files change, whenever they do."""
     if not own(home).is_dir():
         return
-    import watchfiles  # noqa: PLC0415 - few have themes of their own
-
-    async for changes in watchfiles.awatch(
-        own(home), recursive=False, debounce=100, rust_timeout=60_000
-    ):
-        yield {Path(path).stem for _, path in changes}
+    async for paths in changes([str(own(home))], 0.1):
+        yield {Path(path).stem for path in paths}
 
 
 def read(path: Path) -> Theme:

@@ -25,7 +25,7 @@ class TodoList(Line):
 
     def _news(self, changed: list[str]) -> None:
         conversation = self.app.desk.conversation
-        stream = conversation.stream if conversation else ""
+        stream, before = conversation.stream if conversation else "", self.todos
         if stream != self._stream:
             self._stream, self.todos = stream, ()
             changed = [item.id for item in conversation.items] if conversation else []
@@ -35,8 +35,9 @@ class TodoList(Line):
             if found:
                 self.todos = found[-1].items
                 break
-        self.display = any(todo.state in ("open", "doing") for todo in self.todos)
-        self.refresh(layout=self.size.height != self._height())
+        if self.todos is not before:
+            self.display = any(todo.state in ("open", "doing") for todo in self.todos)
+            self.refresh(layout=self.size.height != self._height())
 
     def _height(self) -> int:
         return 1 if self._folded else min(MOST, len(self.todos))

@@ -60,6 +60,7 @@ VIEWS = {
     "jobs": READ,
     "grants": READ,
     "proposed": READ,
+    "picture": READ,
     "history": READ,
     "search": READ,
     "changes": FILES,
@@ -70,6 +71,9 @@ VIEWS = {
     "prices": CONFIG,
     "check": CONFIG,
     "kept": CONFIG,
+    "skills": CONFIG,
+    "commands": CONFIG,
+    "trust": CONFIG,
 }
 """The views that another scope than `admin` is enough for."""
 

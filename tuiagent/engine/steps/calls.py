@@ -5,16 +5,19 @@ import hashlib
 import logging
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tuiagent.engine.drive import Drive, SessionJobs
 from tuiagent.engine.secrecy import Secrecy
+from tuiagent.engine.steps import asides, hooks
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import loop, policy
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
+from tuiagent.kernel.hooks import AFTER, BEFORE, ReportHooks
 from tuiagent.kernel.message import Observation, Reply
 from tuiagent.kernel.run import Progress, StartAttempt
 from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Tool
@@ -78,7 +81,8 @@ class Work:
         observation = await self.masked(observation)
         finish = calls.FinishCall(self.drive.stream, self.id, observation, settled, note)
         asks = self.id not in self.drive.state.wishes and self.drive.asks
-        begin = [StartAttempt(self.drive.stream)] if asks else []
+        asks = asks and not self.drive.library.hooks(AFTER)
+        begin = [*asides.fresh(self.drive), StartAttempt(self.drive.stream)] if asks else []
         await self.drive.write(finish, *begin, blobs=self.blobs.take())
         world.point("call-finished")
 
@@ -140,8 +144,8 @@ class Prepared(Struct):
 
 async def prepare_first(drive: Drive, reply: Reply) -> Prepared:
     """The first call of a reply that is about to be written, so that one write does it all."""
-    if not reply.calls:
-        return Prepared()
+    if not reply.calls or drive.library.hooks(BEFORE):
+        return Prepared()  # hooks are run once the reply is written
     call = reply.calls[0]
     try:
         return await _prepare(drive, CallState(call, args=call.args), first=True)
@@ -158,19 +162,37 @@ async def _prepare(drive: Drive, state: CallState, first: bool) -> Prepared:
     work = Work(drive, state.call.id, state.args, found)
     try:
         claims = await work.claims()
-        judge = calls.JudgeCall(drive.stream, ident, claims)
+        judge, told = await _judged(drive, state, claims)
         rules = drive.state.rulebook.holding(drive.context.world.now())
         verdict = policy.judge(claims, rules, drive.state.mode)
+        verdict = policy.tightened(verdict, judge.hooks, drive.state.mode)
         has_turn = first or claims.effect not in ("write", "execute")
         if verdict.decision != "allow" or not has_turn:
-            return Prepared((judge,))
+            return Prepared((judge, *told))
         note = await found.note(work.args, work.kit)
     except ToolError as error:
         observation = Observation("error", str(error))
         return Prepared((calls.FinishCall(drive.stream, ident, observation),))
     drive.context.world.point("call-noted")
     start = calls.StartCall(drive.stream, ident, encode_note(note))
-    return Prepared((judge, start), work, note)
+    return Prepared((judge, *told, start), work, note)
+
+
+async def _judged(
+    drive: Drive, state: CallState, claims: Claims
+) -> tuple[calls.JudgeCall, list[ReportHooks]]:
+    """What is to be judged, with what hooks say of it: only once of the same."""
+    call = msgspec.structs.replace(state.call, args=state.args)
+    if calls.digest(call.name, state.args, claims) == state.digest:
+        said = state.hooks
+        told = []
+    elif call.id in drive.state.wishes:
+        said, told = (), []  # a person asked for it
+    else:
+        said = await hooks.before(drive, call, claims)
+        loud = tuple(one for one in said if one.context or one.note or one.decision == "failed")
+        told = [ReportHooks(drive.stream, BEFORE, call.id, loud)] if loud else []
+    return calls.JudgeCall(drive.stream, call.id, claims, said), told
 
 
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:
@@ -199,7 +221,8 @@ async def run_call(drive: Drive, step: loop.RunCall) -> None:
         claims = await work.claims()
         if calls.digest(state.call.name, state.args, claims) != state.digest:
             # what would be touched is not what was judged: it is judged again
-            await drive.write(calls.JudgeCall(drive.stream, step.call, claims))
+            judge, told = await _judged(drive, state, claims)
+            await drive.write(judge, *told)
             return
         note = await found.note(work.args, work.kit)
     except ToolError as error:

@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import retry_at
-from tuiagent.engine.steps import calls
+from tuiagent.engine.steps import asides, calls
+from tuiagent.kernel import media
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import size
 from tuiagent.kernel.errors import NeedsError, ProviderError, Refused
 from tuiagent.kernel.event import Intent
+from tuiagent.kernel.hooks import STOP
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
@@ -33,6 +35,9 @@ async def call_model(drive: Drive, step: CallModel) -> None:
         provider = error  # the attempt says so
     if run is None or run.attempt is None or run.attempt.id != step.attempt:
         try:
+            await asides.report(drive)
+            if drive.state.run is not run:
+                return  # a hook ended it
             await drive.write(*opening(drive))
         except Refused:
             return  # something happened in between: the loop asks again
@@ -57,7 +62,8 @@ async def call_model(drive: Drive, step: CallModel) -> None:
     reply = assembly.reply()
     prepared = calls.Prepared() if drive.leaving else await calls.prepare_first(drive, reply)
     cost = drive.context.means.price(drive.prompt.model, reply.usage) if reply.usage else None
-    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply))
+    held = not reply.calls and bool(drive.library.hooks(STOP))
+    receive = runs.ReceiveReply(drive.stream, attempt.id, reply, cost, _context(drive, reply), held)
     written = await drive.write(receive, *prepared.intents, blobs=prepared.blobs)
     drive.context.world.point("reply-received")
     if prepared.work is not None:
@@ -77,8 +83,7 @@ def opening(drive: Drive) -> list[Intent]:
         system = means.system(drive.opened) if not state.epoch else drive.prompt.system
         tools = means.tools() if not state.epoch else drive.prompt.tools
         intents.append(RebasePrompt(drive.stream, reason, state.model, system, tools, window))
-    intents.append(runs.StartAttempt(drive.stream))
-    return intents
+    return [*intents, *asides.fresh(drive), runs.StartAttempt(drive.stream)]
 
 
 def _context(drive: Drive, reply: Reply) -> int:
@@ -93,18 +98,20 @@ async def _whole(drive: Drive) -> Prompt:
     """The prompt with the bytes of what its model can be shown."""
     prompt, model = drive.prompt.prompt(), drive.prompt.model
     blocks = (block for message in prompt.messages for block in message.blocks)
-    media = [block for block in blocks if isinstance(block, Image | Document)]
-    if not media:
+    shown = [block for block in blocks if isinstance(block, Image | Document)]
+    if not shown:
         return prompt
     takes = drive.context.means.takes(model)
-    keys = {m.blob for m in media if ("image" if isinstance(m, Image) else "document") in takes}
+    able = (m for m in shown if ("image" if isinstance(m, Image) else "document") in takes)
+    keys = media.newest(able)
     store = drive.context.journal.store
     found = {key: await asyncio.to_thread(store.blob, key) for key in sorted(keys)}
-    able = " and ".join(f"{kind}s" for kind in sorted(takes)) or "text alone"
+    kinds = " and ".join(f"{kind}s" for kind in sorted(takes)) or "text alone"
+    room = f"{media.REQUEST >> 20} MiB of them at a time"
     return replace(
         prompt,
         files={key: body for key, body in found.items() if body is not None},
-        withheld=f"{model} takes {able}, as far as is known",
+        withheld=f"{model} takes {kinds}, as far as is known, and {room}",
     )
 
 
@@ -136,5 +143,8 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
         needs, again = found
     elif again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
+    elif error.kind == "bad_request" and (await _whole(drive)).files:
+        name = drive.state.model.partition("/")[0]
+        text = f"{text} (where it takes no images: takes = [] in [providers.{name}])"
     failed = (assembly.attempt, error.kind, text, again, assembly.text, needs)
     await drive.write(runs.FailAttempt(drive.stream, *failed))

@@ -8,13 +8,13 @@ import asyncio
 import heapq
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from tuiagent.clients.tui.files.git import Git, GitError
 from tuiagent.clients.tui.files.tree import Entry, Listing, below, order, ordered
+from tuiagent.folder import changes
 
 SHOWN = 5000
 """Entries of a folder that are shown; further ones are counted."""
@@ -26,8 +26,8 @@ FOUND = 500
 """Files that a search shows."""
 WALKED = 300_000
 """Files that a search looks at where there is no repository."""
-DEBOUNCE, STEP, GAP = 600, 200, 1000
-"""Milliseconds: of news that is taken together, between two looks for it, and to a look back."""
+PACE = 0.5
+"""Seconds of news that is taken together."""
 
 
 def folder(root: str, path: str, git: Git) -> Listing:
@@ -124,7 +124,7 @@ class Watch:
         Both on the loop on which `follow` was called.
         """
         self._told, self._failed = told, failed
-        self._stop = threading.Event()
+        self._task: asyncio.Task[None] | None = None
         self._followed: frozenset[str] = frozenset()
 
     def follow(self, folders: frozenset[str]) -> None:
@@ -133,56 +133,26 @@ class Watch:
             return
         fresh = folders - self._followed
         self.close()
-        self._followed, self._stop = folders, threading.Event()
+        self._followed = folders
         if folders:
-            loop = asyncio.get_running_loop()
-            work = (loop, self._stop, folders, fresh)
-            threading.Thread(
-                target=self._run, args=work, name="tuiagent-files", daemon=True
-            ).start()
+            self._task = asyncio.create_task(self._run(folders, fresh))
 
     def close(self) -> None:
         """No more news."""
-        self._stop.set()
+        if self._task is not None:
+            self._task.cancel()
         self._followed = frozenset()
 
-    def _lost(self, folders: set[str]) -> None:
-        """One of the folders has gone meanwhile: whoever reads them again sees which."""
-        self._followed = frozenset()
-        self._told(folders)
-
-    def _run(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        stop: threading.Event,
-        folders: frozenset[str],
-        fresh: frozenset[str],
-    ) -> None:
-        import watchfiles  # noqa: PLC0415 - after the first frame, in this thread
-
-        def tell(what: Callable[..., None], *args: object) -> None:
-            if not stop.is_set():
-                with suppress(RuntimeError):  # the loop is closed: nobody listens
-                    loop.call_soon_threadsafe(what, *args)
-
+    async def _run(self, folders: frozenset[str], fresh: frozenset[str]) -> None:
         try:
-            for news in watchfiles.watch(
-                *sorted(folders),
-                watch_filter=None,
-                debounce=DEBOUNCE,
-                step=STEP,
-                stop_event=stop,
-                rust_timeout=GAP,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-                recursive=False,
-            ):
+            async for paths in changes(sorted(folders), PACE):
                 # what came between the reading of a folder and its watch is looked for once
-                found = {os.path.dirname(path) for _, path in news} | fresh
+                found = {os.path.dirname(path) for path in paths} | fresh
                 fresh = frozenset()
                 if found:
-                    tell(self._told, found)
-        except FileNotFoundError:
-            tell(self._lost, set(folders))
-        except (OSError, RuntimeError) as error:
-            tell(self._failed, str(error))
+                    self._told(found)
+        except (FileNotFoundError, NotADirectoryError):
+            self._followed = frozenset()  # one of them has gone: whoever reads them sees which
+            self._told(set(folders))
+        except OSError as error:
+            self._failed(error.strerror or str(error))

@@ -14,6 +14,8 @@ PATIENCE = 3.0
 """Seconds after which a folder that does not answer is said not to."""
 REST = 1.0
 """Seconds at least between two questions to git."""
+SOON = 0.02
+"""Seconds in which what is read of several folders is told together."""
 WATCHED = 500
 """Opened folders up to which the disk is followed."""
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
@@ -42,6 +44,8 @@ class Place:
         self._reading: dict[str, bool] = {}
         """Folders that are being read, and whether they are to be read once more then."""
         self._asking = self._again = False
+        self._telling: asyncio.TimerHandle | None = None
+        """While folders that were read are not told yet: what is read at once is told together."""
         self._watch = disk.Watch(self._moved, self._unwatched)
 
     def look(self, looked_at: bool) -> None:
@@ -120,6 +124,12 @@ class Place:
     def _put(self, path: str, listing: Listing) -> None:
         if not self._closed:
             self.tree.put(path, listing)
+            if self._telling is None:
+                self._telling = asyncio.get_running_loop().call_later(SOON, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        if not self._closed:
             self._follow()
             self._told()
 
@@ -158,7 +168,7 @@ class Place:
             self._spawn(self._asked())
 
     async def _asked(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, before = asyncio.get_running_loop(), self.state
         began = loop.time()
         try:
             self.state = await in_thread(self.git.state)
@@ -166,7 +176,8 @@ class Place:
             self.state = NOTHING._replace(problem=str(error))
         if not self._closed:
             self._follow()
-            self._told()
+            if self.state != before:
+                self._told()
         loop.call_later(max(REST, 3 * (loop.time() - began)), self._rested)
 
     def _rested(self) -> None:

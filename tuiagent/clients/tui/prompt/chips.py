@@ -8,10 +8,13 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from tuiagent.clients.clean import clean
+from tuiagent.kernel.media import line
+from tuiagent.kernel.message import Media
 
 LINES, LETTERS = 8, 1000
 """What a paste may have before it is folded."""
-IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+SHOWN = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
+"""Files that the model is shown when their path is pasted, as terminals do with a drop."""
 GAP = "\u00a0"
 """Between a chip's words: nobody types it, so what looks like a chip is one."""
 CHIP = re.compile(rf"\[(?:pasted|image){GAP}[^\]\n]+\]")
@@ -23,7 +26,15 @@ class Chip(Struct, frozen=True):
     label: str
     text: str
     """What is sent in its place."""
-    image: bool = False
+    path: str = ""
+    """The file of an image or a document that goes along."""
+    kept: Media | None = None
+    """One that went along before; the journal has its bytes."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the model is shown something by it."""
+        return bool(self.path) or self.kept is not None
 
 
 Chips = dict[str, Chip]
@@ -40,7 +51,7 @@ def pasted(text: str, number: int) -> Chip | None:
 
 
 def image(text: str, folder: str, number: int) -> Chip | None:
-    """The chip for a pasted path of an image file; None when it is none."""
+    """The chip for a pasted path of an image or a PDF; None when it is none."""
     path = _path(text, folder)
     if path is None:
         return None
@@ -48,9 +59,23 @@ def image(text: str, folder: str, number: int) -> Chip | None:
         size = os.stat(path).st_size
     except OSError:
         return None
-    name = re.sub(r"[\]\[\s]", GAP, clean(os.path.basename(path)))
-    label = f"[image{GAP}{name}{GAP}{_bytes(size)}{GAP}#{number}]"
-    return Chip(label, mention(_shortest(path, folder)), image=True)
+    label = _label(f"{os.path.basename(path)} {_bytes(size)}", number)
+    return Chip(label, mention(_shortest(path, folder)), path)
+
+
+def copied(path: str, size: int, number: int) -> Chip:
+    """The chip for an image from the clipboard, which was put into a file of this size."""
+    return Chip(_label(f"clipboard {_bytes(size)}", number), f"(image #{number})", path)
+
+
+def again(media: Media, number: int) -> Chip:
+    """The chip for what a prompt that was taken back had."""
+    return Chip(_label(line(media), number), f"(image #{number})", kept=media)
+
+
+def _label(text: str, number: int) -> str:
+    words = re.sub(r"[\]\[\s]", GAP, clean(text))
+    return f"[image{GAP}{words}{GAP}#{number}]"
 
 
 def mention(path: str) -> str:
@@ -84,7 +109,7 @@ def _path(text: str, folder: str) -> str | None:
         line = unquote(urlsplit(line).path)
     else:
         line = re.sub(r"\\(.)", r"\1", line)
-    if not line.lower().endswith(IMAGES):
+    if not line.lower().endswith(SHOWN):
         return None
     return os.path.join(folder, os.path.expanduser(line))
 

@@ -6,10 +6,10 @@ from msgspec import Struct
 
 FILE = re.compile(r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"]*))$")
 SKILL = re.compile(r"(?:^|(?<=\s))#(?P<name>[a-z][\w-]*|)$")
-COMMAND = re.compile(r"^/(?P<name>[a-z]*)$")
+COMMAND = re.compile(r"^/(?P<name>[a-z0-9_:-]*)$")
 VALUE = re.compile(r"^/(?P<name>[a-z]+) +(?P<value>\S*)$")
 
-SLASH = re.compile(r"^/(?P<name>[a-z]+)(?P<rest>\s.*|)$", re.DOTALL)
+SLASH = re.compile(r"^/(?P<name>[a-z0-9][a-z0-9_:-]*)(?P<rest>\s.*|)$", re.DOTALL)
 """A prompt that is a command."""
 
 SHELL = re.compile(r"^!(?P<quiet>!?)(?P<command>.*\S.*)$", re.DOTALL)

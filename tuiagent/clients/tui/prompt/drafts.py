@@ -62,6 +62,12 @@ class Drafts:
         except (OSError, ValueError):
             return Draft()
 
+    def put_image(self, data: bytes) -> str:
+        """Keeps an image from the clipboard as long as drafts; its path. Raises OSError."""
+        path = os.path.join(self._folder, f"{hashlib.sha256(data).hexdigest()[:24]}.png")
+        self._write_file(path, data)
+        return path
+
     @property
     def pending(self) -> bool:
         """Whether something is not on the disk yet."""
@@ -103,11 +109,14 @@ class Drafts:
             with suppress(FileNotFoundError):
                 os.unlink(path)
             return
+        self._write_file(path, json.encode(draft))
+
+    def _write_file(self, path: str, body: bytes) -> None:
         os.makedirs(self._folder, 0o700, exist_ok=True)
         scratch = f"{path}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(scratch, flags, 0o600), "wb") as file:
-            file.write(json.encode(draft))
+            file.write(body)
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)

@@ -9,10 +9,11 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.document._document import Document, EditResult, Location, Selection
+from textual.message import Message
 from textual.widgets import TextArea
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.prompt import chips, keys
+from tuiagent.clients.tui.prompt import chips, clipboard, keys
 from tuiagent.clients.tui.prompt.vim import Vim
 from tuiagent.kernel.errors import TuiagentError
 
@@ -79,6 +80,13 @@ class Editor(TextArea, inherit_bindings=False):
     }
     """
 
+    class Looking(Message):
+        """The clipboard of the system may hold an image; if not, this text is pasted."""
+
+        def __init__(self, text: str = "") -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(self, vim: bool = False, **more: Any) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, **more)
         keys.teach()
@@ -109,6 +117,12 @@ class Editor(TextArea, inherit_bindings=False):
     def sent(self) -> str:
         """The text with what stands behind its chips."""
         return chips.expanded(self.text, self.chips)
+
+    @property
+    def shown(self) -> tuple[chips.Chip, ...]:
+        """The chips by which the model is shown something."""
+        here = (self.chips.get(found[0]) for found in chips.CHIP.finditer(self.text))
+        return tuple(chip for chip in here if chip is not None and chip.shown)
 
     def put(self, text: str) -> None:
         """Puts this in place of everything, which can be undone; the cursor stands at its end."""
@@ -207,7 +221,10 @@ class Editor(TextArea, inherit_bindings=False):
         """Takes a paste; a long one and the path of an image become chips."""
         event.stop()
         event.prevent_default()
-        self.take_paste(event.text)
+        if event.text:
+            self.take_paste(event.text)
+        else:  # what some terminals send where there is an image in the clipboard
+            self.post_message(self.Looking())
 
     def take_paste(self, text: str) -> None:
         """Puts a paste at the cursor, or the chip that stands for it."""
@@ -215,9 +232,18 @@ class Editor(TextArea, inherit_bindings=False):
         number = chips.number_after(self.chips)
         chip = chips.image(text, self.folder, number) or chips.pasted(text, number)
         if chip is not None:
-            self.chips[chip.label] = chip
+            self.insert_chip(chip)
+        else:
+            self._insert(text)
+
+    def insert_chip(self, chip: chips.Chip) -> None:
+        """Puts a chip at the cursor."""
+        self.chips[chip.label] = chip
+        self._insert(chip.label)
+
+    def _insert(self, text: str) -> None:
         self.history.checkpoint()
-        found = self._replace_via_keyboard(chip.label if chip else text, *self.selection)
+        found = self._replace_via_keyboard(text, *self.selection)
         if found:
             self.move_cursor(found.end_location)
 
@@ -228,8 +254,11 @@ class Editor(TextArea, inherit_bindings=False):
             super().action_cut()
 
     def action_paste(self) -> None:
-        """Puts in what was copied in the app."""
-        self.take_paste(self.app.clipboard)
+        """Puts in an image from the system's clipboard, else what was copied in the app."""
+        if clipboard.reader(os.environ):
+            self.post_message(self.Looking(self.app.clipboard))
+        else:
+            self.take_paste(self.app.clipboard)
 
     async def _on_click(self, event: events.Click) -> None:
         chip = self.chip_here() if event.chain == 2 else None

@@ -6,13 +6,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
+from tuiagent.clients import slash
 from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.commands import COMMANDS
-from tuiagent.clients.tui.prompt import skills
 from tuiagent.clients.tui.prompt.chips import mention
 from tuiagent.clients.tui.prompt.complete import Wanted
 from tuiagent.clients.tui.prompt.files import MOST, FileIndex
 from tuiagent.clients.tui.prompt.popup import Choice
+from tuiagent.ports import Client, Paper
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -22,7 +23,7 @@ LIMIT = 50
 NAMED = 3
 """Letters from which on symbols of all files are looked for."""
 FRESH = 10.0
-"""Seconds for which the skills count as known."""
+"""Seconds for which skills and commands of people's own count as known."""
 
 Found = tuple[Sequence[Choice], str]
 """Choices, and what is said below them."""
@@ -31,17 +32,28 @@ Found = tuple[Sequence[Choice], str]
 class Finder:
     """Finds what is wanted in one folder."""
 
-    def __init__(self, folder: str, home: str) -> None:
+    def __init__(self, folder: str, client: Client) -> None:
         self._index = FileIndex(folder)
-        self._places = skills.places(home, folder)
-        self._skills: list[skills.Skill] = []
-        self._looked = 0.0
+        self._folder = folder
+        self._client = client
+        self.written: dict[str, Paper] = {}
+        """The commands of people's own, by name."""
+        self._skills: list[Paper] = []
+        self._looked = -FRESH
         self._stop = threading.Event()
 
     def close(self) -> None:
         """Stops what still looks."""
         self._stop.set()
         self._index.closed.set()
+
+    async def renew(self) -> None:
+        """Looks what is written for this folder, unless that was done a moment ago."""
+        if time.monotonic() - self._looked > FRESH:
+            self._looked = time.monotonic()
+            self.written = await slash.commands(self._client, self._folder)
+            found = await slash.written(self._client, "skills", self._folder)
+            self._skills = [paper for paper in found if not paper.problem]
 
     def commands(self, app: "TuiApp", wanted: Wanted) -> list[Choice]:
         """Commands, or what one of them takes."""
@@ -51,13 +63,15 @@ class Finder:
             hits = fuzzy.rank(wanted.query, values, LIMIT)
             return [Choice(hit.text, hit.text, "", hit.positions) for hit in hits]
         found: list[Choice] = []
-        for name in sorted(COMMANDS, key=lambda name: (name.find(wanted.query), name)):
+        every = {n: (p.hint, f"{p.description} · {p.source}") for n, p in self.written.items()}
+        every |= {name: (command.takes, command.help) for name, command in COMMANDS.items()}
+        for name in sorted(every, key=lambda name: (name.find(wanted.query), name)):
             place = name.find(wanted.query)
             if place < 0:
                 continue  # nothing is offered for a typo, so that Enter takes nothing for it
-            command = COMMANDS[name]
-            detail = f"{command.takes}  {command.help}".strip()
-            space = " " if command.takes else ""
+            takes, help = every[name]
+            detail = f"{takes}  {help}".strip()
+            space = " " if takes else ""
             places = tuple(range(place + 1, place + 1 + len(wanted.query)))
             found.append(Choice(f"/{name}", f"/{name}{space}", detail, places))
         return found
@@ -94,10 +108,8 @@ class Finder:
             stop.set()
 
     async def _skilled(self, query: str) -> Found:
-        if time.monotonic() - self._looked > FRESH:
-            self._skills = await asyncio.to_thread(skills.found, self._places)
-            self._looked = time.monotonic()
-        words = {skill.name: skill.description for skill in self._skills}
+        await self.renew()
+        words = {skill.name: f"{skill.description} · {skill.source}" for skill in self._skills}
         return [
             Choice(f"#{hit.text}", f"#{hit.text} ", words[hit.text], _moved(hit.positions, 1))
             for hit in fuzzy.rank(query, words, LIMIT)

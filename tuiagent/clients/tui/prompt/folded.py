@@ -32,5 +32,5 @@ class FoldedScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """The text, and what can be done with it."""
-        yield TextArea(self.chip.text, read_only=True, show_line_numbers=not self.chip.image)
+        yield TextArea(self.chip.text, read_only=True, show_line_numbers=not self.chip.shown)
         yield Static("u puts it into the prompt as it is · Esc goes back", markup=False)

@@ -64,6 +64,7 @@ class Offers:
         if wanted is None or same or not self._editor.selection.is_empty:
             self._popup.close()
         elif wanted.kind in ("command", "value"):
+            self._prompt.desk.spawn(self.finder.renew())
             self._show(self.finder.commands(self._prompt.app, wanted), "")
         else:
             self._prompt.run_worker(self._find(self.finder, wanted), group="find", exclusive=True)

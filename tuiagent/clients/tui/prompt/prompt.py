@@ -11,9 +11,11 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tuiagent.clients.slash import given
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
-from tuiagent.clients.tui.prompt import complete
+from tuiagent.clients.tui.prompt import chips, clipboard, complete
 from tuiagent.clients.tui.prompt.doing import do, known, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
@@ -23,6 +25,7 @@ from tuiagent.clients.tui.prompt.offers import Offers
 from tuiagent.clients.tui.prompt.popup import Popup
 from tuiagent.clients.tui.prompt.queue import Queue
 from tuiagent.clients.tui.prompt.vim import INSERT
+from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -50,9 +53,12 @@ class Prompt(Vertical):
     class Submitted(Message):
         """Something was said."""
 
-        def __init__(self, text: str, steer: bool) -> None:
+        def __init__(self, editor: Editor, steer: bool) -> None:
             super().__init__()
-            self.text = text
+            self.text = editor.sent
+            self.typed = editor.text
+            """The same with its chips, for when it could not be said."""
+            self.shown = editor.shown
             self.steer = steer
             """Whether it is for the run that goes on, before its next step."""
 
@@ -110,6 +116,11 @@ class Prompt(Vertical):
         self.editor.focus(scroll_visible)
         return self
 
+    def begin_with(self, text: str) -> None:
+        """Puts this before what was typed, to be gone on with."""
+        self.editor.put(text + self.editor.text)
+        self.focus()
+
     def give_back(self, text: str) -> None:
         """Puts back what could not be said, before what was typed since."""
         now = self.editor.text
@@ -136,7 +147,9 @@ class Prompt(Vertical):
     def _enter_folder(self) -> None:
         """Looks at what lies in the folder, and was said there."""
         self.editor.folder = self.folder
-        self.offers.look_in(Finder(self.folder, self.desk.host.settings.home))
+        finder = Finder(self.folder, self.desk.client)
+        self.offers.look_in(finder)
+        self.desk.spawn(finder.renew())
         self.desk.spawn(self.past.load(self.desk.client, self.folder))
 
     def _waits(self) -> None:
@@ -195,19 +208,34 @@ class Prompt(Vertical):
         if not text.strip():
             return
         if found := complete.SLASH.match(text):
-            if not known(self.app, found["name"]):
+            written = self.offers.finder.written if self.offers.finder else {}
+            if found["name"] in written and found["name"] not in COMMANDS:
+                rest = self.editor.sent.partition(found["name"])[2].strip()
+                self.desk.spawn(self._given(text, found["name"], rest, steer))
+            elif not known(self.app, found["name"]):
                 return
-            self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
+            else:
+                self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
             self.desk.spawn(self._run(text, found["command"], bool(found["quiet"])))
         else:
-            self.post_message(self.Submitted(self.editor.sent, steer))
+            self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
         self.editor.put("")
 
     async def _run(self, text: str, command: str, quiet: bool) -> None:
         if not await run(self.desk, command, quiet):
             self.give_back(text)
+
+    async def _given(self, text: str, name: str, arguments: str, steer: bool) -> None:
+        """Says what a command of people's own comes to."""
+        try:
+            said = await given(self.desk.client, self.folder, name, arguments)
+        except TuiagentError as error:
+            self.app.trouble(str(error))
+            self.give_back(text)
+            return
+        self.post_message(self.Submitted(said, steer))
 
     def action_newline(self) -> None:
         """Begins a new line."""
@@ -280,5 +308,25 @@ class Prompt(Vertical):
 
     def on_queue_taken(self, message: Queue.Taken) -> None:
         """What was taken back stands in the editor again."""
-        self.give_back(message.text)
+        labels: list[str] = []
+        for one in message.queued.media:
+            chip = chips.again(one, chips.number_after(self.editor.chips))
+            self.editor.chips[chip.label] = chip
+            labels.append(chip.label)
+        self.give_back(" ".join([message.queued.text, *labels]))
         self.focus()
+
+    def on_editor_looking(self, message: Editor.Looking) -> None:
+        """Looks for an image in the clipboard of the system."""
+        message.stop()
+        self.desk.spawn(self._look(message.text))
+
+    async def _look(self, text: str) -> None:
+        words = clipboard.reader(os.environ)
+        data = await clipboard.image(words) if words else None
+        if data is not None:
+            path = await asyncio.to_thread(self.drafts.put_image, data)
+            number = chips.number_after(self.editor.chips)
+            self.editor.insert_chip(chips.copied(path, len(data), number))
+        elif text:
+            self.editor.take_paste(text)

@@ -47,9 +47,9 @@ class Queue(Widget, can_focus=True):
     class Taken(Message):
         """A prompt was taken back, to be edited."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, queued: Queued) -> None:
             super().__init__()
-            self.text = text
+            self.queued = queued
 
     class Leave(Message):
         """The editor is to have the keys again."""
@@ -102,7 +102,7 @@ class Queue(Widget, can_focus=True):
         if self.queued:
             queued = self.queued[self.index]
             if await taken(self.app.desk, queued):
-                self.post_message(self.Taken(queued.text))
+                self.post_message(self.Taken(queued))
 
     async def action_remove(self) -> None:
         """Takes it away; it stays in the history."""

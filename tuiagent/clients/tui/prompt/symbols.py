@@ -6,6 +6,7 @@ import stat
 import threading
 import time
 from collections.abc import Sequence
+from functools import cache
 
 from msgspec import Struct
 
@@ -48,10 +49,6 @@ SAME = {
     **dict.fromkeys("ts tsx jsx mjs cjs java kt kts cs swift scala vue svelte".split(), "js"),
 }
 """Endings that are looked at like another one."""
-PATTERNS = {
-    ending: re.compile(rf"^ *(?:{pattern})".replace(r"\s", " "), re.MULTILINE)
-    for ending, pattern in LANGUAGES.items()
-}
 LONGEST = 300
 """Letters of a line that is looked at: longer ones are made by programs, for programs."""
 
@@ -65,14 +62,19 @@ class Symbol(Struct, frozen=True):
     positions: tuple[int, ...] = ()
 
 
+@cache
+def _pattern(language: str) -> re.Pattern[str]:
+    return re.compile(rf"^ *(?:{LANGUAGES[language]})".replace(r"\s", " "), re.MULTILINE)
+
+
 def names(text: str, path: str) -> list[str]:
     """What this file defines, in order, each once."""
     ending = path.rpartition(".")[2].lower()
-    pattern = PATTERNS.get(SAME.get(ending, ending))
-    if pattern is None:
+    language = SAME.get(ending, ending)
+    if language not in LANGUAGES:
         return []
     text = "\n".join(line for line in text.replace("\t", " ").split("\n") if len(line) <= LONGEST)
-    found = (next(filter(None, match.groups()), "") for match in pattern.finditer(text))
+    found = (next(filter(None, match.groups()), "") for match in _pattern(language).finditer(text))
     return list(dict.fromkeys(name for name in found if name))
 
 
@@ -107,7 +109,7 @@ class Symbols:
             until = time.monotonic() + SECONDS
             for path in files:
                 ending = path.rpartition(".")[2].lower()
-                if SAME.get(ending, ending) not in PATTERNS or ending == "md":
+                if SAME.get(ending, ending) not in LANGUAGES or ending == "md":
                     continue
                 looked += 1
                 if stop.is_set() or looked > FILES or seen > MOST or time.monotonic() > until:

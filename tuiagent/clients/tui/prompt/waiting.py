@@ -25,5 +25,5 @@ async def moved(desk: Desk, waiting: Sequence[Queued], first: int) -> None:
         if not await taken(desk, queued):
             continue  # its run has begun
         limits = desk.host.settings.limits
-        again = SubmitPrompt(conversation.stream, desk.host.new_id(), queued.text, limits=limits)
-        await desk.send(again)
+        place = (conversation.stream, desk.host.new_id(), queued.text)
+        await desk.send(SubmitPrompt(*place, limits=limits, media=queued.media))

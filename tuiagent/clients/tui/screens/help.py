@@ -55,6 +55,7 @@ class Help(Sheet):
             ("command", f"/{name} {command.takes}".rstrip(), command.help)
             for name, command in COMMANDS.items()
         ]
+        rows += [("command", "/NAME …", "of commands/NAME.md: your own, and this folder's")]
         rows += [("heading", "", ""), ("heading", "At the prompt", "")]
         rows += [
             ("key", "@name", "a file, a folder, or what a file defines"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.commands import COMMANDS
+from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.screens.choose import Choice, Chooser
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ def entries(app: "TuiApp") -> list[Entry]:
         takes = f" {command.takes}" if command.takes else ""
         help = f"{command.help}{takes and ' ·' + takes}"
         found.append((Choice(f"/{name}", help), lambda name=name: app.command(name)))
+    prompt = app.query_one(Prompt)
+    for name, paper in prompt.offers.finder.written.items() if prompt.offers.finder else ():
+        put = f"/{name}{' ' if paper.hint else ''}"
+        help = f"{paper.description} · {paper.source}"
+        found.append((Choice(f"/{name}", help), lambda put=put: prompt.begin_with(put)))
     for binding in app.active_bindings.values():
         one = binding.binding
         if one.description and binding.node is app:

@@ -78,6 +78,10 @@ class Index:
         text = f"{item.name} {item.status} {item.id} {_text(item)}".lower()
         return all(word in text for word in self.filter)
 
+    def knows(self, ident: str) -> bool:
+        """Whether an item is a call that was looked at."""
+        return ident in self._known
+
     def siblings(self, ident: str) -> int:
         """How many calls the reply asked for that asked for this one."""
         return self._siblings.get(ident.rpartition(".")[0], 1)

@@ -153,6 +153,8 @@ class Trace(AtHand):
         at_hand = self._item(self.at)
         moved = self.index.precede(conversation.items)
         grown = self.index.take(changed, conversation.item)
+        if not moved and not any(map(self.index.knows, changed)):
+            return
         again = [ident for ident in changed if ident in self._unfolded]
         for ident in again:
             item = conversation.item(ident)

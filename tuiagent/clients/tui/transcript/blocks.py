@@ -8,6 +8,7 @@ from msgspec import Struct
 from tuiagent.clients.tui.transcript import calls
 from tuiagent.clients.tui.transcript.calls import BRIEF, FOLDED, FULL, OPEN
 from tuiagent.clients.tui.transcript.markdown import Part, Parts
+from tuiagent.clients.tui.transcript.pictures import Pictures
 from tuiagent.clients.tui.transcript.pieces import (
     Piece,
     chunks,
@@ -51,10 +52,21 @@ class Around(Struct, frozen=True):
 class Block:
     """An item as it is drawn; only what was seen of it is made."""
 
-    __slots__ = ("_parts", "_pieces", "_said", "_text", "around", "item", "level", "number")
+    __slots__ = (
+        "_parts",
+        "_pictures",
+        "_pieces",
+        "_said",
+        "_text",
+        "around",
+        "item",
+        "level",
+        "number",
+    )
 
-    def __init__(self, item: Item, number: int) -> None:
+    def __init__(self, item: Item, number: int, pictures: Pictures) -> None:
         self.item = item
+        self._pictures = pictures
         self.number = number
         """Its place; blocks before the first one that was shown have negative ones."""
         self.level: int | None = None
@@ -115,14 +127,20 @@ class Block:
         found = [of_rows([BLANK])] if self.around.gap else []
         kind = self.item.kind
         if kind in ("call", "job"):
-            return found + calls.pieces(self.item, level)
+            return found + calls.pieces(self.item, level) + self._shown(level)
         if kind == "prompt":
-            return found + _prompt(self.item, level)
+            return found + _prompt(self.item, level) + self._shown(level)
         if kind == "reply":
             return found + self._reply(level)
         if kind == "run":
             return found + _end(self.item, self.around.took)
         return found + _notice(self.item, level)
+
+    def _shown(self, level: int) -> list[Piece]:
+        """The images and documents that belong to it."""
+        if level == FOLDED:
+            return []
+        return self._pictures.pieces(self.item.media, level >= OPEN)
 
     def _reply(self, level: int) -> list[Piece]:
         item = self.item

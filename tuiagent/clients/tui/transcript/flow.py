@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tuiagent.clients.tui.transcript.blocks import Around, Block
 from tuiagent.clients.tui.transcript.calls import BRIEF
 from tuiagent.clients.tui.transcript.heights import Heights
+from tuiagent.clients.tui.transcript.pictures import Pictures
 from tuiagent.clients.tui.transcript.pieces import Piece
 from tuiagent.clients.tui.transcript.rows import Row
 from tuiagent.views.transcript import Item
@@ -36,6 +37,7 @@ class Flow:
         self.heights = Heights()
         self.width = 80
         self.usual = BRIEF
+        self.pictures = Pictures()
         self._base = 0
         self._by_id: dict[str, Block] = {}
         self._kept: OrderedDict[int, Piece] = OrderedDict()
@@ -69,13 +71,13 @@ class Flow:
     def _again(self, item: Item, number: int) -> Block:
         block = self._by_id.get(item.id)
         if block is None or block.item is not item:
-            return Block(item, number)
+            return Block(item, number, self.pictures)
         block.number = number
         return block
 
     def append(self, item: Item) -> None:
         """One more at the end."""
-        block = Block(item, self._base + len(self.blocks))
+        block = Block(item, self._base + len(self.blocks), self.pictures)
         self.blocks.append(block)
         self._by_id[item.id] = block
         last = len(self.blocks) - 1
@@ -88,7 +90,7 @@ class Flow:
     def prepend(self, items: Sequence[Item]) -> int:
         """Older ones; how many rows they take, or about as many."""
         self._base -= len(items)
-        older = [Block(item, self._base + n) for n, item in enumerate(items)]
+        older = [Block(item, self._base + n, self.pictures) for n, item in enumerate(items)]
         self.blocks[:0] = older
         self._by_id = {block.item.id: block for block in older} | self._by_id
         self._look(0, len(older))

@@ -16,6 +16,8 @@ TARGET = re.compile(r"https?://[!-~\u00a1-\U0010ffff]+")
 TASK = re.compile(r"\[([ xX])\] ")
 AROUND = 40
 """Lines after which a part ends: of code at the next empty line, of a list at the next item."""
+COLUMNS = 100
+"""Fields of a row of a table."""
 AT_MOST = 120
 """Lines of a part."""
 LARGE = 16_000
@@ -128,9 +130,14 @@ def rows(part: Part, width: int) -> list[Row]:
     if part.language is not None:
         return code_rows(plain(part.text), part.language, width)
     text = plain(part.text)
-    if KNOTTY.search(text) or max(map(len, text.split("\n"))) > 4000:
+    if KNOTTY.search(text) or any(map(_endless, text.split("\n"))):
         return as_is(text, width)
     return Renderer(text, width).rows()
+
+
+def _endless(line: str) -> bool:
+    """Whether a line is too long to be read, or a row of a table has more fields than anybody."""
+    return len(line) > 4000 or line.count("|") > COLUMNS
 
 
 def as_is(text: str, width: int, style: str = "") -> list[Row]:

@@ -61,6 +61,14 @@ Painted {
 """
 
 
+OTHER = {
+    "link": lambda value: Style(link=value),
+    "fg": lambda value: Style(color=value),
+    "bg": lambda value: Style(bgcolor=value),
+}
+"""Looks that are no names: `link=URL`, and the colours of pictures, `fg=#rrggbb` and `bg=…`."""
+
+
 class Palette(dict[str, Style]):
     """The style of each combination of names, as the theme has it; made when first needed."""
 
@@ -71,7 +79,8 @@ class Palette(dict[str, Style]):
     def __missing__(self, names: str) -> Style:
         style = self._widget.rich_style
         for name in names.split():
-            style += Style(link=name[5:]) if name.startswith("link=") else self._of(name)
+            sort, _, value = name.partition("=")
+            style += OTHER[sort](value) if value else self._of(name)
         self[names] = style
         return style
 

@@ -1,10 +1,12 @@
 """One scroll of lines, smooth however long it is: where it stands, and how it is drawn."""
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import ClassVar
 
 from textual import events
-from textual.geometry import Offset, Size
+from textual.geometry import Offset, Region, Size
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -22,6 +24,8 @@ FIRST = 200
 """Items that are shown at once; older ones come behind, so many at a time."""
 BEHIND = 500
 NEW = " ↓ new below "
+FINE = len(ScrollBarRender.VERTICAL_BARS)
+"""Parts of a line that a scroll bar can show."""
 
 
 class Roll(Painted):
@@ -48,6 +52,7 @@ class Roll(Painted):
         self._older: list[Item] = []
         self._settling = False
         self._look = 0
+        self._slid = (0, 0, 0)
 
     # ------------------------------------------------------------ what it shows
 
@@ -79,8 +84,9 @@ class Roll(Painted):
                 found.append(item)
         if found:
             self._keep(lambda: [self._take(item) for item in reversed(found)])
+            whole = self.news or not self.pinned or self.search is not None
             self.news = not self.pinned
-            self._settle()
+            self._settle(whole)
 
     def _take(self, item: Item) -> None:
         block = self.flow.find(item.id)
@@ -130,8 +136,11 @@ class Roll(Painted):
         self._origin += self.flow.top(place) - above
         self._place = place
 
-    def _settle(self) -> None:
-        """Finds the rows that are seen, and tells the scroll bar."""
+    def _settle(self, whole: bool = True) -> None:
+        """Finds the rows that are seen, and tells the scroll bar.
+
+        Draws all of them; or, with no other reason than new rows, only from the first of those on.
+        """
         height = self._room.height
         if not height:
             return
@@ -150,9 +159,14 @@ class Roll(Painted):
             if len(shown) == height:
                 break
         self._origin += flow.top(place) - above
+        before, top = self._shown, self._top
         self._place, self._shown = found, shown
         self._top = flow.top(found)
         self._tell(max(flow.heights.total, height))
+        if whole or self._top != top or not before:
+            self.refresh()
+        elif (same := _alike(before, shown)) < height:
+            self.refresh(Region(0, same, self._room.width, height - same))
 
     def _tell(self, total: int) -> None:
         """Moves the scroll bar, without laying out anything."""
@@ -161,16 +175,24 @@ class Roll(Painted):
             size = Size(self._room.width, total)
             if size != self.virtual_size:
                 self.set_reactive(Widget.virtual_size, size)  # type: ignore[arg-type] - a class attribute
-                if self.show_vertical_scrollbar:
-                    self.vertical_scrollbar.window_virtual_size = total
-                    self.vertical_scrollbar.window_size = self._room.height
             self.set_reactive(Widget.scroll_y, float(self._top))  # type: ignore[arg-type] - as above
             self.set_reactive(Widget.scroll_target_y, float(self._top))  # type: ignore[arg-type]
             if self.show_vertical_scrollbar:
-                self.vertical_scrollbar.position = self._top
+                self._slide(self.vertical_scrollbar, total, self._room.height)
         finally:
             self._settling = False
-        self.refresh()
+
+    def _slide(self, bar: ScrollBar, total: int, height: int) -> None:
+        """Has the bar show it; it is drawn again only where that looks different."""
+        thumb = max(1.0, height * height / total)
+        start = (height - thumb) * self._top / max(1, total - height)
+        look = height, int(start * FINE), ceil(thumb * FINE)
+        bar.set_reactive(ScrollBar.window_virtual_size, total)
+        bar.set_reactive(ScrollBar.window_size, height)
+        bar.set_reactive(ScrollBar.position, self._top)
+        if look != self._slid:
+            self._slid = look
+            bar.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Goes as far as was scrolled, in rows as they really are."""
@@ -258,3 +280,11 @@ class Roll(Painted):
     def _spot(self, spot: Offset | None) -> tuple[Place, int] | None:
         """The place of a row that a selection knows, and the character there."""
         return None if spot is None else (self.flow.locate(spot.y + self._origin), spot.x)
+
+
+def _alike(before: Sequence[tuple[Block, Row]], now: Sequence[tuple[Block, Row]]) -> int:
+    """How many rows from the top on are the same."""
+    for y, ((_, old), (_, new)) in enumerate(zip(before, now, strict=False)):
+        if old is not new:
+            return y
+    return min(len(before), len(now))

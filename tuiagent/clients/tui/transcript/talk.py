@@ -1,11 +1,16 @@
 """The conversation at hand, kept current."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript.flow import Place
+from tuiagent.clients.tui.transcript.pictures import Squares
 from tuiagent.clients.tui.transcript.widget import Transcript
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.views.transcript import Item
 
 if TYPE_CHECKING:
@@ -30,6 +35,8 @@ class Talk(Transcript):
 
     def on_mount(self) -> None:
         """Listens."""
+        if not self.app.no_color:
+            self.flow.pictures.ask = lambda blob: self.app.desk.spawn(self._picture(blob))
         self.app.desk.listen("conversation", self._other)
         self.app.desk.listen("items", self._news)
         self._other([])
@@ -69,6 +76,21 @@ class Talk(Transcript):
                 return
             self.prepend(older)
 
+    async def _picture(self, blob: str) -> None:
+        """Reads a picture, and draws what it belongs to again."""
+        conversation = self.app.desk.conversation
+        if conversation is None:
+            return
+        key = msgspec.json.encode({"session": conversation.stream, "blob": blob}).decode()
+        data = None
+        with suppress(TuiagentError):  # where it is not known how, the line is all there is
+            data = (await self.app.desk.client.read("picture", key)).data
+        if data is not None:
+            self.flow.pictures.known[blob] = msgspec.convert(data, Squares, strict=False)
+            shown = [block.item for block in self.flow.blocks]
+            items = [one for one in shown if any(media.blob == blob for media in one.media)]
+            self.changed([item.id for item in items], items)
+
     def _news(self, changed: list[str]) -> None:
         conversation = self.app.desk.conversation
         if conversation is not None:
@@ -83,5 +105,5 @@ class Talk(Transcript):
         """Says the prompt of a run once more."""
         conversation = self.app.desk.conversation
         prompt = conversation.item(message.run) if conversation else None
-        if prompt is not None and prompt.text:
-            await self.app.desk.say(prompt.text)
+        if prompt is not None and (prompt.text or prompt.media):
+            await self.app.desk.say(prompt.text, media=prompt.media)

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from tuiagent.providers.limits import Limits
-
 STEP = 1 << 20
 """Bytes that are inflated at a time."""
 
@@ -19,7 +17,8 @@ class Response:
 
     ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, head: int, body: int) -> None:
+        """How many bytes the head and the decoded body may have."""
         self.status = 0
         self.headers: dict[str, str] = {}
         """By lower-case name; of a repeated header the last one."""
@@ -30,7 +29,7 @@ class Response:
         self.complete = False
         self.reusable = False
         """Whether another request may follow on the same connection, once this is complete."""
-        self._limits = limits
+        self._most_head, self._most_body = head, body
         self._parser = HttpResponseParser(self)
         self._raw: list[bytes] = []
         self._pieces: list[bytes] = []
@@ -58,8 +57,8 @@ class Response:
             if not self.complete:
                 raise ValueError(f"it is not proper HTTP ({error})") from error
             self.reusable = False
-        if not self.ready and self._head > self._limits.head:
-            raise OverflowError(f"the head is longer than {self._limits.head} bytes")
+        if not self.ready and self._head > self._most_head:
+            raise OverflowError(f"the head is longer than {self._most_head} bytes")
 
     def take(self) -> list[bytes]:
         """The pieces of the decoded body that came since the last call."""
@@ -68,11 +67,11 @@ class Response:
             pieces = [out for piece in pieces for out in self._inflater.feed(piece, self._room())]
         self._size += sum(map(len, pieces))
         if self._room() < 0:
-            raise OverflowError(f"the answer is longer than {self._limits.body} bytes")
+            raise OverflowError(f"the answer is longer than {self._most_body} bytes")
         return pieces
 
     def _room(self) -> int:
-        return self._limits.body - self._size
+        return self._most_body - self._size
 
     def _end(self) -> None:
         """A body without a stated length ends with its connection."""

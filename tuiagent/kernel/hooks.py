@@ -1,0 +1,180 @@
+"""Hooks: commands of people's own that are run when something happens, and what they say of it.
+
+They may refuse, ask, stop, or add words for the model; what they allow counts for nothing.
+See https://docs.claude.com/en/docs/claude-code/hooks for what they are given and what they answer.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from tuiagent.kernel.event import Fact, Intent
+
+BEFORE, AFTER, PROMPT, STOP, START, END = (
+    "PreToolUse",
+    "PostToolUse",
+    "UserPromptSubmit",
+    "Stop",
+    "SessionStart",
+    "SessionEnd",
+)
+EVENTS = (BEFORE, AFTER, PROMPT, STOP, START, END)
+LONGEST = 600.0
+"""Seconds that a hook may take at most."""
+WORDS = 10_000
+"""Characters of what it says that are kept."""
+AGAIN = 5
+"""How often in one run hooks may have the model go on when it wants to end."""
+NAMES = {
+    "shell": ("Bash",),
+    "terminal": ("Bash",),
+    "read": ("Read",),
+    "write": ("Write",),
+    "edit": ("Edit",),
+    "patch": ("MultiEdit", "Edit"),
+    "move": ("Write", "Edit"),
+    "delete": ("Write", "Edit"),
+    "glob": ("Glob",),
+    "search": ("Grep",),
+    "list": ("LS",),
+    "todo": ("TodoWrite",),
+    "fetch": ("WebFetch",),
+    "web_search": ("WebSearch",),
+    "skill": ("Skill",),
+}
+"""What other programs call our tools, so that hooks that were written for those count here."""
+
+
+class Ruling(Struct, frozen=True, omit_defaults=True):
+    """What one hook said."""
+
+    source: str
+    """The file that it is from."""
+    command: str
+    decision: str = ""
+    """deny, ask, block (a prompt, or the end of a run), stop (the run), failed; "" for none."""
+    reason: str = ""
+    """Why, or how it failed."""
+    context: str = ""
+    """Words for the model."""
+    note: str = ""
+    """Words for the person."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is to be told of it."""
+        return not (self.decision or self.context or self.note)
+
+
+# ---------------------------------------------------------------- facts
+
+
+class HookRan(Fact, frozen=True):
+    """Hooks were run, and at least one of them had something to say, or failed."""
+
+    event: str
+    about: str
+    """The prompt, call or run that it was about."""
+    rulings: tuple[Ruling, ...]
+
+
+# ---------------------------------------------------------------- intents
+
+
+class ReportHooks(Intent, frozen=True):
+    """Hooks were run for what is about to go on, or to end."""
+
+    event: str
+    about: str
+    rulings: tuple[Ruling, ...] = ()
+
+
+# ---------------------------------------------------------------- what they say
+
+
+def ruling(event: str, source: str, command: str, code: int, out: str, err: str) -> Ruling:
+    """What a hook's exit code and its output mean.
+
+    Code 2 refuses, with its standard error as the reason; any other but 0 is a failure. With code
+    0, a JSON object on standard output says more; else what a hook of a prompt or of a session's
+    start prints is for the model.
+    """
+    said = Ruling(source, command)
+    replace = msgspec.structs.replace
+    if code == 2:
+        return replace(said, decision=_refusal(event), reason=_cut(err) or "it gave no reason")
+    if code:
+        return replace(said, decision="failed", reason=_cut(f"exit {code}: {err or out}"))
+    answer = _object(out)
+    if answer is None:
+        return replace(said, context=_cut(out) if event in (PROMPT, START) else "")
+    given = answer.get("hookSpecificOutput")
+    more = cast(dict[str, Any], given) if isinstance(given, dict) else {}
+    context = _cut(_text(more.get("additionalContext")))
+    note = _cut(_text(answer.get("systemMessage")))
+    decision, reason = _decided(event, answer, more)
+    if answer.get("continue") is False and decision != "deny":
+        decision, reason = "stop", _text(answer.get("stopReason")) or "it said stop"
+    return replace(said, decision=decision, reason=_cut(reason), context=context, note=note)
+
+
+def _decided(event: str, answer: dict[str, Any], more: dict[str, Any]) -> tuple[str, str]:
+    """The decision and its reason; what would allow is not one."""
+    told = more.get("permissionDecision")
+    if event == BEFORE and told in ("deny", "ask"):
+        return str(told), _text(more.get("permissionDecisionReason")) or "it gave no reason"
+    if answer.get("decision") == "block" or answer.get("permissionDecision") == "deny":
+        return _refusal(event), _text(answer.get("reason")) or "it gave no reason"
+    return "", ""
+
+
+def _refusal(event: str) -> str:
+    return {BEFORE: "deny", START: "failed", END: "failed"}.get(event, "block")
+
+
+def _object(out: str) -> dict[str, Any] | None:
+    if not out.lstrip().startswith("{"):
+        return None
+    try:
+        return msgspec.json.decode(out, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _cut(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= WORDS else text[:WORDS] + "…"
+
+
+def strictest(rulings: Sequence[Ruling], *decisions: str) -> Ruling | None:
+    """The first ruling with the first of these decisions that anybody took."""
+    found = (one for decision in decisions for one in rulings if one.decision == decision)
+    return next(found, None)
+
+
+def words(fact: HookRan) -> list[str]:
+    """What the model is told of it, as what it is: words of a command, not of a person."""
+    found: list[str] = []
+    for one in fact.rulings:
+        reason = one.reason if one.decision == "block" and fact.event in (AFTER, STOP) else ""
+        told = "\n".join(text for text in (reason, one.context) if text)
+        if told:
+            found.append(f"(A hook for {fact.event} says:)\n{told}")
+    return found
+
+
+def line(fact: HookRan) -> str:
+    """What people are told of it, in one line."""
+    parts = [_part(one) for one in fact.rulings]
+    return f"hooks of {fact.event}: " + "; ".join(parts)
+
+
+def _part(one: Ruling) -> str:
+    said = ": ".join(text for text in (one.decision, one.reason or one.note) if text)
+    return f"`{one.command[:80]}` {said or 'told the model something'}"
