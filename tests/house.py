@@ -17,6 +17,7 @@ from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.message import Prompt, ToolSpec, Usage
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
@@ -88,6 +89,10 @@ class Fakes:
         """See engine.drive.Means."""
         return self.secrets
 
+    def fallback(self, model: str) -> str:
+        """None."""
+        return ""
+
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
         return self.shown
@@ -111,7 +116,7 @@ class Fakes:
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
-        return LocalRuntime(opened.folder, opened.environment, str(self.folder / "spools"))
+        return LocalRuntime(opened.folder, opened.environment, str(self.folder / "spools"), OFF)
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
@@ -187,7 +192,7 @@ async def opened(client: Client, folder: Path, mode: str = "auto", stream: str =
     work = folder / "work"
     work.mkdir(exist_ok=True)
     environment = {"PATH": os.environ["PATH"]}
-    begin = SessionOpened(str(work), "scripted/x", mode, environment)
+    begin = SessionOpened(str(work), "scripted/x", mode, environment, sandbox=OFF)
     await client.submit(OpenSession(stream, begin))
 
 

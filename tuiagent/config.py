@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tuiagent.environment import ADDRESSES, KEEP, KEYS
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.limits import TURNS, Limits
 from tuiagent.kernel.message import Usage
@@ -14,44 +15,29 @@ from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
 if TYPE_CHECKING:
-    from tuiagent.config_file import ConfigFile, ProviderTable, RuleTable, ScreenTable, WebTable
+    from tuiagent.config_file import (
+        ConfigFile,
+        ProviderTable,
+        RuleTable,
+        SandboxTable,
+        ScreenTable,
+        WebTable,
+    )
 
-KEEP = frozenset(
-    (
-        "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM COLORTERM TMPDIR VIRTUAL_ENV "
-        "CONDA_PREFIX PYENV_ROOT PYENV_VERSION NVM_DIR NODE_PATH JAVA_HOME GOPATH GOROOT "
-        "CARGO_HOME RUSTUP_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME "
-        "XDG_RUNTIME_DIR"
-    ).split()
-)
-"""Names of the environment that a session records for its commands, beside LC_*."""
 OPENAI_MODEL = "gpt-5.5"
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_KEY = "env:OPENAI_API_KEY"
+FIRST = {
+    "openai": OPENAI_MODEL,
+    "anthropic": "claude-sonnet-5-5",
+    "google": "gemini-3.8-flash",
+    "xai": "grok-4.7",
+    "deepseek": "deepseek-v4-pro",
+    "mistral": "mistral-medium-latest",
+}
+"""The model that is asked where only a provider's key is there."""
 KEPT = "keys.toml"
 """The table of the keys that are kept, in the user's folder: no key is in it."""
-ENVIRONMENT = {
-    "TUIAGENT_HOME": "the state root, where the journal is",
-    "TUIAGENT_MODEL": "the model, as PROVIDER/MODEL",
-    "TUIAGENT_PASSPHRASE": "what opens the encrypted file of keys",
-    "TUIAGENT_MODE": "the permission mode",
-    "OPENAI_API_KEY": "the key of openai/… models",
-    "OPENAI_BASE_URL": "another server for openai/… models; a key is optional there",
-    "OPENAI_MODEL": "the model of that server",
-    "BRAVE_API_KEY": "the key of Brave's search, where [web] chooses that",
-}
-"""Every name that is read, and what it sets."""
-SERVING = {
-    "TUIAGENT_LISTEN": "where `serve` listens: ADDRESS:PORT, by commas",
-    "TUIAGENT_PORT": "its port, where no address is said",
-    "TUIAGENT_PUBLIC_URL": "how others reach it",
-    "TUIAGENT_CORS_ORIGINS": "whose pages may use it, by commas",
-    "HOST": "its address, where this is one (after TUIAGENT_LISTEN)",
-    "PORT": "its port, after TUIAGENT_PORT",
-    "HEIM_PORT": "its port, after PORT",
-    "HEIM_CORS_ORIGINS": "whose pages may use it, after TUIAGENT_CORS_ORIGINS",
-}
-"""Names that only `serve` reads, those of other programs last."""
 
 
 class Example(Struct, frozen=True):
@@ -97,6 +83,12 @@ class Settings(Struct, frozen=True):
     """Those that new sessions are told whole."""
     web: "WebTable | None" = None
     """What tools may do with the web, as the user's file says."""
+    sandbox: "SandboxTable | None" = None
+    """What the sandbox lets commands do, as the user's file says."""
+    fallback: tuple[str, ...] = ()
+    """Models that take over, one after the other, when one does not answer."""
+    effort: str = ""
+    """How much the model thinks; "" for what is usual."""
 
 
 class Flags(Struct, frozen=True):
@@ -113,6 +105,9 @@ class Flags(Struct, frozen=True):
     unset: str = "ask"
     """The mode when nothing says another."""
     skills: Sequence[str] = ()
+    no_sandbox: bool = False
+    """Said openly: commands run without one."""
+    effort: str = ""
 
 
 def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noqa: B008 - frozen
@@ -154,6 +149,9 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         user.tui if user else None,
         tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
         user.web if user else None,
+        user.sandbox if user else None,
+        user.fallback if user else (),
+        flags.effort or (user.effort if user else ""),
     )
 
 
@@ -210,9 +208,10 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
     A key in the environment comes before one that is kept.
     """
     credentials = {name: f"kept:{name}" for name in settings.kept}
-    if environ.get("OPENAI_API_KEY"):
-        credentials["openai"] = OPENAI_KEY
-    endpoints = {"openai": environ["OPENAI_BASE_URL"]} if environ.get("OPENAI_BASE_URL") else {}
+    for variable in reversed(KEYS):
+        if environ.get(variable):
+            credentials[KEYS[variable]] = f"env:{variable}"
+    endpoints = {name: environ[n] for n, name in ADDRESSES.items() if environ.get(n)}
     for name, table in settings.providers.items():
         if table.env_var and environ.get(table.env_var):
             credentials[name] = f"env:{table.env_var}"
@@ -233,6 +232,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         endpoints=endpoints,
         rules=settings.rules,
         skills=settings.skills,
+        effort=settings.effort,
     )
 
 
@@ -277,8 +277,11 @@ def _model(environ: Mapping[str, str], user: "ConfigFile | None", kept: Sequence
             raise ConfigError(f"default_provider is {name!r}, but there is no [providers.{name}]")
         if table.default_model:
             return f"{user.default_provider}/{table.default_model}"
-    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL") or "openai" in kept:
-        return "openai/" + (environ.get("OPENAI_MODEL") or OPENAI_MODEL)
+    there = {name for n, name in (*KEYS.items(), *ADDRESSES.items()) if environ.get(n)}
+    for name, usual in FIRST.items():
+        if name in there or name in kept:
+            given = environ.get("OPENAI_MODEL") if name == "openai" else ""
+            return f"{name}/{given or usual}"
     return ""
 
 
@@ -322,9 +325,7 @@ def _without_effect(user: "ConfigFile | None") -> tuple[str, ...]:
         if getattr(user.tui, key) != getattr(usual.tui, key):
             found.append(f"tui.{key}")
     for name, table in user.providers.items():
-        given = {"kind": table.kind not in ("", "openai", "openai_compatible")}
-        given |= {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
-        given["timeout_secs"] = table.timeout_secs != 120.0
+        given = {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
         found += [f"providers.{name}.{key}" for key, is_given in given.items() if is_given]
     return tuple(found)
 

@@ -28,7 +28,13 @@ class RuleTable(Struct, frozen=True, forbid_unknown_fields=True):
 class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
     """A server of models."""
 
-    kind: Annotated[str, _means("openai, openai_compatible, anthropic or gemini")] = ""
+    kind: Annotated[
+        str,
+        _means(
+            "how it speaks: openai_compatible, responses, anthropic, google, or the cloud that "
+            "rents its models out: bedrock, vertex, anthropic_vertex, azure"
+        ),
+    ] = ""
     api_base: Annotated[str, _means("the base URL")] = ""
     default_model: Annotated[str, _means("its model when none is named")] = ""
     models: Annotated[tuple[str, ...], _means("the only models that may be used")] = ()
@@ -47,7 +53,18 @@ class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Literal["image", "document"], ...] | None,
         _means("what its models are shown beside text, in place of what is known"),
     ] = None
-    thinking: Annotated[str, _means("how much it thinks: off, adaptive, low, medium, high")] = ""
+    thinking: Annotated[
+        str, _means("how much its models think: off, adaptive, low, medium, high, max")
+    ] = ""
+    transport: Annotated[
+        Literal["wire", "sdk"], _means("sdk: through the official client, which must be installed")
+    ] = "wire"
+    region: Annotated[str, _means("of a cloud")] = ""
+    project: Annotated[str, _means("of a cloud")] = ""
+    json_calls: Annotated[
+        tuple[str, ...],
+        _means("models that call tools as JSON that a schema forces, * for all of this server"),
+    ] = ()
 
 
 class ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +107,18 @@ class WebTable(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class SandboxTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the sandbox lets commands do beside what it always does."""
+
+    write: Annotated[
+        tuple[str, ...], _means("folders and files that commands may write, such as ~/.cache/pip")
+    ] = ()
+    hide: Annotated[tuple[str, ...], _means("folders and files that they must not see")] = ()
+    hosts: Annotated[
+        tuple[str, ...], _means("hosts that they may reach unasked, each named exactly")
+    ] = ()
+
+
 class MemoryTable(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered across sessions."""
 
@@ -103,6 +132,13 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     """tuiagent's config.toml: the user's, or a project's in .tuiagent/."""
 
     model: Annotated[str, _means("the model, as PROVIDER/MODEL")] = ""
+    fallback: Annotated[
+        tuple[str, ...],
+        _means("models, as PROVIDER/MODEL, that take over when one does not answer"),
+    ] = ()
+    effort: Annotated[
+        Literal["", "off", "low", "medium", "high", "max"], _means("how much the model thinks")
+    ] = ""
     mode: Annotated[str, _means("ask, accept-edits, plan, auto or locked")] = ""
     allow: Annotated[tuple[str, ...], _means("rules such as shell(pytest *) that allow")] = ()
     ask: Annotated[tuple[str, ...], _means("rules that ask a person")] = ()
@@ -121,6 +157,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     mcp_servers: Annotated[dict[str, ServerTable], _means("MCP servers by name")] = {}
     tui: Annotated[ScreenTable, _means("how the screen looks")] = ScreenTable()
     web: Annotated[WebTable, _means("what tools may do with the web")] = WebTable()
+    sandbox: Annotated[SandboxTable, _means("what the sandbox lets commands do")] = SandboxTable()
     memory: Annotated[MemoryTable, _means("what is remembered")] = MemoryTable()
 
 
@@ -129,7 +166,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 
 
 LATER = ("work_dir", "mcp_servers", "memory")
-LATER_OF_PROVIDERS = ("models", "max_tokens", "thinking")
+LATER_OF_PROVIDERS = ("models",)
 LATER_OF_SCREENS = ("theme_color",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
 
@@ -169,6 +206,7 @@ def _unknown(name: str, place: str) -> str:
         "mcp_servers": ServerTable,
         "tui": ScreenTable,
         "web": WebTable,
+        "sandbox": SandboxTable,
         "memory": MemoryTable,
     }
     table = tables.get(place.partition(".")[0].partition("[")[0], ConfigFile)

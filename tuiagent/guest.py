@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from tuiagent import clients, config, vaults
+from tuiagent import clients, config, runtimes, vaults
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.config import Flags, Settings
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.rules import Rule
@@ -48,7 +49,10 @@ class Guest:
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
         opened = config.opening(self.settings, folder, self._environ)
-        return msgspec.structs.replace(opened, rules=self.rules(opened.folder))
+        said = self.settings.flags is not None and self.settings.flags.no_sandbox
+        where = (opened.folder, opened.environment, self.settings.root)
+        sandbox = OFF if said else load(runtimes.HOLDING)(*where)[0]
+        return msgspec.structs.replace(opened, rules=self.rules(opened.folder), sandbox=sandbox)
 
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""

@@ -21,6 +21,7 @@ from tuiagent import (
     vaults,
 )
 from tuiagent.config import OPENAI_URL, Settings
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError, StoreError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
@@ -77,18 +78,19 @@ class LocalMeans:
         name, _, rest = model.partition("/")
         if name == "scripted":
             return load(providers.TABLE["scripted"])(rest)
-        url = opened.endpoints.get(name, OPENAI_URL if name == "openai" else "")
-        if not url:
+        table = self.settings.providers.get(name)
+        url = opened.endpoints.get(name, "") or _usual(name, "url")
+        if not url and not (table and table.kind in providers.CLOUDS):
             raise ProviderError(
                 "bad_request",
                 f"there is no provider {name!r}; use openai/MODEL (any compatible server by "
-                f"OPENAI_BASE_URL), set api_base in [providers.{name}] of config.toml, or use "
-                "scripted/tour",
+                f"OPENAI_BASE_URL), one of {', '.join(load(providers.SERVERS['names'])())}, set "
+                f"api_base in [providers.{name}] of config.toml, or use scripted/tour",
             )
         key = self._key(name, opened)
         known = self._providers.get((name, url, key))
         if known is None:
-            known = load(providers.TABLE["compatible"])(url, key, name)
+            known = load(providers.TABLE["connect"])(name, url, key, table)
             self._providers[name, url, key] = known
         return known
 
@@ -126,6 +128,8 @@ class LocalMeans:
     def _key(self, name: str, opened: SessionOpened) -> str | None:
         """The key that the session records for this provider, if any. Raises NeedsError."""
         where = opened.credentials.get(name, "")
+        if not where and name not in opened.endpoints and (variable := _usual(name, "key")):
+            where = f"env:{variable}"  # that server takes nobody without one
         kind, _, of = where.partition(":")
         if name in self._set and name in config.kept_keys(self.settings.home):
             return self._fetch(name)
@@ -214,10 +218,12 @@ class LocalMeans:
         """What this installation has of each kind; an empty list says that there is none yet."""
         return {
             "version": __version__,
-            "providers": sorted({"openai", "scripted", *self.settings.providers}),
+            "providers": sorted(
+                {"scripted", *load(providers.SERVERS["names"])(), *self.settings.providers}
+            ),
             "tools": [spec.name for spec in self.tools()],
             "runtimes": list(runtimes.TABLE),
-            "sandbox": [],
+            "sandbox": list(filter(None, [self.sandbox(os.path.join(self.settings.home, "x"))[0]])),
             "stores": list(stores.TABLE),
             "clients": list(clients.TABLE),
         }
@@ -242,6 +248,12 @@ class LocalMeans:
             return table.context_window
         found = load(providers.MODELS["find"])(model)
         return found.window if found else 0
+
+    def fallback(self, model: str) -> str:
+        """See engine.drive.Means."""
+        chain = tuple(dict.fromkeys(self.settings.fallback))
+        rest = chain[chain.index(model) + 1 :] if model in chain else chain
+        return rest[0] if rest else ""
 
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
@@ -285,7 +297,7 @@ class LocalMeans:
 
     def warm(self) -> None:
         """Loads what a first request needs, so that nobody waits for it."""
-        load(providers.TABLE["compatible"])
+        load(providers.TABLE["connect"])
         load(library.TABLE["shelf"])
         self.tools()
 
@@ -320,9 +332,21 @@ class LocalMeans:
         return await filled(self, opened, rules, given.text, given.runs)
 
     def runtime(self, opened: SessionOpened) -> Runtime:
-        """See engine.drive.Means."""
+        """See engine.drive.Means: in a sandbox, unless none works or a person wants none."""
         spools = os.path.join(self.settings.root, "spools")
-        return load(runtimes.TABLE["local"])(opened.folder, opened.environment, spools)
+        where = (opened.folder, opened.environment, spools)
+        if opened.sandbox == OFF:
+            return load(runtimes.TABLE["local"])(*where, OFF)
+        if not self.sandbox(opened.folder, opened.environment)[0]:
+            return load(runtimes.TABLE["local"])(*where)
+        table = self.settings.sandbox
+        more = (table.write, table.hide, table.hosts) if table else ()
+        return load(runtimes.TABLE["sandbox"])(*where, self.settings.home, *more)
+
+    def sandbox(self, folder: str, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Which sandbox holds what works in this folder; "" and why, where none does."""
+        where = (folder, os.environ if environ is None else environ, self.settings.root)
+        return load(runtimes.HOLDING)(*where)
 
     def system(self, opened: SessionOpened) -> str:
         """See engine.drive.Means."""
@@ -340,3 +364,10 @@ class LocalMeans:
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+def _usual(name: str, what: str) -> str:
+    """The `url` or `key` of a server that is known by name; "" of any other."""
+    if name == "openai":
+        return OPENAI_URL if what == "url" else "OPENAI_API_KEY"
+    return load(providers.SERVERS[what])(name)

@@ -75,6 +75,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "capabilities": lambda key: means.able(),
         "needs": needed,
         "check": checked,
+        "sandbox": lambda folder: dict(zip(("sandbox", "why"), means.sandbox(folder), strict=True)),
         "kept": lambda key: kept(journal),
         "proposed": lambda key: load("tuiagent.engine.proposed:proposed")(journal, means, key),
         "picture": lambda key: load("tuiagent.engine.picture:picture")(journal, key),

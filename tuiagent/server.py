@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tuiagent import __version__
-from tuiagent.config import KEEP
+from tuiagent.environment import KEEP
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.registry import load
 from tuiagent.thin import SOCKET

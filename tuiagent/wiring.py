@@ -32,6 +32,7 @@ from tuiagent.engine.thread import EngineThread
 from tuiagent.folder import changes
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
@@ -84,7 +85,10 @@ class House:
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
         opened = config.opening(self.settings, folder, self.environ)
-        return msgspec.structs.replace(opened, rules=self.rules(opened.folder))
+        said = self.settings.flags is not None and self.settings.flags.no_sandbox
+        where = (opened.folder, opened.environment, self.settings.root)
+        sandbox = OFF if said else load(runtimes.HOLDING)(*where)[0]
+        return msgspec.structs.replace(opened, rules=self.rules(opened.folder), sandbox=sandbox)
 
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import os
 import socket
 import ssl
@@ -10,9 +9,9 @@ import struct
 import tomllib
 import zlib
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct, convert
+from speakers import CHARACTERS, SPEAKERS, Event, spoken
 
 from tuiagent.providers.limits import Limits
 
@@ -24,47 +23,6 @@ COMPRESS = {
     "bare": lambda body: zlib.compress(body)[2:-4],
 }
 HEADERS = {"bare": "deflate"}
-CHARACTERS = "latin-1"
-"""Of `raw` and `body`, so that a row can write any byte."""
-
-
-class Event(Struct, frozen=True, forbid_unknown_fields=True):
-    """One event of a stream, in short; `times` repeats it."""
-
-    text: str | None = None
-    thought: str | None = None
-    call: dict[str, Any] | None = None
-    """A piece of a call: index, id, name, arguments; what is not named is not sent."""
-    stop: str | None = None
-    usage: dict[str, Any] | None = None
-    data: str | None = None
-    """The data as it is; $KEY is the key that was sent."""
-    lines: str | None = None
-    """Bytes as they are, line ends included."""
-    times: int = 1
-
-    def encode(self, key: str) -> bytes:
-        if self.lines is not None:
-            return self.lines.encode(CHARACTERS) * self.times
-        data = self.data.replace("$KEY", key) if self.data is not None else json.dumps(self.body())
-        return b"data: %s\n\n" % data.encode(CHARACTERS) * self.times
-
-    def body(self) -> dict[str, Any]:
-        delta: dict[str, Any] = {}
-        if self.text is not None:
-            delta["content"] = self.text
-        if self.thought is not None:
-            delta["reasoning_content"] = self.thought
-        if self.call is not None:
-            names = ("name", "arguments")
-            piece = {k: v for k, v in self.call.items() if k not in names}
-            piece["function"] = {k: v for k, v in self.call.items() if k in names}
-            delta["tool_calls"] = [piece]
-        choice = {"index": 0, "delta": delta, "finish_reason": self.stop}
-        body: dict[str, Any] = {"id": "c", "model": "m-1", "choices": [choice]}
-        if self.usage is not None:
-            body |= {"choices": [], "usage": self.usage}
-        return body
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +30,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     what: str = ""
+    only: tuple[str, ...] = ()
+    """The formats that can say this; none for all."""
     status: int = 200
     type: str = "text/event-stream"
     headers: dict[str, str] = {}
@@ -82,7 +42,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     raw: str | None = None
     """Instead of the whole answer, head included."""
     done: bool = True
-    """Whether the events end with [DONE]."""
+    """Whether what may follow the final event, such as [DONE], is sent."""
     encoding: str = ""
     framing: str = "chunked"
     """chunked, length, close (a body that ends with the connection), or a number of bytes."""
@@ -97,6 +57,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: str = ""
     """Of the ProviderError that is expected; "" for none."""
+    sdk: dict[str, str] = {}
+    """The kind through the official client of a format, where it is another."""
     retry_after: float | None = None
     says: tuple[str, ...] = ()
     text: str = ""
@@ -125,14 +87,22 @@ class Request(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        return self.headers.get("authorization", "").removeprefix("Bearer ")
+        names = ("x-api-key", "x-goog-api-key", "authorization")
+        given = next((self.headers[name] for name in names if name in self.headers), "")
+        return given.removeprefix("Bearer ")
 
 
 class Server:
     """Answers with one row after the other, and with GOOD when they are used up."""
 
-    def __init__(self, script: Iterable[Row] = (), tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        script: Iterable[Row] = (),
+        tls: ssl.SSLContext | None = None,
+        form: str = "compatible",
+    ) -> None:
         self.script = list(script)
+        self.form = form
         self.connections = 0
         self.requests: list[Request] = []
         self.met = asyncio.Event()
@@ -186,7 +156,7 @@ class Server:
         request = Request(head[0].split()[1], headers, await reader.readexactly(length))
         self.requests.append(request)
         if row.end != "drop":
-            for piece in _pieces(encode(row, request.key), row.piece):
+            for piece in _pieces(encode(row, request.key, self.form), row.piece):
                 writer.write(piece)
                 await writer.drain()
         return await self._finish(row, reader, writer)
@@ -210,15 +180,14 @@ class Server:
         )
 
 
-def encode(row: Row, key: str = "") -> bytes:
+def encode(row: Row, key: str = "", form: str = "compatible") -> bytes:
     """The bytes that a row puts on the wire."""
     if row.raw is not None:
         return row.raw.encode(CHARACTERS)
     if row.body is not None:
         body = row.body.replace("$KEY", key).encode(CHARACTERS)
     else:
-        body = b"".join(event.encode(key) for event in row.events)
-        body += b"data: [DONE]\n\n" if row.done else b""
+        body = spoken(row.events, form, row.done, key)
     body = COMPRESS[row.encoding](body)
     headers = {"Content-Type": row.type} if row.type else {}
     if row.encoding:
@@ -236,6 +205,11 @@ def encode(row: Row, key: str = "") -> bytes:
 
 def _pieces(data: bytes, size: int) -> Iterable[bytes]:
     return (data[i : i + size] for i in range(0, len(data), size)) if size else (data,)
+
+
+def cases(rows: Iterable[Row]) -> list[tuple[str, Row]]:
+    """Each row in every format that can say it."""
+    return [(form, row) for row in rows for form in SPEAKERS if not row.only or form in row.only]
 
 
 ROWS = rows(os.path.join(os.path.dirname(__file__), "provider_faults.toml"))

@@ -77,7 +77,6 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
         "mcp_servers",
         "tui.theme_color",
         "providers.openai.models",
-        "providers.ollama.max_tokens",
     }
 
 

@@ -21,7 +21,7 @@ MIB = 1 << 20
 async def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Runtime]:
     made = make(request.param, tmp_path)
     yield made
-    for spool in (tmp_path / "spools").iterdir():
+    for spool in (tmp_path / "state/spools").iterdir():
         await made.kill(str(spool))
 
 

@@ -8,19 +8,28 @@ from typing import Any
 
 import msgspec
 import pytest
-from fault_server import Event, Row, encode
+from fault_server import Row, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from provider_kit import TOOL, prompt, reply
+from speakers import Event
 
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import Call, Document, Image, Message, Prompt, Reasoning, Text
 from tuiagent.kernel.reply import Part, StopPart
-from tuiagent.providers.compatible import Events, request
+from tuiagent.providers.compatible import Compatible, Events
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
 from tuiagent.providers.sse import BOM, EventStream
 from tuiagent.response import Inflater, Response
+
+ORIGIN = "openai/m"
+
+
+def request(asked: Prompt, **more: Any) -> bytes:
+    """The body of a request in Chat Completions."""
+    return msgspec.json.encode(Compatible(**more).request(asked, ORIGIN))
+
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -48,7 +57,7 @@ RICH = Row(
 def parts_of(pieces: list[bytes]) -> list[Part]:
     """The parts of an answer that arrives in these pieces, without any connection."""
     response, lines = Response(Limits().head, Limits().body), EventStream(1000)
-    events = Events(Faults("openai", "here", None, "m"))
+    events = Events(Faults("openai", "here", None, "m"), ORIGIN)
     parts: list[Part] = []
     for piece in pieces:
         response.feed(piece)
@@ -65,7 +74,7 @@ def test_splitting_the_stream_at_any_byte_changes_nothing(encoding: str) -> None
     whole = parts_of([data])
     assert reply(whole).text == "So: Grüße 🙂!"
     assert reply(whole).calls[0].args == {"a": 1}
-    assert reply(whole).blocks[0] == Reasoning("hm")
+    assert reply(whole).blocks[0] == Reasoning("hm", {"origin": ORIGIN})
     assert whole[-1] == StopPart("calls")
     for at in range(1, len(data)):
         assert parts_of([data[:at], data[at:]]) == whole
@@ -111,7 +120,7 @@ def test_events_are_those_of_the_specification(pieces: list[bytes], cuts: list[i
 
 def survives(data: bytes) -> None:
     """Nothing but a ProviderError comes of an event, and its parts add up."""
-    events = Events(Faults("openai", "here", None, "m"))
+    events = Events(Faults("openai", "here", None, "m"), ORIGIN)
     with suppress(ProviderError):
         reply(events.feed(data))
 
@@ -214,14 +223,17 @@ def test_a_request_holds_what_the_model_needs_and_no_more() -> None:
 
 
 def test_thoughts_go_back_only_where_they_are_asked_for() -> None:
-    thought = Reasoning("hm", {"reasoning_content": True})
-    answer = Message("assistant", (Reasoning("aside"), thought, Text("yes")))
-    body = msgspec.json.decode(request(prompt("hello", answer)))
-    assert body["messages"][-1] == {
-        "role": "assistant",
-        "content": "yes",
-        "reasoning_content": "hm",
-    }
+    rows = [{"type": "reasoning.text", "text": "hm", "signature": "s"}]
+    own = Reasoning("hm", {"origin": ORIGIN, "reasoning_details": rows})
+    answer = Message("assistant", (Reasoning("aside", {"origin": "other/m"}), own, Text("yes")))
+    said = {"role": "assistant", "content": "yes"}
+    for field, back in (
+        ("", {}),
+        ("reasoning_content", {"reasoning_content": "hm"}),
+        ("reasoning_details", {"reasoning_details": rows}),
+    ):
+        body = msgspec.json.decode(request(prompt("hello", answer), thoughts=field))
+        assert body["messages"][-1] == said | back
 
 
 PICTURE, PAPER = Image("image/png", "aa", "a.png", 3, 2), Document("application/pdf", "bb", "b.pdf")

@@ -15,36 +15,71 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fault_server import GOOD, ROWS, Event, Row, Server
-from provider_kit import KEY, collect, prompt, reply
+from fault_server import GOOD, ROWS, Row, Server, cases
+from provider_kit import KEY, asks, asks_by_sdk, collect, prompt, reply
+from speakers import Event
 
 from tuiagent.kernel.errors import ProviderError
 from tuiagent.kernel.message import Call, Reasoning, Usage
 from tuiagent.kernel.reply import Part, StopPart
 from tuiagent.ports import Provider
-from tuiagent.providers.compatible import Compatible
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
 
 # ---------------------------------------------------------------- faults, as data
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-async def test_a_fault_and_then_a_good_answer(row: Row) -> None:
-    async with Server([row]) as server:
-        provider = Compatible(server.url, KEY, limits=row.limits)
+CASES = cases(ROWS)
+NAMES = [f"{row.id}-{form}" for form, row in CASES]
+PATHS = {
+    "compatible": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+    "google": "/v1/models/m-asked:streamGenerateContent?alt=sse",
+}
+
+
+@pytest.mark.parametrize(("form", "row"), CASES, ids=NAMES)
+async def test_a_fault_and_then_a_good_answer(form: str, row: Row) -> None:
+    async with Server([row], form=form) as server:
+        provider = asks(server.url, limits=row.limits, form=form)
         await meets(provider, row)
         assert reply(await collect(provider)).text == GOOD.text
         await provider.close()
-        assert [r.target for r in server.requests] == ["/v1/chat/completions"] * 2
+        assert [r.target for r in server.requests] == [PATHS[form]] * 2
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-async def test_a_fault_for_ever(row: Row) -> None:
-    async with Server([row] * 4) as server:
-        provider = Compatible(server.url, KEY, limits=row.limits)
+@pytest.mark.parametrize(("form", "row"), CASES, ids=NAMES)
+async def test_a_fault_for_ever(form: str, row: Row) -> None:
+    async with Server([row] * 4, form=form) as server:
+        provider = asks(server.url, limits=row.limits, form=form)
         for _ in range(2):
             await meets(provider, row)
+        await provider.close()
+
+
+def plain_to_clients(row: Row) -> bool:
+    """Whether official clients read a row at all: they skip nothing that cannot be read."""
+    whole = row.raw is None and not row.framing.isdecimal()
+    return whole and all(e.data is None and e.lines is None for e in row.events)
+
+
+@pytest.mark.parametrize(
+    ("form", "row"),
+    [case for case in CASES if plain_to_clients(case[1])],
+    ids=[name for name, case in zip(NAMES, CASES, strict=True) if plain_to_clients(case[1])],
+)
+async def test_a_fault_means_the_same_through_an_official_client(form: str, row: Row) -> None:
+    async with Server([row], form=form) as server:
+        provider = asks_by_sdk(server.url, row.limits, form)
+        if wanted := row.sdk.get(form, row.kind):
+            with pytest.raises(ProviderError) as caught:
+                await collect(provider)
+            assert (caught.value.kind, caught.value.retry_after) == (wanted, row.retry_after)
+            assert KEY not in str(caught.value)
+        else:
+            expect(row, await collect(provider))
+        assert reply(await collect(provider)).text == GOOD.text
         await provider.close()
 
 
@@ -97,7 +132,7 @@ async def test_no_address_and_no_server_are_the_network() -> None:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
     for url in (f"http://127.0.0.1:{free}/v1", "http://nowhere.invalid/v1"):
-        provider = Compatible(url, KEY)
+        provider = asks(url, KEY)
         await provider.connect()
         with pytest.raises(ProviderError, match="could not be reached") as caught:
             await collect(provider)
@@ -110,7 +145,7 @@ async def test_a_server_that_accepts_and_never_speaks_is_not_waited_for() -> Non
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         url = f"https://127.0.0.1:{mute.getsockname()[1]}/v1"
-        provider = Compatible(url, KEY, limits=Limits(connect=0.05))
+        provider = asks(url, KEY, limits=Limits(connect=0.05))
         with pytest.raises(ProviderError, match=r"within 0\.05 s") as caught:
             await collect(provider)
         assert caught.value.kind == "network"
@@ -130,7 +165,7 @@ async def test_a_server_that_accepts_and_never_speaks_is_not_waited_for() -> Non
 )
 def test_what_cannot_be_sent_is_refused_before(url: str, key: str, kind: str) -> None:
     with pytest.raises(ProviderError) as caught:
-        Compatible(url, key)
+        asks(url, key)
     assert caught.value.kind == kind
     assert key not in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -192,7 +227,7 @@ async def test_tls_is_checked(
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(public))
     async with Server(tls=context) as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         if works:
             await provider.connect()
             assert reply(await collect(provider)).text == GOOD.text
@@ -228,7 +263,7 @@ async def test_tls_to_a_server_without_it() -> None:
 
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        provider = Compatible(f"https://127.0.0.1:{port}/v1", KEY)
+        provider = asks(f"https://127.0.0.1:{port}/v1", KEY)
         with pytest.raises(ProviderError, match="no safe connection") as caught:
             await collect(provider)
     assert caught.value.kind == "tls"
@@ -244,7 +279,7 @@ async def test_51_requests_share_one_connection() -> None:
     ]
     script = (mixed * 11)[:51]
     async with Server(script) as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         await provider.connect()
         for row in script:
             await meets(provider, row)
@@ -255,7 +290,7 @@ async def test_51_requests_share_one_connection() -> None:
 async def test_the_rest_of_a_body_is_read_so_that_the_connection_serves_again() -> None:
     waiting = Row("wait", events=(Event(text="a"), Event(stop="stop")), end="wait")
     async with Server([waiting]) as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         async for part in provider.stream(prompt()):
             if isinstance(part, StopPart):
                 server.release.set()
@@ -267,7 +302,7 @@ async def test_the_rest_of_a_body_is_read_so_that_the_connection_serves_again() 
 async def test_a_connection_that_went_stale_is_reopened_once() -> None:
     drop = Row("drop", end="drop")
     async with Server([GOOD, drop, GOOD, drop, drop]) as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         for _ in range(2):
             assert reply(await collect(provider)).text == GOOD.text
         assert (len(server.requests), server.connections) == (3, 2)
@@ -279,7 +314,7 @@ async def test_a_connection_that_went_stale_is_reopened_once() -> None:
 
 async def test_an_old_connection_is_not_trusted() -> None:
     async with Server() as server:
-        provider = Compatible(server.url, KEY, limits=Limits(kept=0.0))
+        provider = asks(server.url, KEY, limits=Limits(kept=0.0))
         for _ in range(2):
             await collect(provider)
         assert server.connections == 2
@@ -288,7 +323,7 @@ async def test_an_old_connection_is_not_trusted() -> None:
 
 async def test_leaving_a_stream_early_ends_its_connection() -> None:
     async with Server([Row("hang", events=(Event(text="a"),), done=False, end="hang")]) as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         async with aclosing(provider.stream(prompt())) as parts:
             assert await anext(parts)
         await server.gone.wait()
@@ -297,7 +332,7 @@ async def test_leaving_a_stream_early_ends_its_connection() -> None:
 
 async def test_connecting_early_is_used_by_the_request() -> None:
     async with Server() as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         await provider.connect()
         await asyncio.wait_for(server.met.wait(), 5)
         assert reply(await collect(provider)).text == GOOD.text
@@ -307,7 +342,7 @@ async def test_connecting_early_is_used_by_the_request() -> None:
 
 async def test_a_request_waits_for_the_connection_that_is_being_opened() -> None:
     async with Server() as server:
-        provider = Compatible(server.url, KEY)
+        provider = asks(server.url, KEY)
         early = asyncio.create_task(provider.connect())
         await asyncio.sleep(0)
         assert reply(await collect(provider)).text == GOOD.text
@@ -319,7 +354,7 @@ async def test_a_request_waits_for_the_connection_that_is_being_opened() -> None
 async def test_without_a_key_none_is_sent_and_advice_says_so() -> None:
     refusing = Row("401", status=401, body="")
     async with Server([refusing]) as server:
-        provider = Compatible(f"{server.url}?api-version=2", None, "my-server")
+        provider = asks(f"{server.url}?api-version=2", None, "my-server")
         with pytest.raises(ProviderError, match=r"Set .* \[providers\.my-server\]"):
             await collect(provider)
         assert "authorization" not in server.requests[0].headers

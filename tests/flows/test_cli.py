@@ -73,7 +73,7 @@ def test_a_model_that_cannot_be_had_is_exit_1_with_its_reason(
         (["--nonsense"], "unrecognized arguments"),
         ([*PROMPT, "--mode", "careless"], "invalid choice: 'careless'"),
         ([*PROMPT, "--model", "gpt"], "write PROVIDER/MODEL"),
-        ([*PROMPT, "--mode", "auto"], "--no-sandbox"),
+        ([*PROMPT, "--mode", "auto", "--cwd", "/"], "--no-sandbox"),
         ([*PROMPT, "--cwd", "nowhere"], "nowhere is not a folder"),
         ([*PROMPT, "--allow", "shell("], "shell("),
         (["--resume", "nobody"], "there is no session 'nobody'"),
@@ -313,10 +313,10 @@ def test_the_version_is_told_without_touching_anything(tmp_path: Path) -> None:
 def test_the_tour_says_what_it_is_and_outlives_its_process(tmp_path: Path) -> None:
     """The shipped script with a `sleep` that waits for a file, so that the test need not."""
     cli = Cli(tmp_path)
-    programs = tmp_path / "bin"
+    programs = cli.work / "bin"  # what lies elsewhere in /tmp no sandbox sees
     programs.mkdir()
     slow = programs / "sleep"
-    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/began\nuntil [ -e {tmp_path}/go ]; do :; done\n")
+    slow.write_text(f"#!/bin/sh\ntouch {cli.work}/began\nuntil [ -e {cli.work}/go ]; do :; done\n")
     slow.chmod(0o755)
     cli.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
     cli.environ["TUIAGENT_MODEL"] = "scripted/tour"
@@ -334,10 +334,10 @@ def test_the_tour_says_what_it_is_and_outlives_its_process(tmp_path: Path) -> No
         process.stdin.write(b"y\n")
         process.stdin.flush()
     assert b"Hello, tuiagent!" in seen
-    until((tmp_path / "began").exists, "the command to begin")
+    until((cli.work / "began").exists, "the command to begin")
     process.kill()
     process.communicate()
-    (tmp_path / "go").touch()
+    (cli.work / "go").touch()
     done = cli.run("--continue")
     assert done.returncode == 0
     assert done.stdout.startswith("(I am a scripted model, not an AI.) That was the tour")

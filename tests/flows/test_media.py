@@ -14,6 +14,7 @@ from tuiagent.kernel.media import File, digest
 from tuiagent.kernel.message import Image, Text
 from tuiagent.kernel.run import AttemptFailed, RunFinished
 from tuiagent.kernel.session import PromptSubmitted, SubmitPrompt
+from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.providers.scripted import ScriptedError, Turn
 from tuiagent.runtimes.local import LocalRuntime
@@ -134,7 +135,7 @@ def settings(tmp_path: Path, text: str) -> LocalMeans:
     environ = {"HOME": str(tmp_path), "BRAVE_API_KEY": "k"}
     (tmp_path / ".config/tuiagent").mkdir(parents=True)
     (tmp_path / ".config/tuiagent/config.toml").write_text(text)
-    return LocalMeans(load(environ), environ, {}, ())
+    return LocalMeans(load(environ), environ, Standing(), ())
 
 
 @pytest.mark.parametrize(

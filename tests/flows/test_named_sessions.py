@@ -51,6 +51,7 @@ NOT_MADE = (
 
 
 def test_what_cannot_be_made_is_said(cli: Cli) -> None:
+    cli.environ["HOME"] = str(cli.work)  # in which no sandbox holds
     cli.run("sessions", "create", "demo")
     for words, code, told in NOT_MADE:
         done = cli.run("sessions", "create", *words)
@@ -87,6 +88,7 @@ NOT_SAID = (
 
 
 def test_input_that_cannot_be_worked_on_begins_no_run_and_no_server(cli: Cli) -> None:
+    cli.environ["HOME"] = str(cli.work)  # in which no sandbox holds
     cli.run("sessions", "create", "demo")
     try:
         for words, told in NOT_SAID:
@@ -126,9 +128,10 @@ def test_the_status_tells_of_what_goes_on_and_what_waits(tmp_path: Path) -> None
         assert cli.run("serve", "--stop").returncode == 0
     assert json.loads(cli.run("status", "--output", "json").stdout)["runs"] == []
     able = json.loads(cli.run("capabilities", "--output", "json").stdout)
-    assert able["sandbox"] == []
+    assert set(able["sandbox"]) <= {"bwrap", "landlock", "seatbelt"}
     assert "shell" in able["tools"]
-    assert "sandbox    none yet" in cli.run("capabilities").stdout
+    shown = ", ".join(able["sandbox"]) or "none yet"
+    assert f"sandbox    {shown}\n" in cli.run("capabilities").stdout
 
 
 def test_a_headless_run_is_left_to_the_server(cli: Cli) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.flows.test_jobs import outputs, over, typed
 from tests.house import STREAM, Fakes, call, engine, say, until
 from tests.life import until as happens
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.jobs import JobEnded, StopJob
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Runtime, Typed
@@ -123,7 +124,7 @@ class FullFakes(Fakes):
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
-        return Full(opened.folder, opened.environment, str(self.folder / "spools"))
+        return Full(opened.folder, opened.environment, str(self.folder / "spools"), OFF)
 
 
 async def test_a_terminal_that_could_not_be_typed_into_is_not_left_behind(tmp_path: Path) -> None:

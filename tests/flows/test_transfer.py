@@ -126,7 +126,7 @@ def test_a_session_comes_back_as_it_was(tmp_path: Path) -> None:
     first = Path(path).read_text().splitlines()
     assert again[len(rows(again)) + 1 :] == first[len(rows(first)) + 1 :], "the same blobs"
     before, after = rows(first), rows(again)
-    for name in ("environment", "rules", "credentials", "endpoints"):
+    for name in ("environment", "rules", "credentials", "endpoints", "sandbox"):
         before[0][1].pop(name, None)
     assert after[-1][0] == "SessionImported"
     assert after[-1][1]["head"] == json.loads(first[0])["head"]

@@ -313,7 +313,12 @@ async def test_old_leftovers_go_and_nothing_else(tmp_path: Path) -> None:
                 path.parent.mkdir(exist_ok=True)
                 path.touch()
             os.utime(root.path / name, (OLD, OLD))
+        for name in ("old", "new"):
+            (root.path / "tmp" / name).mkdir(parents=True)
+            (root.path / "tmp" / name / "file").touch()
+        os.utime(root.path / "tmp/old", (OLD, OLD))
         done = await root.upkeep.run()
+        assert [path.name for path in (root.path / "tmp").iterdir()] == ["new"]
         left = [name for name in old + other if (root.path / name).exists()]
         assert left == other
         assert len(list((root.path / "cache").iterdir())) == 2 + 4

@@ -34,6 +34,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.compact import Shortened
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.limits import Limits
@@ -79,6 +80,8 @@ OPENED = lifecycle.SessionOpened(
     "helper",
     "Größe: golden",
     skills=("review-diff",),
+    sandbox="bwrap",
+    effort="low",
 )
 USAGE = Usage(1200, 80, 700, 300, 40)
 
@@ -188,6 +191,7 @@ async def _much(a: Teller) -> None:
     await _calls(a)
     await _rounds(a)
     await a.says(session.ChangeMode, "accept-edits")
+    await a.says(grants.ChangeSandbox, "off")
     await a.says(session.SubmitPrompt, "p3", "Later.")
     await a.says(WithdrawPrompt, "p3")
     await a.says(runs.InterruptRun, True)
@@ -199,7 +203,8 @@ async def _much(a: Teller) -> None:
     await a.does(calls.StartCall, "undo1", {})
     await a.does(calls.FinishCall, "undo1", Observation("ok", "undone: a.txt"))
     await _own_commands(a)
-    await a.says(ChangeModel, "openai/gpt-5")
+    await a.says(ChangeModel, "openai/gpt-5", "the other one did not answer")
+    await a.says(ChangeEffort, "high")
     await a.says(grants.ConfigureRules, (Rule("ask", "shell", "rm *", "project"),))
     await a.says(lifecycle.NameSession, "golden")
     await a.says(lifecycle.ArchiveSession)
@@ -224,7 +229,7 @@ async def _calls(a: Teller) -> None:
         Reasoning("I think.", {"signature": "s1"}),
         Text("On it. 🐈"),
         Call("p1.2.1", "write", {"path": "a.txt", "content": "two"}, "", "call_1"),
-        Call("p1.2.2", "shell", None, '{"command": '),
+        Call("p1.2.2", "shell", None, '{"command": ', details={"signature": "s"}),
         Call("p1.2.3", "ask", {"text": "Which?"}),
         Call("p1.2.4", "shell", {"command": "rm -r x"}),
         todo,
@@ -261,6 +266,10 @@ async def _calls(a: Teller) -> None:
         FOLDER,
         ("here",),
         True,
+        ("x.test",),
+        "bwrap",
+        ("pypi.org",),
+        ("/work/other",),
     )
     digest = await a.judged("p1.2.4", shell)
     await a.says(calls.AnswerApproval, "p1.2.4", digest, True)

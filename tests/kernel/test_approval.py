@@ -1,5 +1,6 @@
 """Approvals: who may answer what, and what an answer covers."""
 
+import msgspec
 import pytest
 
 from tests.kernel.world import STREAM, World
@@ -27,7 +28,8 @@ def asked(*more: Call, claims: Claims | None = None) -> World:
 
 
 def shell(command: str) -> Claims:
-    return Claims("shell", "execute", command, commands=(tuple(command.split()),), folder="/work")
+    lists = (tuple(command.split()),)
+    return Claims("shell", "execute", command, commands=lists, folder="/work", sandbox="bwrap")
 
 
 def answer(world: World, **more: object) -> list[Fact]:
@@ -177,6 +179,29 @@ def test_an_agent_changes_no_mode_and_answers_no_question() -> None:
     assert "own question" in refused(world, reply, "agent", 1)
     world.do(reply, person=True)
     assert world.state.call(CALL).phase == "done"
+
+
+def test_mode_auto_needs_a_sandbox_or_that_none_is_said_openly() -> None:
+    world = asked()
+    agents = grants.ChangeSandbox(STREAM, "off")
+    assert "own sandbox" in refused(world, agents, "agent")
+    assert "own sandbox" in refused(world, agents, "owner", 1)
+    assert "no sandbox 'x'" in refused(world, grants.ChangeSandbox(STREAM, "x"))
+    world.do(grants.ChangeSandbox(STREAM, ""), person=True)
+    assert "--no-sandbox" in refused(world, session.ChangeMode(STREAM, "auto"))
+    world.do(grants.ChangeSandbox(STREAM, "off"), person=True)
+    world.do(session.ChangeMode(STREAM, "auto"), person=True)
+    assert world.state.mode == "auto"
+
+
+def test_another_sandbox_is_another_question() -> None:
+    world = asked()
+    digest = world.state.call(CALL).digest
+    other = msgspec.structs.replace(shell("go"), sandbox="landlock")
+    world.do(grants.ChangeSandbox(STREAM, "landlock"), person=True)
+    world.do(calls.JudgeCall(STREAM, CALL, other))
+    assert world.state.call(CALL).digest != digest
+    assert "not what was shown" in refused(world, calls.AnswerApproval(STREAM, CALL, digest, True))
 
 
 def test_what_changes_something_runs_alone_and_in_order() -> None:

@@ -1,5 +1,8 @@
 """Policy: which gate fires, and what would have let a call through."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,11 @@ def path(tool: str, *paths: str) -> Claims:
     if tool in ("read", "list", "search"):
         return Claims(tool, "read", paths[0], reads=paths, folder="/w")
     return Claims(tool, "write", paths[0], writes=paths, folder="/w")
+
+
+def held(claims: Claims, sandbox: str = "bwrap", **more: Any) -> Claims:
+    """The same in a sandbox."""
+    return msgspec.structs.replace(claims, sandbox=sandbox, **more)
 
 
 def rules(*texts: str) -> tuple[Rule, ...]:
@@ -51,7 +59,12 @@ def rules(*texts: str) -> tuple[Rule, ...]:
         (shell("go"), "accept-edits", "ask"),
         (shell("go"), "plan", "deny"),
         (shell("go"), "locked", "deny"),
-        (shell("go"), "auto", "allow"),
+        (shell("go"), "auto", "deny"),
+        (held(shell("go")), "auto", "allow"),
+        (held(shell("go"), "landlock"), "auto", "allow"),
+        (held(shell("go"), "off"), "auto", "allow"),
+        (held(shell("go"), "none"), "auto", "deny"),
+        (held(shell("go")), "ask", "ask"),
         (Claims("ask", "ask", "which?"), "ask", "allow"),
         (Claims("ask", "ask", "which?"), "locked", "deny"),
         (Claims("fetch", "network", "x"), "accept-edits", "ask"),
@@ -62,6 +75,35 @@ def test_modes(claims: Claims, mode: str, expected: str) -> None:
     assert verdict.decision == expected, verdict
     assert verdict.reason
     assert verdict.gate
+
+
+@pytest.mark.parametrize(
+    ("texts", "more", "expected"),
+    [
+        ((), {"reached": ("pypi.org",)}, "ask"),
+        ((), {"folders": ("/other",)}, "ask"),
+        (("allow shell(go)",), {"reached": ("pypi.org",)}, "ask"),
+        (("allow shell(go)",), {"folders": ("/other",)}, "ask"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("pypi.org",)}, "allow"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("evil.org",)}, "ask"),
+        (("allow shell(go)", "allow network(*)"), {"reached": ("pypi.org",)}, "ask"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("*",)}, "ask"),
+        (("allow shell(go)", "allow network"), {"reached": ("pypi.org",)}, "allow"),
+        (("deny network(*.org)",), {"reached": ("evil.org",)}, "deny"),
+        ((), {"folders": ("/root/.ssh",)}, "deny"),
+        ((), {"folders": ("/w/.tuiagent",)}, "deny"),
+        (("deny shell(/state/**)",), {"folders": ("/state/x",)}, "deny"),
+    ],
+)
+def test_more_than_the_sandbox_gives(
+    texts: tuple[str, ...], more: dict[str, Any], expected: str
+) -> None:
+    verdict = judge(held(shell("go"), **more), rules(*texts), "ask")
+    assert verdict.decision == expected, verdict
+    if expected == "ask":
+        assert verdict.gate == "sandbox"
+        assert verdict.risk == "high"
+        assert judge(held(shell("go"), **more), rules(*texts), "auto").decision == "deny"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tuiagent.kernel.session import Session, decide, fold
 from tuiagent.views.prompt import PromptView
 
 STREAM = "session/x"
-OPENED = session.SessionOpened("/work", "scripted/x", "ask")
+OPENED = session.SessionOpened("/work", "scripted/x", "ask", sandbox="bwrap")
 TOOLS = {"read": "read", "write": "write", "shell": "execute", "ask": "ask"}
 
 
@@ -209,6 +209,7 @@ class World:
             writes=paths if effect == "write" else (),
             commands=(("go", "f"),) if effect == "execute" else (),
             folder="/work",
+            sandbox="bwrap",
         )
         self.do(calls.JudgeCall(STREAM, step.call, claims))
 

@@ -29,6 +29,7 @@ from tuiagent.engine.picture import picture
 from tuiagent.engine.proposed import proposed
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import StoreError
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
@@ -97,13 +98,16 @@ class TestHost:
         self.keys = FakeKeys()
         self.reloaded = 0
         self._ids = itertools.count(1)
+        self.sandbox = OFF
 
     def new_id(self) -> str:
         return f"id{next(self._ids)}"
 
     def opening(self, folder: str) -> SessionOpened:
         environment = {"PATH": os.environ["PATH"]}
-        return SessionOpened(str(self.work), "scripted/x", self.settings.mode, environment)
+        return SessionOpened(
+            str(self.work), "scripted/x", self.settings.mode, environment, sandbox=self.sandbox
+        )
 
     def rules(self, folder: str) -> tuple[Any, ...]:
         return ()

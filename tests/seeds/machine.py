@@ -5,7 +5,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.claims import OFF, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Question
 from tuiagent.ports import Again, Background, Deferred, Kit, Note, OutcomeUnknown, Runtime
@@ -45,8 +45,14 @@ class Machine:
 class SimRuntime:
     """The part of a runtime that the engine itself uses."""
 
+    sandbox = OFF
+
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+
+    def within(self, claims: Claims) -> "SimRuntime":
+        """It reaches nothing else anyway."""
+        return self
 
     async def kill(self, spool: str) -> None:
         """Ends what runs, and what would begin later."""

@@ -17,6 +17,7 @@ from tuiagent.kernel import audit, jobs, loop
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import Conflict, Fenced, ProviderError, Refused, TuiagentError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.message import Prompt, ToolSpec
@@ -192,6 +193,10 @@ class SimMeans:
     def keys(self) -> frozenset[str]:
         """See engine.drive.Means."""
         return frozenset()
+
+    def fallback(self, model: str) -> str:
+        """None."""
+        return ""
 
     def takes(self, model: str) -> frozenset[str]:
         """See engine.drive.Means."""
@@ -395,7 +400,7 @@ class Sim:
 
     async def live(self) -> None:
         """Chaos, then calm, then everything is checked."""
-        opened = SessionOpened("/w", "sim/x", self.random.choice(["ask", "auto"]))
+        opened = SessionOpened("/w", "sim/x", self.random.choice(["ask", "auto"]), sandbox=OFF)
         await self.submit(OpenSession(STREAM, opened), "open")
         for number in range(self.random.randint(4, 14)):
             await asyncio.sleep(self.random.expovariate(2.0))

@@ -14,10 +14,10 @@ from tuiagent.clients.console import Console
 from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
 from tuiagent.clients.slash import written
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import ConfigError, Refused
-from tuiagent.kernel.grants import ConfigureRules
+from tuiagent.kernel.grants import ChangeSandbox, ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
-from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
 from tuiagent.kernel.stall import ResumeRun
 from tuiagent.ports import Client
@@ -60,7 +60,7 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
         folder = place(args, host)
         row = await (named(client, args.resume) if args.resume else newest(client, folder))
         stream = row["stream"]
-        await _change(client, stream, args, host.rules(row["folder"]))
+        await _change(client, stream, args, host.opening(row["folder"]))
         if args.skills and host.settings.flags:
             said = " ".join([*(f"#{name}" for name in host.settings.flags.skills), said])
         await speak(stream)
@@ -91,16 +91,20 @@ def place(args: argparse.Namespace, host: Host) -> str:
 
 async def check(client: Client, args: argparse.Namespace, host: Host) -> None:
     """Raises ConfigError for flags that cannot hold together here."""
-    settings = host.settings
+    settings, folder = host.settings, place(args, host)
     if settings.mode == "auto" and not args.no_sandbox:
-        raise ConfigError("mode auto needs --no-sandbox: there is no sandbox yet to confine it")
+        found = (await client.read("sandbox", folder)).data
+        if not found["sandbox"]:
+            raise ConfigError(
+                f"mode auto needs a sandbox, and there is none here: {found['why']}. To run "
+                "commands unconfined all the same, say so: --no-sandbox"
+            )
     limited, model = settings.limits.cost, settings.model
     if limited and model and not (await client.read("prices", model)).data["known"]:
         raise ConfigError(
             f"the price of {model} is not known, so no limit of money can be kept: set "
             f"input_price and output_price in [providers.{model.partition('/')[0]}]"
         )
-    folder = place(args, host)
     if args.skills:
         await _skills_exist(client, folder, settings.skills)
     if not os.path.isdir(folder):
@@ -173,16 +177,19 @@ async def _open(client: Client, intent: OpenSession, once: str) -> int:
 
 
 async def _change(
-    client: Client, stream: str, args: argparse.Namespace, rules: tuple[Rule, ...]
+    client: Client, stream: str, args: argparse.Namespace, opening: SessionOpened
 ) -> None:
-    """Lets the flags and rules of now hold for the session that is resumed."""
+    """Lets the flags, rules and sandbox of now hold for the session that is resumed."""
     with suppress(Refused):  # no run is going on in it
         await client.submit(ResumeRun(stream))
-    await client.submit(ConfigureRules(stream, rules))
+    await client.submit(ConfigureRules(stream, opening.rules))
+    await client.submit(ChangeSandbox(stream, opening.sandbox))
     if args.mode:
         await client.submit(ChangeMode(stream, args.mode))
     if args.model:
         await client.submit(ChangeModel(stream, args.model))
+    if args.effort:
+        await client.submit(ChangeEffort(stream, args.effort))
 
 
 def _attached(path: str, folder: str) -> str:

@@ -5,10 +5,18 @@ from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.directory import AGENT, Directory
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.grants import ChangeMode, ConfigureRules
+from tuiagent.kernel.grants import ChangeMode, ChangeSandbox, ConfigureRules
 from tuiagent.kernel.standing import KeepRule, TrustFile
 
-PEOPLES = (AnswerApproval, RunCommand, ChangeMode, ConfigureRules, KeepRule, TrustFile)
+PEOPLES = (
+    AnswerApproval,
+    RunCommand,
+    ChangeMode,
+    ChangeSandbox,
+    ConfigureRules,
+    KeepRule,
+    TrustFile,
+)
 """What lets calls through: people say it, and programs that they made for it, never agents."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tuiagent.config import Example
+from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Means
 from tuiagent.engine.journal import Journal
 from tuiagent.kernel.claims import Claims
@@ -27,16 +28,16 @@ async def claims_of(means: Means, opened: SessionOpened, tool: str, subject: str
         raise ConfigError(f"there is no tool {tool!r}; there are: {names}")
     runtime = means.runtime(opened)
     if "command" in found.parameters["properties"]:
-        return await found.claims({"command": subject}, runtime)
+        return await claimed(found, {"command": subject}, runtime)
     if subject.startswith("{"):
         try:
             args = msgspec.json.decode(subject, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise ConfigError(f"{subject[:80]!r} are no arguments of {tool}: {error}") from error
-        return await found.claims(args, runtime)
+        return await claimed(found, args, runtime)
     if "url" in found.parameters["properties"]:
         url = subject if "://" in subject else f"https://{subject}/"
-        return await found.claims({"url": url}, runtime)
+        return await claimed(found, {"url": url}, runtime)
     path = runtime.resolve(subject)
     reads, writes = ((), (path,)) if found.effect == "write" else ((path,), ())
     return Claims(tool, found.effect, path, reads, writes, folder=runtime.folder)

@@ -48,6 +48,10 @@ class Means(Protocol):
         """Tokens that fit into one request; 0 when that is not known of PROVIDER/MODEL."""
         ...
 
+    def fallback(self, model: str) -> str:
+        """The PROVIDER/MODEL that takes over when this one does not answer; "" for none."""
+        ...
+
     def takes(self, model: str) -> frozenset[str]:
         """What PROVIDER/MODEL is shown beside text: image, document."""
         ...
@@ -106,6 +110,7 @@ class Drive:
         self.looked: set[str] = set()
         self._runtime: Runtime | None = None
         self._library: Library | None = None
+        self._sandbox = ""
         self._waiting: list[asyncio.Future[None]] = []
 
     def seen(self, event: Event) -> None:
@@ -155,9 +160,11 @@ class Drive:
 
     @property
     def runtime(self) -> Runtime:
-        """The session's folder and environment, as recorded when it was opened."""
-        if self._runtime is None:
-            self._runtime = self.context.means.runtime(self.opened)
+        """The session's folder and environment, as recorded when it was opened, and its sandbox."""
+        if self._runtime is None or self._sandbox != self.state.sandbox:
+            self._sandbox = self.state.sandbox
+            opened = msgspec.structs.replace(self.opened, sandbox=self._sandbox)
+            self._runtime = self.context.means.runtime(opened)
         return self._runtime
 
     @property

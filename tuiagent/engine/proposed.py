@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from tuiagent.engine.check import opened_of, question
+from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Means
 from tuiagent.engine.journal import Journal
 from tuiagent.kernel.call import digest
@@ -58,7 +59,7 @@ async def proposed(journal: Journal, means: Means, key: str) -> Proposed:
         marks: set[str] = set()
         diffs: tuple[Diff, ...] = ()
         for _ in range(2):  # before and after: what is shown is what the mark stands for
-            claims = await tool.claims(args, runtime)
+            claims = await claimed(tool, args, runtime)
             marks.add(digest(call.call.name, call.args, claims))
             diffs = diffs or await tool.proposed(args, kit)
         return Proposed(marks.pop() if len(marks) == 1 else "", diffs)

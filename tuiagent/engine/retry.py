@@ -4,6 +4,8 @@ from tuiagent.kernel.errors import ProviderError
 
 ATTEMPTS = 5
 BASE, CAP = 1.0, 30.0
+LOADING, CHECKED = 60, 5.0
+"""How often, and after how many seconds, a server is asked whether its model is loaded."""
 LONGEST = 300.0
 """Seconds; a provider that asks for more is not waited for."""
 
@@ -14,6 +16,8 @@ def retry_at(error: ProviderError, failures: int, now: float, chance: float) -> 
     Full jitter below base * 2**failures, at most 30 s; a provider's Retry-After is the least.
     `chance` is a number from 0 up to 1.
     """
+    if error.kind == "loading" and failures + 1 < LOADING:
+        return now + CHECKED
     if not error.retryable or failures + 1 >= ATTEMPTS:
         return None
     wait = chance * min(CAP, BASE * 2**failures)

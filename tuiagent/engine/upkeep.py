@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Container, Generator, Iterator
 
 from msgspec import Struct
@@ -187,7 +188,12 @@ class Upkeep:
 
     def _files(self, now: float) -> None:
         """Removes old leftovers of other sorts, and shortens the copy of the seals."""
-        for folder, kinds in (("cache", ("rules-", ".view.")), ("backups", ("schema-", ".new"))):
+        for name in _names(self._root, "tmp"):
+            path = os.path.join(self._root, "tmp", name)
+            if now - _changed(path) > KEPT:
+                shutil.rmtree(path, ignore_errors=True)
+        cached = ("rules-", "sandbox-", ".view.")
+        for folder, kinds in (("cache", cached), ("backups", ("schema-", ".new"))):
             for name in _names(self._root, folder):
                 path = os.path.join(self._root, folder, name)
                 old = now - _changed(path) > KEPT

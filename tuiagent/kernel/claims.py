@@ -2,6 +2,13 @@
 
 from msgspec import Struct
 
+CONFINED = frozenset({"bwrap", "landlock", "seatbelt"})
+"""The sandboxes that there are; landlock is the weakest."""
+OFF = "off"
+"""There is no sandbox, as a person said openly that there is to be none."""
+NONE = "none"
+"""The tool does its work in this program itself, which no sandbox holds."""
+
 
 class Claims(Struct, frozen=True, omit_defaults=True):
     """What a call would touch; recorded with its verdict, which can be replayed from it."""
@@ -32,3 +39,15 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     """Whether a key that is known stands in the arguments."""
     hosts: tuple[str, ...] = ()
     """Where it connects to: names in lower case, with the port where that is not the usual one."""
+    sandbox: str = ""
+    """What stands between its command and the machine: bwrap, landlock or seatbelt; `off`, `none`;
+    "" where none works, or for a call of a version that knew of none."""
+    reached: tuple[str, ...] = ()
+    """Hosts that it wants to reach from within the sandbox; `*` for any."""
+    folders: tuple[str, ...] = ()
+    """Paths that it wants to write beside those that the sandbox lets everything write."""
+
+    @property
+    def confined(self) -> bool:
+        """Whether a sandbox holds it, or a person said openly that none is to."""
+        return self.sandbox in CONFINED or self.sandbox == OFF

@@ -36,11 +36,14 @@ class OutcomeUnknownError(ToolError):
 class ProviderError(TuiagentError):
     """A model could not be reached or answered badly.
 
-    `kind` is one of RETRYABLE or: auth, forbidden, bad_request, too_long, tls, not_api, limit.
+    `kind` is one of RETRYABLE or: auth, forbidden, bad_request, too_long, thoughts, tls, not_api,
+    limit.
     `retry_after` is the number of seconds the provider asked for, if it did.
     """
 
-    RETRYABLE = frozenset({"network", "cut", "timeout", "rate_limit", "overloaded", "server"})
+    RETRYABLE = frozenset(
+        {"network", "cut", "timeout", "rate_limit", "overloaded", "server", "loading"}
+    )
 
     def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

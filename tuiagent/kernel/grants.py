@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from tuiagent.kernel.claims import CONFINED, OFF
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.policy import MODES
@@ -14,6 +15,13 @@ class ModeChanged(Fact, frozen=True):
     """Another mode holds for calls judged from here on."""
 
     mode: str
+
+
+class SandboxChanged(Fact, frozen=True):
+    """Another sandbox, or openly none, holds the commands that begin from here on."""
+
+    sandbox: str
+    """As in Claims."""
 
 
 class RulesConfigured(Fact, frozen=True):
@@ -41,6 +49,12 @@ class ChangeMode(Intent, frozen=True):
     """Let another mode hold."""
 
     mode: str
+
+
+class ChangeSandbox(Intent, frozen=True):
+    """Let this sandbox, or openly none (`off`), hold the commands."""
+
+    sandbox: str
 
 
 class ConfigureRules(Intent, frozen=True):
@@ -85,12 +99,26 @@ def check_mode(mode: str) -> None:
         raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
 
 
-def decide_mode(mode: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
+def decide_mode(mode: str, sandbox: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
     """The other mode, unless it holds already."""
     check_mode(intent.mode)
+    if intent.mode == "auto" and not sandbox:
+        raise Refused(
+            "mode auto needs a sandbox, and none holds the commands of this session: go on with it "
+            "where one works, or say openly with --no-sandbox that none is to"
+        )
     if at.actor == agent:
         raise Refused("an agent does not change its own mode")
     return [ModeChanged(intent.mode)] if intent.mode != mode else []
+
+
+def decide_sandbox(sandbox: str, intent: ChangeSandbox, at: At, agent: str) -> list[Fact]:
+    """The other sandbox, unless it holds already."""
+    if intent.sandbox not in (*CONFINED, OFF, ""):
+        raise Refused(f"there is no sandbox {intent.sandbox!r}: {', '.join(sorted(CONFINED))}")
+    if at.fence or at.actor == agent:
+        raise Refused("an agent does not change its own sandbox")
+    return [SandboxChanged(intent.sandbox)] if intent.sandbox != sandbox else []
 
 
 def decide_configure(book: Rulebook, intent: ConfigureRules, at: At, agent: str) -> list[Fact]:

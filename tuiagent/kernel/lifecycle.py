@@ -43,6 +43,10 @@ class SessionOpened(Fact, frozen=True):
     origin: Origin | None = None
     skills: tuple[str, ...] = ()
     """Those that are told whole from the beginning on."""
+    sandbox: str = ""
+    """What holds its commands where it was opened, as in Claims; `off` is kept everywhere."""
+    effort: str = ""
+    """How much the model thinks; "" for what is usual."""
 
 
 class SessionNamed(Fact, frozen=True):

@@ -5,6 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+EFFORTS = ("off", "low", "medium", "high", "max")
+"""How much a model may be told to think."""
+
 
 class Text(Struct, frozen=True, tag="text"):
     """Words."""
@@ -30,6 +33,8 @@ class Call(Struct, frozen=True, tag="call", omit_defaults=True):
     raw: str = ""
     provider_id: str = ""
     """The provider's own id, which it expects back."""
+    details: dict[str, Any] = {}
+    """What goes back to the provider unchanged beside it (signatures)."""
 
 
 class Image(Struct, frozen=True, tag="image", omit_defaults=True):
@@ -185,3 +190,9 @@ class Prompt(Struct, frozen=True):
     """The bytes of images and documents by their hash, as far as the model can be shown them."""
     withheld: str = ""
     """Why it cannot be shown the others."""
+    effort: str = ""
+    """How much the model is to think: one of EFFORTS; "" for what is usual."""
+    output: int = 0
+    """Tokens of the longest answer; 0 for what is usual."""
+    schema: dict[str, Any] | None = None
+    """The JSON schema that a final answer has to fit, for providers that see to it themselves."""

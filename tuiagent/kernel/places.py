@@ -46,7 +46,7 @@ def touches_keys(claims: Claims) -> bool:
 
 def secrets(claims: Claims) -> tuple[str, str]:
     """A path that is key material, and one in the folder that may hold some; "" for none."""
-    touched = (*claims.reads, *claims.writes, *claims.mentions)
+    touched = (*claims.reads, *claims.writes, *claims.mentions, *claims.folders)
     keys = [path for path in touched if holds_keys(path)]
     real = (p for p in touched if SECRETS.search(p) or (p in keys and not inside(p, claims)))
     return next(real, ""), next(iter(keys), "")

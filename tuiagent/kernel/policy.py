@@ -9,7 +9,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.hooks import Ruling, strictest
 from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
 from tuiagent.kernel.risk import risk
-from tuiagent.kernel.rules import Rule, exactly, fired, nearest, wild
+from tuiagent.kernel.rules import ANY, Rule, exactly, fired, nearest, reaches, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
 
@@ -20,7 +20,7 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     decision: str
     """allow, ask or deny."""
     gate: str
-    """secrets, own, rule, folder, mode, words, hook or approval."""
+    """secrets, own, rule, sandbox, folder, mode, words, hook or approval."""
     reason: str
     rule: str = ""
     """The rule that fired."""
@@ -77,12 +77,14 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     allowed = fired(claims, rules, "allow")
     named = any(_names(rule) for rule in allowed)
     secret, doubtful = secrets(claims)
-    own = next((path for path in claims.writes if OWN.search(path)), "")
+    own = next((path for path in (*claims.writes, *claims.folders) if OWN.search(path)), "")
     denied, asked = fired(claims, rules, "deny"), fired(claims, rules, "ask")
     if secret and not named:
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
     if own and not named:
         return Verdict("deny", "own", f"{own} holds settings of this program")
+    if host := next((host for host in claims.reached if reaches(host, rules, "deny")), ""):
+        return Verdict("deny", "rule", f"a rule says deny: network({host})", f"network({host})")
     if claims.secret and not denied:
         return Verdict("ask", "secrets", "a key stands in the arguments")
     if denied:
@@ -91,6 +93,8 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
         return Verdict("ask", "secrets", f"{doubtful} may hold keys")
     if asked:
         return Verdict("ask", "rule", f"a rule says ask: {asked[0]}", str(asked[0]))
+    if more := _beyond(claims, rules):
+        return Verdict("ask", "sandbox", more)
     if allowed:
         return Verdict("allow", "rule", "a rule allows it", str(allowed[0]))
     return _command(claims, mode) if claims.effect == "execute" else _by_mode(claims, mode)
@@ -104,6 +108,17 @@ def _names(rule: Rule) -> bool:
     return not wild(rule) or any(gate.search("/" + rule.pattern) for gate in gates)
 
 
+def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
+    """What the call wants beyond its sandbox and no rule lets it have, in words; "" for nothing."""
+    hosts = [host for host in claims.reached if not reaches(host, rules, "allow")]
+    if hosts:
+        names = "any host" if ANY in hosts else ", ".join(hosts)
+        return f"it wants to reach {names} from the sandbox"
+    if claims.folders:
+        return f"it wants to write {', '.join(claims.folders)} from the sandbox"
+    return ""
+
+
 def _command(claims: Claims, mode: str) -> Verdict:
     """What is said of a command that no rule names."""
     from tuiagent.kernel import programs  # noqa: PLC0415 - known only once a command is judged
@@ -114,8 +129,10 @@ def _command(claims: Claims, mode: str) -> Verdict:
         return Verdict("allow", "words", "it only reads inside the session's folder")
     if mode == "plan":
         return Verdict("deny", "mode", "plan mode only reads")
-    if mode == "auto":
+    if mode == "auto" and claims.confined:
         return Verdict("allow", "mode", "mode auto allows it")
+    if mode == "auto":
+        return Verdict("ask", "sandbox", "no sandbox holds it, and --no-sandbox was not said")
     if not claims.commands:
         return Verdict("ask", "words", claims.why or "its words are not known")
     if unknown:

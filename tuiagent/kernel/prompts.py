@@ -53,6 +53,8 @@ class ModelChanged(Fact, frozen=True):
     """Another model answers from the next model call on."""
 
     model: str
+    why: str = ""
+    """Why it takes over, where the one before did not answer."""
 
 
 # ---------------------------------------------------------------- intents
@@ -101,6 +103,7 @@ class ChangeModel(Intent, frozen=True):
     """Let another model answer."""
 
     model: str
+    why: str = ""
 
 
 def submitted(intent: SubmitPrompt, steer: bool) -> PromptSubmitted:

@@ -19,6 +19,8 @@ class ReasoningPart(Struct, frozen=True, omit_defaults=True):
 
     text: str
     details: dict[str, Any] = {}
+    index: int = 0
+    """Which block it belongs to, where thoughts follow each other in several."""
 
 
 class CallPart(Struct, frozen=True, omit_defaults=True):
@@ -28,6 +30,8 @@ class CallPart(Struct, frozen=True, omit_defaults=True):
     id: str = ""
     name: str = ""
     arguments: str = ""
+    details: dict[str, Any] = {}
+    """Merged into the call's."""
 
 
 class UsagePart(Struct, frozen=True, omit_defaults=True):
@@ -53,8 +57,8 @@ class Assembly:
         self.attempt = attempt
         self.stop: str | None = None
         self._open: list[TextPart | ReasoningPart] = []
-        self._pieces: dict[int, tuple[list[str], list[str]]] = {}
-        """Id and name, and the arguments piece by piece, of each call by its index."""
+        self._pieces: dict[int, list[CallPart]] = {}
+        """Of each call by its index."""
         self._blocks: list[Block | int] = []
         self._usage: Usage | None = None
         self._model = ""
@@ -63,20 +67,17 @@ class Assembly:
     def add(self, part: Part) -> None:
         """Takes the next part of the stream."""
         if isinstance(part, TextPart | ReasoningPart):
-            if self._open and type(self._open[-1]) is not type(part):
+            if self._open and _place(self._open[-1]) != _place(part):
                 self._close()
             self._open.append(part)
             if isinstance(part, TextPart):
                 self._text.append(part.text)
         elif isinstance(part, CallPart):
             self._close()
-            piece = self._pieces.get(part.index)
-            if piece is None:
-                piece = self._pieces[part.index] = (["", ""], [])
+            if part.index not in self._pieces:
+                self._pieces[part.index] = []
                 self._blocks.append(part.index)
-            names, arguments = piece
-            names[:] = [names[0] or part.id, names[1] or part.name]
-            arguments.append(part.arguments)
+            self._pieces[part.index].append(part)
         elif isinstance(part, UsagePart):
             self._usage = part.usage or self._usage
             self._model = part.model or self._model
@@ -96,8 +97,7 @@ class Assembly:
         for block in self._blocks:
             if isinstance(block, int):
                 number += 1
-                names, arguments = self._pieces[block]
-                blocks.append(self._call(number, names[0], names[1], "".join(arguments)))
+                blocks.append(self._call(number, self._pieces[block]))
             else:
                 blocks.append(block)
         return Reply(
@@ -122,10 +122,25 @@ class Assembly:
             self._blocks.append(Reasoning(text, details))
         self._open.clear()
 
-    def _call(self, number: int, provider_id: str, name: str, raw: str) -> Call:
+    def _call(self, number: int, pieces: list[CallPart]) -> Call:
+        raw = "".join(piece.arguments for piece in pieces)
         args = parse_arguments(raw)
-        own = f"{self.attempt}.{number}"
-        return Call(own, name, args, "" if args is not None else raw, provider_id)
+        details: dict[str, Any] = {}
+        for piece in pieces:
+            details.update(piece.details)
+        return Call(
+            f"{self.attempt}.{number}",
+            next((piece.name for piece in pieces if piece.name), ""),
+            args,
+            "" if args is not None else raw,
+            next((piece.id for piece in pieces if piece.id), ""),
+            details,
+        )
+
+
+def _place(part: TextPart | ReasoningPart) -> int:
+    """Where a part belongs: parts of one block have the same."""
+    return part.index if isinstance(part, ReasoningPart) else -1
 
 
 def parse_arguments(raw: str) -> dict[str, Any] | None:

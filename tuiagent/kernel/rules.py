@@ -97,6 +97,14 @@ def wild(rule: Rule) -> bool:
     return not rule.pattern or "*" in rule.pattern.replace("[*]", "")
 
 
+def reaches(host: str, rules: Sequence[Rule], action: str) -> bool:
+    """Whether a rule `network(HOST)` says this of a host; an allowing one names it exactly."""
+    found = [rule for rule in rules if rule.action == action and rule.tool == "network"]
+    if action == "allow":
+        return any(rule.source != "project" and rule.pattern in ("", host) for rule in found)
+    return any(not rule.pattern or glob(rule.pattern, False).fullmatch(host) for rule in found)
+
+
 def nearest(claims: Claims, rules: Sequence[Rule]) -> str:
     """The rule that comes closest, and where the call differs from it; "" for none."""
     best, found = 0, ""
@@ -158,7 +166,7 @@ def _fits(fits: re.Pattern[str], argv: tuple[str, ...]) -> bool:
 
 
 def _refuses(rule: Rule, claims: Claims) -> bool:
-    paths = (*claims.reads, *claims.writes, *claims.mentions)
+    paths = (*claims.reads, *claims.writes, *claims.mentions, *claims.folders)
     if any(_covering(path, claims.folder, [rule]) for path in paths):
         return True
     if any(_reaching(host, [rule]) for host in claims.hosts):

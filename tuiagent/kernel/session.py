@@ -11,9 +11,10 @@ from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
+from tuiagent.kernel.effort import ChangeEffort, EffortChanged, decide_effort, fold_answering
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
-from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook
+from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook, SandboxChanged
 from tuiagent.kernel.hooked import decide_report, stopped
 from tuiagent.kernel.jobs import Jobs
 from tuiagent.kernel.lifecycle import Label, OpenSession, SessionOpened
@@ -41,7 +42,9 @@ class Session(Struct):
     opened: SessionOpened | None = None
     label: Label = msgspec.field(default_factory=Label)
     model: str = ""
+    effort: str = ""
     mode: str = ""
+    sandbox: str = ""
     rulebook: Rulebook = msgspec.field(default_factory=Rulebook)
     revision: int = 0
     """Of the policy: rises with every change of mode or rules."""
@@ -189,15 +192,15 @@ def _change_model(state: Session, intent: ChangeModel, at: At) -> list[Fact]:
     if intent.model == state.model:
         return []
     run = state.run  # what the other model needs is another question
-    return [ModelChanged(intent.model), *(stall.decide_resume(run.id, run.stall) if run else [])]
+    changed = ModelChanged(intent.model, intent.why)
+    return [changed, *(stall.decide_resume(run.id, run.stall) if run else [])]
 
 
 def _judge(state: Session, intent: calls.JudgeCall, at: At) -> list[Fact]:
-    found = state.call(intent.call)
     _not_stopping(state, intent.call)
     rules = state.rulebook.holding(at.now)
     mode = "ask" if intent.call in state.wishes else state.mode  # a person is here and asked for it
-    facts = calls.decide_judge(found, intent, rules, mode, state.revision)
+    facts = calls.decide_judge(state.call(intent.call), intent, rules, mode, state.revision)
     return [*facts, *stopped(state.run, intent, at)]
 
 
@@ -226,8 +229,10 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     WithdrawPrompt: _withdraw,
     RebasePrompt: _rebase,
     ShortenConversation: _shorten,
-    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, i, at, s.agent),
+    ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
+    grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
+    ChangeEffort: lambda s, i, at: decide_effort(s.effort, i),
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
     runs.ReceiveReply: lambda s, i, at: runs.decide_receive(s.running(), i),
@@ -272,7 +277,7 @@ def decide(state: Session, intent: Intent, at: At) -> Sequence[Fact]:
 def _fold_opened(state: Session, fact: SessionOpened) -> None:
     state.opened = fact
     state.model, state.mode, state.rulebook = fact.model, fact.mode, Rulebook(fact.rules)
-    state.label.name = fact.name
+    state.label.name, state.effort, state.sandbox = fact.name, fact.effort, fact.sandbox
 
 
 def _fold_submitted(state: Session, fact: PromptSubmitted) -> None:
@@ -308,8 +313,9 @@ def _fold_rebased(state: Session, fact: PromptRebased) -> None:
             state.run.cost += fact.cost or 0.0
 
 
-def _fold_mode(state: Session, fact: ModeChanged) -> None:
-    state.mode = fact.mode
+def _fold_mode(state: Session, fact: ModeChanged | SandboxChanged) -> None:
+    state.mode = getattr(fact, "mode", state.mode)
+    state.sandbox = getattr(fact, "sandbox", state.sandbox)
     state.revision += 1
 
 
@@ -334,10 +340,6 @@ def _fold_run(state: Session, fact: Fact) -> None:
         state.hooked.add(f"{fact.event} {fact.about}")
     elif isinstance(fact, runs.AttemptFailed) and fact.kind == "too_long":
         state.too_long = fact.retry_at is not None
-
-
-def _fold_shortening(state: Session, fact: Fact) -> None:
-    state.too_long = True
 
 
 def _fold_call(state: Session, fact: Any) -> None:
@@ -368,9 +370,9 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptSubmitted: _fold_submitted,
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
-    ShorteningRequested: _fold_shortening,
-    ModeChanged: _fold_mode,
-    ModelChanged: lambda s, fact: setattr(s, "model", fact.model),
+    ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
+    **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
+    **dict.fromkeys((ModelChanged, EffortChanged), fold_answering),
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,
     **dict.fromkeys((*runs.FOLDED, hooks.HookRan), _fold_run),

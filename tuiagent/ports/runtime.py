@@ -5,6 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tuiagent.kernel.claims import Claims
+
 
 class Stat(Struct, frozen=True):
     """A place in the file system."""
@@ -56,6 +58,16 @@ class Runtime(Protocol):
     """The only way by which a tool touches the machine; bound to one folder and environment."""
 
     folder: str
+    sandbox: str
+    """What stands between its commands and the machine, as in Claims."""
+
+    def within(self, claims: Claims) -> "Runtime":
+        """The same for one call that was judged by these claims.
+
+        Outside the folder it reaches nothing else, whatever links say by then; its commands get
+        what the claims want beyond the sandbox.
+        """
+        ...
 
     def resolve(self, path: str) -> str:
         """The absolute path with all links resolved; relative ones start at the folder."""

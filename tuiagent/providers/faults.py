@@ -34,10 +34,15 @@ WORDS = (
     ("too_many_requests", "rate_limit"),
     ("resource_exhausted", "rate_limit"),
     ("overloaded", "overloaded"),
+    ("loading_model", "loading"),
     ("unavailable", "overloaded"),
     ("authentication", "auth"),
     ("api_key", "auth"),
     ("unauthorized", "auth"),
+    ("unauthenticated", "auth"),
+    ("spend_limit", "limit"),
+    ("request_too_large", "too_long"),
+    ("deadline_exceeded", "timeout"),
     ("permission", "forbidden"),
     ("forbidden", "forbidden"),
     ("timeout", "timeout"),
@@ -53,20 +58,42 @@ WORDS = (
 
 TOO_LONG = re.compile(
     r"maximum context length|(prompt|input|request) is too long|context_length_exceeded"
-    r"|exceeds? the (available |maximum )?context|context window|too many tokens",
+    r"|exceeds? the (available |maximum )?context|context window|too many tokens"
+    r"|input token count.*exceeds|exceed.* maximum number of tokens",
     re.IGNORECASE,
 )
-AGAIN = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
+THOUGHTS = (
+    r"(?i)"
+    r"thought_?\s?signature|signature. in .thinking|thinking. blocks|encrypted_content"
+    r"|encrypted content|expected .thinking. or"
+)
+LOADING = r"(?i)\bloading\b.{0,20}model|model.{0,40}\bloading\b"
+AGAIN = re.compile(r"(?:try again|retry) in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 class Faults:
     """Speaks of what goes wrong with one request."""
 
-    def __init__(self, name: str, where: str, key: str | None, model: str) -> None:
-        """`name` is the provider's, `where` its host and path without any secret."""
+    def __init__(
+        self,
+        name: str,
+        where: str,
+        key: str | None,
+        model: str,
+        names: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`name` is the provider's, `where` its host and path without any secret, `names` where
+        people set its key and its address.
+        """
         self.name = name
         self.where = where
+        place = f"[providers.{name}] of config.toml"
+        ours = name == "openai"
+        self._names = (
+            names[0] or ("OPENAI_API_KEY" if ours else f"env_var or api_key in {place}"),
+            names[1] or ("OPENAI_BASE_URL" if ours else f"api_base in {place}"),
+        )
         self._key = key or ""
         self._model = model
 
@@ -109,10 +136,7 @@ class Faults:
         return text if len(text) <= length else text[:length] + "…"
 
     def _advice(self, kind: str) -> str:
-        configured = f"[providers.{self.name}] of config.toml"
-        ours = self.name == "openai"
-        address = "OPENAI_BASE_URL" if ours else f"api_base in {configured}"
-        key = "OPENAI_API_KEY" if ours else f"env_var or api_key in {configured}"
+        key, address = self._names
         later = "try again later, or choose another model"
         return {
             "auth": f"{'check' if self._key else 'set'} {key}, or keep one: tuiagent keys set "
@@ -125,6 +149,7 @@ class Faults:
             "network": f"check the network and the address in {address}",
             "tls": f"check this machine's clock and certificates (SSL_CERT_FILE), and {address}",
             "not_api": f"check the address in {address}: it usually ends in /v1",
+            "thoughts": "choose another model, or begin a new session",
             "timeout": later,
             "rate_limit": later,
             "overloaded": later,
@@ -147,11 +172,15 @@ def kind_of(status: int, codes: str, text: str) -> str:
     if status in (0, 400, 422):
         if known == "too_long" or TOO_LONG.search(text):
             return "too_long"
+        if re.search(THOUGHTS, text):
+            return "thoughts"
         if status:
             return known or "bad_request"
         return known or _known(text.lower().replace(" ", "_")) or "server"
     if status == 429:
         return "limit" if known == "limit" else "rate_limit"
+    if status >= 500 and re.search(LOADING, text):
+        return "loading"
     if status >= 500:
         return "overloaded" if known == "overloaded" else STATUS.get(status, "server")
     return STATUS.get(status, "bad_request")

@@ -6,7 +6,7 @@ are not followed, because the key belongs to one host.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from httptools import HttpParserInvalidURLError, parse_url
@@ -132,9 +132,9 @@ class Wire:
             self._idle.pop().close()
 
     async def post(
-        self, path: str, body: bytes, faults: Faults, last: bytes = b""
+        self, path: str, body: bytes, faults: Faults, over: Callable[[], bool]
     ) -> AsyncGenerator[bytes]:
-        """The data of the events that answer; `last` is the one behind which none is waited for.
+        """The data of the events that answer; once it is `over`, none is waited for.
 
         Raises ProviderError. Being closed or cancelled early ends the connection.
         """
@@ -147,7 +147,7 @@ class Wire:
                 for piece in pieces:
                     for data in events.feed(piece):
                         yield data
-                        if data == last:
+                        if over():
                             await connection.whole(self._limits.error, self._rest())
                             return
         except (OSError, EOFError, ValueError, OverflowError) as error:
@@ -164,7 +164,8 @@ class Wire:
         A kept connection that ends before any byte of the answer was closed by the other side
         while it was unused: that is no failure, so a new one is opened, once.
         """
-        target = f"POST {self._path}{path}{self._query} HTTP/1.1\r\n".encode()
+        query = self._query.replace("?", "&") if "?" in path else self._query
+        target = f"POST {self._path}{path}{query} HTTP/1.1\r\n".encode()
         request = b"%s%sContent-Length: %d\r\n\r\n%s" % (target, self._head, len(body), body)
         connection = await self._take() or await self._open(faults)
         while True:

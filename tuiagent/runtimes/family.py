@@ -24,6 +24,8 @@ class Process(Struct, frozen=True):
     parent: int
     session: int
     born: str
+    name: str = ""
+    """Of its program."""
 
 
 def end(spool: Spool, reason: str) -> None:
@@ -55,7 +57,7 @@ def _end(spool: Spool) -> None:
     while True:
         wrapper = spool.wrapper() if spool.held() else 0
         known = members(spool.folder, wrapper, known)
-        victims = [one for one in known.values() if late or one.pid != wrapper]
+        victims = [one for one in known.values() if late or not _ends(one, wrapper)]
         if not victims and spool.conclude(128 + (signal.SIGKILL if late else signal.SIGTERM)):
             return
         waited = time.monotonic() - began
@@ -67,6 +69,11 @@ def _end(spool: Spool) -> None:
                 _signal(one.pid, signal.SIGKILL if late else signal.SIGTERM)
         warned.update(victims)
         time.sleep(0.01)
+
+
+def _ends(one: Process, wrapper: int) -> bool:
+    """Whether it ends by itself once what it holds has ended: the wrapper, and a sandbox."""
+    return one.pid == wrapper or one.name == "bwrap"
 
 
 def clear(spool: Spool) -> None:
@@ -126,11 +133,13 @@ def processes() -> dict[int, Process]:
     for pid in pids:
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
+                head, _, tail = file.read().rpartition(b")")
+                fields = tail.split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
         if fields[0] not in (b"Z", b"X"):
-            table[pid] = Process(pid, int(fields[1]), int(fields[3]), fields[19].decode())
+            name = head.partition(b"(")[2].decode(errors="replace")
+            table[pid] = Process(pid, int(fields[1]), int(fields[3]), fields[19].decode(), name)
     return table
 
 

@@ -53,7 +53,7 @@ def read(path: str, limit: int) -> bytes:
     with _explained("read", path):
         # A look before opening: to open a device or a pipe may do something by itself.
         _regular(path, os.lstat(path))
-        with _folder(os.path.dirname(path), make=False) as folder:
+        with opened_folder(os.path.dirname(path), make=False) as folder:
             file = os.open(os.path.basename(path), _FILE, dir_fd=folder)
         with open(file, "rb", buffering=0) as opened:
             found = os.fstat(file)
@@ -72,7 +72,7 @@ def write(path: str, data: bytes, expect: str | None, mode: int = 0) -> None:
     with _explained("write", path):
         if not name:
             raise IsADirectoryError(errno.EISDIR, "folder", path)
-        with _folder(os.path.dirname(path), make=True) as folder:
+        with opened_folder(os.path.dirname(path), make=True) as folder:
             found = _look(name, folder)
             if found is not None:
                 _regular(path, found)
@@ -95,7 +95,7 @@ def write(path: str, data: bytes, expect: str | None, mode: int = 0) -> None:
 def remove(path: str, expect: str) -> None:
     """Removes a regular file, durably, if it holds what has this SHA-256."""
     name = os.path.basename(path)
-    with _explained("delete", path), _folder(os.path.dirname(path), make=False) as folder:
+    with _explained("delete", path), opened_folder(os.path.dirname(path), make=False) as folder:
         found = _look(name, folder)
         if found is not None:
             _regular(path, found)
@@ -114,7 +114,7 @@ def list_of(path: str) -> list[Stat]:
         if not stat.S_ISDIR(os.lstat(path).st_mode):
             raise ToolError(f"Cannot list {path}: it is not a folder. Read it instead.")
         found: list[Stat] = []
-        with _folder(path, make=False) as folder:
+        with opened_folder(path, make=False) as folder:
             opened = os.open(".", os.O_RDONLY | _FOLDER, dir_fd=folder)
             try:
                 names = os.listdir(opened)
@@ -158,7 +158,7 @@ def _fill(scratch: str, folder: int, data: bytes, like: os.stat_result | None, m
 
 
 @contextlib.contextmanager
-def _folder(path: str, make: bool) -> Iterator[int]:
+def opened_folder(path: str, make: bool) -> Iterator[int]:
     """A folder's descriptor, reached from the root without following a link."""
     folder = os.open("/", _PATH_ONLY | _FOLDER)
     try:

@@ -6,22 +6,19 @@ import itertools
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Execution, Exit, Stat, Typed
-from tuiagent.runtimes import family, files, keeper, terminal
+from tuiagent.ports import Execution, Exit, Typed
+from tuiagent.runtimes import family, keeper, terminal
+from tuiagent.runtimes.local_files import LocalFiles
 from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
 from tuiagent.threads import in_thread
 
-T = TypeVar("T")
-
 TICK = 0.05
 """Seconds between two looks at the output of a command that runs."""
-SMALL = 1 << 20
-"""Bytes up to which a file is read without a thread of its own."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHELLS = (
@@ -31,73 +28,21 @@ _SHELLS = (
     "/opt/homebrew/bin/bash",
     "/run/current-system/sw/bin/bash",
 )
-_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
 
 
-class LocalRuntime:
+class LocalRuntime(LocalFiles):
     """ports.Runtime on this machine, for one folder and one recorded environment.
 
-    `spools` is the private folder under which each execution gets its own.
+    `spools` is the private folder under which each execution gets its own. With `sandbox` it is
+    said why commands run without one: see kernel.claims.
     """
 
-    def __init__(self, folder: str, env: dict[str, str], spools: str) -> None:
-        self.folder = os.path.realpath(folder)
-        self._env = {**env, "PATH": _absolute_only(env.get("PATH", ""))} if "PATH" in env else env
+    def __init__(self, folder: str, env: dict[str, str], spools: str, sandbox: str = "") -> None:
+        safe = {**env, "PATH": _absolute_only(env["PATH"])} if "PATH" in env else env
+        super().__init__(folder, safe)
+        self.sandbox = sandbox
         self._spools = os.path.realpath(spools)
         self._shell = shell()
-        self._remote = remote_mounts()
-
-    # ------------------------------------------------------------ files
-
-    def resolve(self, path: str) -> str:
-        """The absolute path with all links resolved; `~` is the HOME of the environment."""
-        return os.path.realpath(self._absolute(path))
-
-    async def stat(self, path: str) -> Stat:
-        """What lies there."""
-        found = self.resolve(path)
-        return await self._do(found, partial(files.stat_of, found))
-
-    async def read(self, path: str, limit: int) -> bytes:
-        """A regular file of at most `limit` bytes. Raises ToolError."""
-        found = self.resolve(path)
-        work = partial(files.read, found, limit)
-        return await self._do(found, work, quick=(await self.stat(found)).size <= SMALL)
-
-    async def write(self, path: str, data: bytes, expect: str | None = None, mode: int = 0) -> None:
-        """Replaces a file atomically and durably; links are kept, those to nowhere refused."""
-        lost = files.dangling(self._absolute(path))
-        if lost is not None:
-            raise ToolError(
-                f"Cannot write {path}: the symbolic link {lost} leads to {os.readlink(lost)}, "
-                "which does not exist. Write to that path itself, or remove the link."
-            )
-        await asyncio.to_thread(files.write, self.resolve(path), data, expect, mode)
-
-    async def remove(self, path: str, expect: str) -> None:
-        """Removes a regular file that still holds what has this SHA-256. Raises ToolError."""
-        await asyncio.to_thread(files.remove, self.resolve(path), expect)
-
-    async def list(self, path: str) -> list[Stat]:
-        """What a folder holds, sorted by name, links not followed (their kind is other)."""
-        return await asyncio.to_thread(files.list_of, self.resolve(path))
-
-    def _absolute(self, path: str) -> str:
-        if "\0" in path or not path:
-            raise ToolError(f"{path!r} is not a path: it is empty or holds a NUL byte.")
-        try:
-            os.fsencode(path)
-        except UnicodeEncodeError as error:
-            raise ToolError(f"{path!r} is not a path: a character of it has no bytes.") from error
-        if path == "~" or path.startswith("~/"):
-            path = self._env.get("HOME", "/") + path[1:]
-        return os.path.join(self.folder, path)
-
-    async def _do(self, path: str, work: Callable[[], T], quick: bool = True) -> T:
-        """Runs file work here when it is quick: a thread costs as much as the work itself."""
-        if quick and not path.startswith(self._remote):
-            return work()
-        return await asyncio.to_thread(work)
 
     # ------------------------------------------------------------ commands
 
@@ -128,18 +73,17 @@ class LocalRuntime:
 
     async def exec(self, execution: Execution, output: Callable[[bytes], None]) -> Exit:
         """Starts the command and follows it to the end; being cancelled leaves it running."""
-        spool, command = self._spool(execution.spool), self._command(execution)
+        spool = self._spool(execution.spool)
 
         def run() -> None:
             # Waiting for the child itself rather than for its lock also reaps it.
-            spool.launch(command, self._shell, self.folder, self._env).wait()
+            self._launch(spool, execution).wait()
 
         return await _follow(spool, execution.timeout, output, in_thread(run))
 
     async def start(self, execution: Execution) -> None:
         """Starts the command under its wrapper and leaves it running."""
-        spool, command = self._spool(execution.spool), self._command(execution)
-        launch = partial(spool.launch, command, self._shell, self.folder, self._env)
+        launch = partial(self._launch, self._spool(execution.spool), execution)
         process = await in_thread(launch)
         in_thread(process.wait)  # reaps it
 
@@ -171,10 +115,19 @@ class LocalRuntime:
         """What became of it; None when it never was typed and never will be."""
         return await terminal.typed(self._spool(spool), ident)
 
-    def _command(self, execution: Execution) -> str:
-        if execution.terminal is None:
-            return execution.command
-        return terminal.command(execution.spool, self._shell, execution.terminal)
+    def _launch(self, spool: Spool, execution: Execution) -> subprocess.Popen[bytes]:
+        """Starts the wrapper; blocks. Raises ToolError."""
+        return self._begin(spool, execution, ())
+
+    def _begin(
+        self, spool: Spool, execution: Execution, sandbox: Sequence[str], **more: Any
+    ) -> subprocess.Popen[bytes]:
+        """Starts the wrapper, with the sandbox in front of the shell."""
+        argv, command = (*sandbox, self._shell), execution.command
+        if execution.terminal is not None:
+            command = terminal.command(spool.folder, argv, execution.terminal)
+            argv = (self._shell,)
+        return spool.launch(command, argv, self.folder, self._env, **more)
 
     async def settle(self, spool: str) -> str:
         """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""
@@ -257,17 +210,3 @@ def private(folder: str) -> None:
 def shell() -> str:
     """The system's bash, else /bin/sh; never one that PATH or SHELL leads to."""
     return next((path for path in _SHELLS if os.access(path, os.X_OK)), "/bin/sh")
-
-
-def remote_mounts() -> tuple[str, ...]:
-    """The folders, with a slash, under which files lie on another machine and may be slow."""
-    try:
-        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
-            rows = [line.split(" ", 3) for line in file]
-    except FileNotFoundError:
-        return ()
-    return tuple(
-        row[1].rstrip("/") + "/"
-        for row in rows
-        if row[2] in _REMOTE or row[2].startswith("fuse.") or row[2] == "autofs"
-    )

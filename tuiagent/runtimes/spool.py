@@ -18,7 +18,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Exit
@@ -65,9 +65,19 @@ class Spool:
     # ------------------------------------------------------------ starting
 
     def launch(
-        self, command: str, shell: str, cwd: str, env: dict[str, str]
+        self,
+        command: str,
+        argv: Sequence[str],
+        cwd: str,
+        env: dict[str, str],
+        held: int = subprocess.DEVNULL,
+        given: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError."""
+        """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError.
+
+        `argv` runs the file that the command is put in. The wrapper keeps the descriptor `held`
+        open for as long as it lives; what stands before the shell gets those `given`.
+        """
         try:
             text = command.encode()
         except UnicodeEncodeError as error:
@@ -84,25 +94,35 @@ class Spool:
                     raise ToolError(
                         f"Call {self.call} was begun or given up before; not started again."
                     )
-                return self._spawn(lock, text, shell, cwd, env)
+                self._write(text)
+                return self._spawn(lock, argv, cwd, env, held, given)
         except OSError as error:
             raise ToolError(f"The command could not be started: {error}.") from error
 
-    def _spawn(
-        self, lock: int, text: bytes, shell: str, cwd: str, env: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
+    def _write(self, text: bytes) -> None:
         with open(self._path("command"), "wb", opener=_private) as file:
             file.write(text + b"\n")
         with open(self._path("exit"), "wb", opener=_private) as file:
             file.write(BLANK)  # so that the status finds a place on a full disk
         os.close(_private(self._path(f"launched.{boot()}"), os.O_WRONLY | os.O_CREAT))
         self._sync()
+
+    def _spawn(
+        self,
+        lock: int,
+        argv: Sequence[str],
+        cwd: str,
+        env: dict[str, str],
+        held: int,
+        given: Sequence[int],
+    ) -> subprocess.Popen[bytes]:
         with open(self._path("output"), "ab", opener=_private) as out:
             process = subprocess.Popen(
-                ["/bin/sh", WRAPPER, self.folder, shell, *([_CRASH] if _CRASH else [])],
+                ["/bin/sh", WRAPPER, self.folder, _CRASH, *argv],
                 stdin=lock,
                 stdout=out,
-                stderr=subprocess.DEVNULL,  # the wrapper's own; the command's goes to its stdout
+                stderr=held,  # the command's goes to its stdout
+                pass_fds=given,
                 cwd=cwd,
                 env={**env, "TUIAGENT_CALL": self.folder},
                 start_new_session=True,

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Typed
@@ -16,11 +17,14 @@ LOOK = 0.01
 VOID = b"void\n"
 
 
-def command(spool: str, shell: str, size: tuple[int, int]) -> str:
-    """What runs the terminal under the wrapper. Raises ToolError where there is no bash."""
-    if not shell.endswith("/bash"):
+def command(spool: str, argv: Sequence[str], size: tuple[int, int]) -> str:
+    """What runs the terminal under the wrapper, with this shell, perhaps behind a sandbox, in it.
+
+    Raises ToolError where there is no bash.
+    """
+    if not argv[-1].endswith("/bash"):
         raise ToolError("A terminal needs bash, and there is none on this machine.")
-    words = [sys.executable, "-IS", HOST, spool, shell, *map(str, size)]
+    words = [sys.executable, "-IS", HOST, spool, *map(str, size), *argv]
     return f"exec {shlex.join(words)}"
 
 

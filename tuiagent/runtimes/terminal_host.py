@@ -1,8 +1,9 @@
 """Holds a terminal: a shell in it, what is typed into it, and what it writes.
 
 Run as a program under the wrapper, so that the terminal outlives whoever opened it; it needs only
-the standard library. Arguments: the spool folder, the shell (bash), columns, rows. What the
-terminal writes goes to standard output, which is the spool's `output`.
+the standard library. Arguments: the spool folder, columns, rows, then the shell (bash) behind
+the sandbox that holds it, if there is one. What the terminal writes goes to standard output, which
+is the spool's `output`.
 
 What is to be typed comes as a file `type.IDENT` (its first line says what it is: `command` or
 `keys`; the rest is the text), put there by rename, and a byte in the pipe `wake`. It is taken by
@@ -57,7 +58,7 @@ ARGUMENTS = ("--noprofile", "--norc", "--noediting", "-i")
 class Host:
     """One terminal and the shell in it."""
 
-    def __init__(self, spool: str, shell: str, columns: int, rows: int) -> None:
+    def __init__(self, spool: str, columns: int, rows: int, argv: list[str]) -> None:
         self.spool = spool
         self.begun = self.idle = False
         """Whether the shell has shown its first prompt, and whether one came since a command."""
@@ -76,7 +77,9 @@ class Host:
                 signal.signal(number, signal.SIG_DFL)
             os.environ.update(ENVIRONMENT, COLUMNS=str(columns), LINES=str(rows))
             os.environ["PROMPT_COMMAND"] = PROMPT.format(name)
-            os.execv(shell, [shell, *ARGUMENTS])
+            os.execv(argv[0], [*argv, *ARGUMENTS])
+        self.shell = 0
+        """The process group of the shell at its prompt; behind a sandbox it is not the child's."""
         os.set_blocking(self.terminal, False)
         ended, told = os.pipe()
         self.ended = ended
@@ -133,13 +136,13 @@ class Host:
             self.pending = b""  # it was meant for the program that has ended
         self.recent = self.recent[-LONGEST:]
         if self.idle and not self.begun:
-            self.begun = True
+            self.begun, self.shell = True, os.tcgetpgrp(self.terminal)
             self.take()
         return bool(data)
 
     def waits(self) -> bool:
         """Whether the shell waits at its prompt, and nothing else has the terminal."""
-        return self.idle and os.tcgetpgrp(self.terminal) == self.child
+        return self.idle and os.tcgetpgrp(self.terminal) == self.shell
 
     def take(self) -> None:
         """Types what waits to be typed; before the first prompt it goes on waiting."""
@@ -205,9 +208,9 @@ class Host:
 
 def main() -> int:
     """Runs the terminal that the arguments describe."""
-    spool, shell, columns, rows = sys.argv[1:]
+    spool, columns, rows, *argv = sys.argv[1:]
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    return Host(spool, shell, int(columns), int(rows)).run()
+    return Host(spool, int(columns), int(rows), argv).run()
 
 
 if __name__ == "__main__":

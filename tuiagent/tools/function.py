@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.claims import NONE, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.ports import Again, Kit, Note, OutcomeUnknown, Runtime
@@ -70,7 +70,10 @@ class FunctionTool:
         subject = paths[0] if paths else msgspec.json.encode(args).decode()
         writes = paths if self.effect == "write" else ()
         reads = () if writes else paths
-        return Claims(self.name, self.effect, subject, reads, writes, folder=runtime.folder)
+        sandbox = NONE if self.effect == "execute" else ""
+        return Claims(
+            self.name, self.effect, subject, reads, writes, folder=runtime.folder, sandbox=sandbox
+        )
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """Nothing: what it does is not known here."""

@@ -1,10 +1,13 @@
 """Runs a command, which goes on when the engine that started it dies."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
-from tuiagent.kernel.claims import Claims
+from msgspec import structs
+
+from tuiagent.kernel.claims import CONFINED, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
 from tuiagent.ports import Again, Background, Execution, Exit, Kit, Note, OutcomeUnknown, Runtime
@@ -20,6 +23,18 @@ NEAR = 1000
 """Characters in which a line may end, so that no word of it is cut in two."""
 SIZE = 64 * 1024
 """Bytes of a command; all of it is looked at before it is judged."""
+HOST = re.compile(
+    r"\*|[a-z0-9_]([a-z0-9_.-]{0,252})(:[0-9]{1,5})?|\[[0-9a-f:.]{2,45}\](:[0-9]{1,5})?"
+)
+HELD = re.compile(
+    "Read-only file system|Network is unreachable|name resolution|Could not resolve host|EROFS|"
+    "EAI_AGAIN|ENETUNREACH|nodename nor servname|Operation not permitted|resource busy"
+)
+"""What programs say when a sandbox holds them."""
+BEYOND = (
+    "\n[a sandbox holds commands: they write only in the folder and /tmp, and reach no network; "
+    "one that needs more names it in `hosts` or `folders`]"
+)
 JOBS = 16
 """How many may run in the background of one session."""
 
@@ -34,13 +49,17 @@ class Shell:
         f"shell of its own. A command that is not done after `wait` seconds (default "
         f"{PATIENCE:g}; 0 for servers and the like) goes on as a job in the background: see "
         f"`jobs`; at most {JOBS} at a time. It is ended after `timeout` seconds (default and most "
-        f"{LONGEST:,g}). Shows {SHOWN:,} characters of output, head and tail."
+        f"{LONGEST:,g}). Shows {SHOWN:,} characters of output, head and tail. Usually it runs in a "
+        "sandbox: it writes only in the folder and /tmp and reaches no network. What needs more "
+        "names it, and a person is asked: `hosts`, exactly (`*` for any), and `folders` to write."
     )
     parameters = schema(
         ("command",),
         command={"type": "string"},
         wait={"type": "number", "minimum": 0},
         timeout={"type": "number", "minimum": 0.1},
+        hosts={"type": "array", "items": {"type": "string"}},
+        folders={"type": "array", "items": {"type": "string"}},
     )
 
     async def claims(self, args: dict[str, Any], runtime: Runtime) -> Claims:
@@ -49,7 +68,8 @@ class Shell:
         # the grammar is loaded once a command is judged, not when a session starts
         from tuiagent.tools.commands import claimed  # noqa: PLC0415
 
-        return await claimed(self.name, sized(args["command"]), runtime)
+        found = await claimed(self.name, sized(args["command"]), runtime)
+        return beyond(found, args, runtime)
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """Where the execution is recorded."""
@@ -119,9 +139,24 @@ class Shell:
             text += f"\n[ended: its time limit of {_timeout(args):g} s was reached]"
         elif ended.code:
             text += f"\n[exit {ended.code}]"
+        if ended.code and kit.runtime.sandbox in CONFINED and HELD.search(text):
+            text += BEYOND
         seconds = round(ended.seconds, 3)
         block = Command(args["command"], ended.code, seconds, ended.dropped, blob)
         return Observation("error" if ended.code else "ok", text.strip("\n"), (block,))
+
+
+def beyond(claims: Claims, args: dict[str, Any], runtime: Runtime) -> Claims:
+    """The claims with what is wanted beyond the sandbox. Raises ToolError."""
+    names = (*args.get("hosts", ()), *args.get("folders", ()))
+    if not all(isinstance(name, str) for name in names):
+        raise ToolError("`hosts` and `folders` are lists of texts")
+    hosts = tuple(dict.fromkeys(host.lower().rstrip(".") for host in args.get("hosts", ())))
+    odd = next((host for host in hosts if not HOST.fullmatch(host)), "")
+    if odd:
+        raise ToolError(f"{odd!r} is not the name of a host, such as pypi.org or pypi.org:8443")
+    folders = tuple(dict.fromkeys(runtime.resolve(path) for path in args.get("folders", ())))
+    return structs.replace(claims, reached=hosts, folders=folders)
 
 
 def sized(command: str) -> str:

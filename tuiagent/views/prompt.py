@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tuiagent.kernel import asides, command, hooks, session, transfer, undo
+from tuiagent.kernel import asides, command, effort, hooks, session, transfer, undo
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.compact import LEFT_OUT, Shortened
@@ -29,6 +29,7 @@ class PromptView:
         self.stream = stream
         self.model = ""
         self.system = ""
+        self.effort = ""
         self.tools: tuple[ToolSpec, ...] = ()
         self.messages: list[Message] = []
         self.marks: list[str] = []
@@ -50,7 +51,9 @@ class PromptView:
         """The whole prompt as of the last attempt; the model is named without its provider."""
         check(self.messages)
         model = self.model.partition("/")[2]
-        return Prompt(model, self.system, self.tools, tuple(self.messages), self.stream)
+        return Prompt(
+            model, self.system, self.tools, tuple(self.messages), self.stream, effort=self.effort
+        )
 
     kinds: frozenset[str] | None = None
 
@@ -71,7 +74,10 @@ class PromptView:
     def _asked(self, fact: object) -> bool:
         """What people said, and how a prompt begins; False for anything else."""
         if isinstance(fact, session.SessionOpened):
+            self.effort = fact.effort
             self._cut()
+        elif isinstance(fact, effort.EffortChanged):
+            self.effort = fact.effort
         elif isinstance(fact, session.PromptSubmitted):
             self.texts[fact.prompt] = fact.text
             self._media[fact.prompt] = fact.media

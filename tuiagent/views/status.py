@@ -6,8 +6,10 @@ from msgspec import Struct, field
 
 from tuiagent.kernel import jobs, lifecycle, prompts, stall
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.call import CallJudged
+from tuiagent.kernel.claims import NONE
 from tuiagent.kernel.event import Event, Fact, Seen
-from tuiagent.kernel.grants import ModeChanged
+from tuiagent.kernel.grants import ModeChanged, SandboxChanged
 from tuiagent.kernel.message import Media, Usage
 
 
@@ -49,6 +51,8 @@ class Status(Struct):
     model: str = ""
     """PROVIDER/MODEL."""
     mode: str = ""
+    sandbox: str = ""
+    """What holds its commands, as in Claims."""
     name: str = ""
     title: str = ""
     """The first words that were said in it."""
@@ -99,7 +103,7 @@ class StatusView:
 
 def _opened(status: Status, fact: lifecycle.SessionOpened, at: float) -> None:
     status.folder, status.model, status.mode = fact.folder, fact.model, fact.mode
-    status.name = fact.name
+    status.name, status.sandbox = fact.name, fact.sandbox
     status.run, status.queue, status.jobs, status.needs = "", [], [], ""
 
 
@@ -109,6 +113,15 @@ def _named(status: Status, fact: lifecycle.SessionNamed, at: float) -> None:
 
 def _mode(status: Status, fact: ModeChanged, at: float) -> None:
     status.mode = fact.mode
+
+
+def _sandbox(status: Status, fact: SandboxChanged, at: float) -> None:
+    status.sandbox = fact.sandbox
+
+
+def _judged(status: Status, fact: CallJudged, at: float) -> None:
+    if fact.claims.effect == "execute" and fact.claims.sandbox != NONE:
+        status.sandbox = fact.claims.sandbox
 
 
 def _model(status: Status, fact: prompts.ModelChanged, at: float) -> None:
@@ -170,6 +183,8 @@ HANDLERS: dict[type[Fact], Any] = {
     lifecycle.SessionOpened: _opened,
     lifecycle.SessionNamed: _named,
     ModeChanged: _mode,
+    SandboxChanged: _sandbox,
+    CallJudged: _judged,
     prompts.ModelChanged: _model,
     prompts.PromptRebased: _rebased,
     prompts.PromptSubmitted: _submitted,

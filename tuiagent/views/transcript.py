@@ -8,6 +8,8 @@ from msgspec import Struct
 from tuiagent.kernel import (
     asides,
     command,
+    effort,
+    grants,
     hooks,
     jobs,
     lifecycle,
@@ -84,7 +86,11 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     prompts.ShorteningRequested: lambda fact: "the conversation will be made shorter",
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
-    session.ModelChanged: lambda fact: f"model {fact.model}",
+    grants.SandboxChanged: lambda fact: f"sandbox {fact.sandbox or 'none'}",
+    session.ModelChanged: lambda fact: (
+        f"model {fact.model} takes over: {fact.why}" if fact.why else f"model {fact.model}"
+    ),
+    effort.EffortChanged: lambda fact: f"effort {fact.effort or 'as usual'}",
     asides.AsideTold: asides.line,
     hooks.HookRan: hooks.line,
     stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",

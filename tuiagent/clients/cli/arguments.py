@@ -9,6 +9,7 @@ from tuiagent import __version__
 from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.clients.terminal import able
 from tuiagent.config import Flags
+from tuiagent.kernel.message import EFFORTS
 from tuiagent.kernel.policy import MODES
 from tuiagent.registry import load
 
@@ -129,7 +130,8 @@ def flags(args: argparse.Namespace, folder: str = "") -> Flags:
     limits = (args.max_turns, args.max_cost, args.max_time)
     where = os.path.join(folder, args.cwd)
     skills = [name for text in args.skills for name in text.split(",") if name]
-    return Flags(where, args.model, args.mode, args.allow, args.deny, *limits, unset, skills)
+    said = (where, args.model, args.mode, args.allow, args.deny)
+    return Flags(*said, *limits, unset, skills, args.no_sandbox, args.effort)
 
 
 def _known_command(parser: argparse.ArgumentParser, argv: list[str]) -> None:
@@ -169,12 +171,14 @@ def _completed(args: argparse.Namespace) -> argparse.Namespace:
 
 USUAL = (
     ("model", ""),
+    ("effort", ""),
     ("mode", ""),
     ("allow", []),
     ("deny", []),
     ("skills", []),
     ("cwd", "."),
     ("max_turns", 0),
+    ("no_sandbox", False),
     ("max_cost", 0.0),
     ("max_time", 0.0),
     ("log_level", ""),
@@ -208,9 +212,10 @@ def main() -> argparse.ArgumentParser:
     )
     parser.add_argument("prompt", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="who answers")
+    parser.add_argument("--effort", default="", choices=EFFORTS, help="how much the model thinks")
     parser.add_argument("--mode", default="", choices=MODES, help="what may be done unasked")
     parser.add_argument(
-        "--no-sandbox", action="store_true", help="say openly that mode auto runs unconfined"
+        "--no-sandbox", action="store_true", help="say openly that commands run unconfined"
     )
     for action in ("allow", "deny"):
         parser.add_argument(

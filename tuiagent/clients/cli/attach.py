@@ -21,6 +21,7 @@ from tuiagent.clients.slash import SLASH, commands, given, said
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent
 from tuiagent.kernel.jobs import StopJob
@@ -66,6 +67,7 @@ SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/interrupt": lambda stream, rest: runs.InterruptRun(stream),
     "/mode": session.ChangeMode,
     "/model": session.ChangeModel,
+    "/effort": ChangeEffort,
     "/compact": lambda stream, rest: session.ShortenConversation(stream),
     "/name": lifecycle.NameSession,
     "/kill": StopJob,

@@ -12,10 +12,12 @@ from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.find import ALL
 from tuiagent.clients.host import Host
-from tuiagent.config import ENVIRONMENT, OPENAI_URL, SERVING
+from tuiagent.config import OPENAI_URL
+from tuiagent.environment import ENVIRONMENT, SERVING
 from tuiagent.ports import Client
 from tuiagent.server import server_record
 
+WEAKER = "landlock"
 SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
 
 
@@ -33,6 +35,12 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         say(f"the project's config.toml sets {key}, which only your own may: it has no effect\n")
     for key in host.settings.without_effect:
         say(f"config.toml sets {key}, which has no effect yet\n")
+    held = (await client.read("sandbox", os.path.realpath("."))).data
+    if held["sandbox"]:
+        weaker = " (weaker: see docs security)" if held["sandbox"] == WEAKER else ""
+        say(f"sandbox: {held['sandbox']} holds what runs in this folder{weaker}\n")
+    else:
+        say(f"sandbox: none; {held['why']}. Commands are asked about, mode auto is refused\n")
     record = server_record(health["root"])
     if record:
         where = ", ".join(record.addresses) or "its own socket alone"

@@ -23,7 +23,7 @@ EXITS = {
 }
 
 
-REVISED = (*grants.FOLDED, grants.ModeChanged)
+REVISED = (*grants.FOLDED, grants.ModeChanged, grants.SandboxChanged)
 """What changes the policy."""
 REPAIR = "-repair"
 """Between a run's id and the number, in the id of a run that corrects its answer."""

@@ -41,7 +41,7 @@ def _sessions() -> argparse.ArgumentParser:
     model = "create, input: who answers"
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help=model)
     parser.add_argument("--mode", default="", choices=MODES, help="create, input: likewise")
-    parser.add_argument("--no-sandbox", action="store_true", help="mode auto runs unconfined")
+    parser.add_argument("--no-sandbox", action="store_true", help="commands run unconfined")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tuiagent.clients.tui import themes
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.lifecycle import NameSession
-from tuiagent.kernel.message import Diff
+from tuiagent.kernel.message import EFFORTS, Diff
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.kernel.session import ChangeMode, ChangeModel, ShortenConversation
@@ -109,6 +110,9 @@ COMMANDS: dict[str, Command] = {
     "copy": Command("copy the last answer", _copy),
     "digest": Command("what happened while nobody was here", _action("digest")),
     "detach": Command("leave; the work goes on in the background", _action("detach")),
+    "effort": Command(
+        "how much the model thinks", _intent(ChangeEffort), "EFFORT", lambda app: EFFORTS
+    ),
     "export": Command("write the session to a file", _action("export"), "FILE"),
     "fork": Command("go on from here in a copy of the session", _action("fork")),
     "help": Command("what keys and commands there are", _action("help")),

@@ -50,6 +50,10 @@ class Line(Widget, can_focus=False):
         return spread(self, *self._drawn, self.size.width)
 
 
+HELD = {"": "no sandbox", "off": "no sandbox"}
+"""What holds the commands, where it is not told by its name."""
+
+
 class Header(Line):
     """Where this is: directory, model, mode, context and money."""
 
@@ -70,6 +74,7 @@ class Header(Line):
         name = status.name or status.title or "new session"
         left = [(" tuiagent ", "strong"), (short(status.folder), ""), (f"  {name}", "dim")]
         right: list[Piece] = [(status.model, ""), (f"  {status.mode}", "mark")]
+        right.append((f" {HELD.get(status.sandbox, status.sandbox)}", "dim"))
         if status.context:
             right.append((f"  {filled(status.context, status.window)}", "dim"))
         if status.session.cost:

@@ -111,7 +111,7 @@ class NewSession(Struct, forbid_unknown_fields=True):
     name: Name | None = None
     model: ModelName | None = None
     mode: Mode | None = None
-    no_sandbox: Annotated[bool, _means("said openly, it is what mode auto needs")] = False
+    no_sandbox: Annotated[bool, _means("said openly: commands run unconfined")] = False
     deny: Annotated[list[Rule], _means("rules such as shell(rm *) that refuse")] = []
     ask: Annotated[list[Rule], _means("rules that ask a person")] = []
     fork: Fork | None = None
@@ -124,7 +124,7 @@ class SessionChange(Struct, forbid_unknown_fields=True):
     archived: bool | None = None
     mode: Mode | None = None
     model: ModelName | None = None
-    no_sandbox: Annotated[bool, _means("said openly, it is what mode auto needs")] = False
+    no_sandbox: Annotated[bool, _means("said openly: commands run unconfined")] = False
 
 
 class RunLimits(Struct, forbid_unknown_fields=True):

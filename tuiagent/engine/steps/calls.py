@@ -3,12 +3,15 @@
 import asyncio
 import hashlib
 import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Drive, SessionJobs
+from tuiagent.engine.notes import decode_note, encode_note
 from tuiagent.engine.secrecy import Secrecy
 from tuiagent.engine.steps import asides, hooks
 from tuiagent.kernel import call as calls
@@ -93,8 +96,9 @@ class Work:
         return await self.secrecy.observation(observation, self.blobs, keyed)
 
     async def claims(self) -> Claims:
-        """What the call would touch. Raises ToolError."""
-        found = await self.tool.claims(self.args, self.drive.runtime)
+        """What the call would touch; from here on its tool reaches no more. Raises ToolError."""
+        found = await claimed(self.tool, self.args, self.drive.runtime)
+        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(found))
         return self.secrecy.held(found, self.args)
 
     async def discard(self, note: Note) -> None:
@@ -244,6 +248,8 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
         return
     work = Work(drive, state.call.id, state.args, found)
     note = decode_note(state.note)
+    with suppress(ToolError):  # what it changed may be gone; then it reaches nothing elsewhere
+        await work.claims()
     try:
         outcome = await found.settle(work.args, work.kit, note)
     except ToolError as error:
@@ -387,14 +393,3 @@ def _task_of(drive: Drive, call: str) -> asyncio.Task[None] | None:
 
 async def _report(drive: Drive, call: str, observation: Observation, settled: bool = False) -> None:
     await drive.write(calls.FinishCall(drive.stream, call, observation, settled))
-
-
-def encode_note(note: Note) -> dict[str, Any]:
-    """The note as it is kept in a fact."""
-    return {**note.data, "blobs": list(note.blobs)} if note.blobs else note.data
-
-
-def decode_note(data: dict[str, Any]) -> Note:
-    """The note that was kept in a fact."""
-    data = dict(data)
-    return Note(data, tuple(data.pop("blobs", ())))

@@ -16,10 +16,14 @@ from tuiagent.kernel.event import Intent
 from tuiagent.kernel.hooks import STOP
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
+from tuiagent.kernel.prompts import ChangeModel
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt
 from tuiagent.kernel.stall import StallRun
 from tuiagent.ports import Provider
+
+STAYS = frozenset({"bad_request", "too_long", "not_api"})
+"""Failures that are the request's or the settings': another model would only hide them."""
 
 
 async def call_model(drive: Drive, step: CallModel) -> None:
@@ -139,7 +143,12 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     if error.kind == "too_long" and drive.state.replies:
         again = world.now()  # once it is shorter; after that it has no reply since
     text, needs = str(error), ""
-    if again is None and (found := drive.waits_for(error)):
+    others: list[Intent] = []
+    other = drive.context.means.fallback(drive.state.model) if error.kind not in STAYS else ""
+    if again is None and other:
+        again = world.now()
+        others.append(ChangeModel(drive.stream, other, text))
+    elif again is None and (found := drive.waits_for(error)):
         needs, again = found
     elif again is None and error.retryable:
         text = f"{text} (given up after {failures + 1} attempts)"
@@ -147,4 +156,4 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
         name = drive.state.model.partition("/")[0]
         text = f"{text} (where it takes no images: takes = [] in [providers.{name}])"
     failed = (assembly.attempt, error.kind, text, again, assembly.text, needs)
-    await drive.write(runs.FailAttempt(drive.stream, *failed))
+    await drive.write(runs.FailAttempt(drive.stream, *failed), *others)

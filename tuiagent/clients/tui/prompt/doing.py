@@ -1,9 +1,15 @@
 """Prompts that are not for the model: commands of the app, and commands of the person's shell."""
 
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.tui import commands
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.prompt import chips, clipboard
+from tuiagent.clients.tui.prompt.drafts import Drafts
+from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.errors import TuiagentError
 
@@ -24,6 +30,24 @@ def known(app: "TuiApp", name: str) -> bool:
 async def do(app: "TuiApp", name: str, rest: str) -> None:
     """Does a command of the app. Raises TuiagentError."""
     await commands.find(name).do(app, rest)
+
+
+async def look(editor: Editor, drafts: Drafts, text: str) -> None:
+    """Puts the image of the system's clipboard into the prompt, or this text where it has none."""
+    words = clipboard.reader(os.environ)
+    data = await clipboard.image(words) if words else None
+    if data is not None:
+        path = await asyncio.to_thread(drafts.put_image, data)
+        number = chips.number_after(editor.chips)
+        editor.insert_chip(chips.copied(path, len(data), number))
+    elif text:
+        editor.take_paste(text)
+
+
+async def or_else(work: Awaitable[bool], otherwise: Callable[[], None]) -> None:
+    """Does it; and something else when that could not be done."""
+    if not await work:
+        otherwise()
 
 
 async def run(desk: Desk, text: str, quiet: bool) -> bool:

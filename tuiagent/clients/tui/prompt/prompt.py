@@ -15,8 +15,8 @@ from tuiagent.clients.slash import given
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
-from tuiagent.clients.tui.prompt import chips, clipboard, complete
-from tuiagent.clients.tui.prompt.doing import do, known, run
+from tuiagent.clients.tui.prompt import chips, complete
+from tuiagent.clients.tui.prompt.doing import do, known, look, or_else, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder
@@ -57,7 +57,7 @@ class Prompt(Vertical):
             super().__init__()
             self.text = editor.sent
             self.typed = editor.text
-            """The same with its chips, for when it could not be said."""
+            """What was typed, with its chips, for when it could not be said."""
             self.shown = editor.shown
             self.steer = steer
             """Whether it is for the run that goes on, before its next step."""
@@ -211,31 +211,29 @@ class Prompt(Vertical):
             written = self.offers.finder.written if self.offers.finder else {}
             if found["name"] in written and found["name"] not in COMMANDS:
                 rest = self.editor.sent.partition(found["name"])[2].strip()
-                self.desk.spawn(self._given(text, found["name"], rest, steer))
+                message = self.Submitted(self.editor, steer)
+                self.desk.spawn(self._given(message, found["name"], rest))
             elif not known(self.app, found["name"]):
                 return
             else:
                 self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
-            self.desk.spawn(self._run(text, found["command"], bool(found["quiet"])))
+            running = run(self.desk, found["command"], bool(found["quiet"]))
+            self.desk.spawn(or_else(running, lambda: self.give_back(text)))
         else:
             self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
         self.editor.put("")
 
-    async def _run(self, text: str, command: str, quiet: bool) -> None:
-        if not await run(self.desk, command, quiet):
-            self.give_back(text)
-
-    async def _given(self, text: str, name: str, arguments: str, steer: bool) -> None:
+    async def _given(self, message: Submitted, name: str, arguments: str) -> None:
         """Says what a command of people's own comes to."""
         try:
-            said = await given(self.desk.client, self.folder, name, arguments)
+            message.text = await given(self.desk.client, self.folder, name, arguments)
         except TuiagentError as error:
             self.app.trouble(str(error))
-            self.give_back(text)
+            self.give_back(message.typed)
             return
-        self.post_message(self.Submitted(said, steer))
+        self.post_message(message)
 
     def action_newline(self) -> None:
         """Begins a new line."""
@@ -319,14 +317,4 @@ class Prompt(Vertical):
     def on_editor_looking(self, message: Editor.Looking) -> None:
         """Looks for an image in the clipboard of the system."""
         message.stop()
-        self.desk.spawn(self._look(message.text))
-
-    async def _look(self, text: str) -> None:
-        words = clipboard.reader(os.environ)
-        data = await clipboard.image(words) if words else None
-        if data is not None:
-            path = await asyncio.to_thread(self.drafts.put_image, data)
-            number = chips.number_after(self.editor.chips)
-            self.editor.insert_chip(chips.copied(path, len(data), number))
-        elif text:
-            self.editor.take_paste(text)
+        self.desk.spawn(look(self.editor, self.drafts, message.text))

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import made_of, may_hold, row
+from tuiagent.clients.web.api.sessions import made_of, may_hold, row, sandbox_of
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.shapes import NewSession
 from tuiagent.kernel.errors import Refused
@@ -48,10 +48,12 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
     if not _is_folder(folder):
         raise Problem(409, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
     opening = asked.web.host.opening(folder)
+    sandbox = sandbox_of(asked, wanted.no_sandbox, folder)
     return msgspec.structs.replace(
         opening,
         model=model or opening.model,
-        mode=_mode(asked, wanted, opening.mode),
+        mode=_mode(asked, wanted, opening.mode, sandbox),
+        sandbox=sandbox,
         name=wanted.name or "",
         rules=(
             *opening.rules,
@@ -62,13 +64,13 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
     )
 
 
-def _mode(asked: Asked, wanted: NewSession, usual: str) -> str:
+def _mode(asked: Asked, wanted: NewSession, usual: str, sandbox: str) -> str:
     """The mode that is asked for; else the usual one, unless this key could not ask for it."""
     if wanted.mode:
-        may_hold(asked, wanted.mode, wanted.no_sandbox)
+        may_hold(asked, wanted.mode, sandbox)
         return wanted.mode
     try:
-        may_hold(asked, usual, wanted.no_sandbox)
+        may_hold(asked, usual, sandbox)
     except Problem:
         return STRICTEST
     return usual

@@ -8,9 +8,11 @@ from msgspec import UNSET
 
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.problem import Problem
-from tuiagent.clients.web.scopes import need, of_mode
+from tuiagent.clients.web.scopes import ADMIN, need, of_mode
 from tuiagent.clients.web.shapes import Accepted, Done, Interrupt, Page, Paged, SessionChange
+from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.event import Intent
+from tuiagent.kernel.grants import ChangeSandbox
 from tuiagent.kernel.jobs import StopJob
 from tuiagent.kernel.lifecycle import (
     ArchiveSession,
@@ -121,14 +123,23 @@ async def done(asked: Asked, intent: Intent) -> Done:
     return Done(await asked.client.submit(intent, asked.once))
 
 
-def may_hold(asked: Asked, mode: str, no_sandbox: bool) -> None:
-    """Whether who asks may let this mode hold. Raises a Problem."""
+def sandbox_of(asked: Asked, no_sandbox: bool, folder: str) -> str:
+    """What would hold commands in this folder; that nothing does is for administrators to say.
+
+    Raises a Problem.
+    """
+    if no_sandbox:
+        need(asked.principal, [ADMIN])
+        return OFF
+    return asked.web.host.opening(folder).sandbox
+
+
+def may_hold(asked: Asked, mode: str, sandbox: str) -> None:
+    """Whether who asks may let this mode hold in such a sandbox. Raises a Problem."""
     need(asked.principal, [of_mode(mode)])
-    if mode == "auto" and not no_sandbox:
+    if mode == "auto" and not sandbox:
         raise Problem(
-            409,
-            "sandbox_missing",
-            "mode auto needs no_sandbox: there is no sandbox yet to confine it",
+            409, "sandbox_missing", "mode auto needs a sandbox; without one, say no_sandbox openly"
         )
 
 
@@ -136,11 +147,12 @@ async def changed(asked: Asked) -> dict[str, Any]:
     """PATCH /sessions/{id}: all of it is looked at before the first of it is done."""
     name, wanted = await stream(asked), asked.body
     assert isinstance(wanted, SessionChange)
-    intents: list[Intent] = []
+    intents: list[Intent] = [ChangeSandbox(name, OFF)] if wanted.no_sandbox else []
     if wanted.name is not None:
         intents.append(NameSession(name, wanted.name))
     if wanted.mode is not None:
-        may_hold(asked, wanted.mode, wanted.no_sandbox)
+        folder = (await row(asked))["folder"]
+        may_hold(asked, wanted.mode, sandbox_of(asked, wanted.no_sandbox, folder))
         intents.append(ChangeMode(name, wanted.mode))
     if wanted.model is not None:
         intents.append(ChangeModel(name, wanted.model))

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tuiagent.config import ENVIRONMENT, KEEP
+from tuiagent.environment import ENVIRONMENT, KEEP
 from tuiagent.kernel.errors import TuiagentError
 
 LOG = logging.getLogger("tuiagent.web")

@@ -1,0 +1,20 @@
+"""What a call would touch, and what would hold it."""
+
+from typing import Any
+
+import msgspec
+
+from tuiagent.kernel.claims import CONFINED, OFF, Claims
+from tuiagent.ports import Runtime, Tool
+
+
+async def claimed(tool: Tool, args: dict[str, Any], runtime: Runtime) -> Claims:
+    """The tool's claims with the sandbox in force; where there is none, nothing is wanted of it.
+
+    Raises ToolError for impossible arguments.
+    """
+    claims = await tool.claims(args, runtime)
+    sandbox = OFF if runtime.sandbox == OFF else claims.sandbox or runtime.sandbox
+    if sandbox in CONFINED:
+        return msgspec.structs.replace(claims, sandbox=sandbox)
+    return msgspec.structs.replace(claims, sandbox=sandbox, reached=(), folders=())
