@@ -394,7 +394,7 @@ async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> 
         assert "one" in (it.work / "talk.md").read_text()
         before = it.app.desk.conversation.stream
         await it.type("/fork\n")
-        await it.until(lambda: it.app.desk.conversation.stream != before)
+        await it.until(lambda: (now := it.app.desk.conversation) and now.stream != before)
         await it.until("forked from")
 
 
