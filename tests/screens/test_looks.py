@@ -13,7 +13,7 @@ from textual.screen import Screen as AnyScreen
 from tests.house import call, prompt, say, until
 from tests.screens.judging import utc
 from tests.screens.kit import GOLDEN, Screen, screen
-from tests.screens.looks import check_looks
+from tests.screens.looks import THEMES, check_looks
 from tests.screens.rolling import every
 from tests.screens.test_files import at_hand
 from tuiagent.clients import tui
@@ -118,6 +118,8 @@ SHEETS = {
 async def test_every_screen_with_nothing_in_it(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         for name, words in SHEETS.items():
+            it.app.dress(THEMES[0])  # one of them says which is worn
+            await it.settle()
             await it.app.run_action(name)
             await it.until(words)
             await check_looks(it, name, told=_nowhere(tmp_path))
