@@ -4,12 +4,16 @@ import argparse
 import asyncio
 import itertools
 import os
+import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.events import Key, Resize
+from textual.geometry import Size
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from tests.house import Fakes, engine
@@ -36,6 +40,8 @@ from tuiagent.reports import findable, kept, written
 LIMIT = 30.0
 """Seconds after which a test that waits for the screen gives up."""
 GOLDEN = Path(__file__).parent / "shown"
+NEW = os.environ.get("TUIAGENT_SHOWN") == "new"
+"""Whether what is shown now is taken instead of what was shown before."""
 SIZES = {"wide": (120, 40), "small": (80, 24), "tiny": (40, 10)}
 KINDS = ("local", "remote")
 
@@ -152,13 +158,30 @@ class Screen:
 
     async def type(self, text: str) -> None:
         """Types it."""
-        await self.pilot.press(
-            *("space" if c == " " else "enter" if c == "\n" else c for c in text)
-        )
+        await self.press(*("space" if c == " " else "enter" if c == "\n" else c for c in text))
 
     async def press(self, *keys: str) -> None:
-        """Presses keys."""
-        await self.pilot.press(*keys)
+        """Presses keys, each once the one before has done what it does."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            driver.send_message(pressed(key))
+            await self.settle()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the terminal another size."""
+        size = Size(columns, rows)
+        self.app._driver._size = (columns, rows)  # type: ignore[union-attr]
+        self.app.post_message(Resize(size, size))
+
+    async def settle(self) -> None:
+        """Waits until every message so far, and what came of it, has been taken, and is drawn."""
+        for _ in range(4):
+            await self.pilot._wait_for_screen()
+            await self.app._animator.wait_until_complete()
+            for screen in self.app.screen_stack[-1:]:  # none is left once it has ended
+                screen._on_timer_update()
+        await self.pilot._wait_for_screen()
 
     async def until(self, holds: Callable[[], object] | str) -> str:
         """Waits until something holds, or these words are shown; what is shown then."""
@@ -169,6 +192,17 @@ class Screen:
         except TimeoutError:
             raise AssertionError(f"{holds} never came:\n{self.shown}") from None
         return self.shown
+
+
+def pressed(key: str) -> Key:
+    """The event of a key, as a terminal tells it."""
+    if len(key) == 1 and not key.isalnum():
+        key = _character_to_key(key)
+    try:
+        char = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(key, key)))
+    except KeyError:
+        char = key if len(key) == 1 else None
+    return Key(key, char)
 
 
 def shown(app: App[Any]) -> str:
@@ -246,7 +280,7 @@ def check_shown(name: str, text: str) -> None:
     Look at every difference as a person would before taking it.
     """
     path = GOLDEN / f"{name}.txt"
-    if os.environ.get("TUIAGENT_SHOWN") == "new":
+    if NEW:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     assert path.exists(), f"{path.name} is not there: TUIAGENT_SHOWN=new writes it"

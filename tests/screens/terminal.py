@@ -83,13 +83,17 @@ class Terminal:
             data = os.read(self.master, 1 << 16)
         except OSError:
             return False
+        self.take(data)
+        return bool(data)
+
+    def take(self, data: bytes) -> None:
+        """Shows what was written."""
         self.raw += data
         whole = self._cut + data
         found = CUT.search(whole)
         self._cut = whole[found.start() :] if found else b""
         whole = whole[: len(whole) - len(self._cut)]
         self._stream.feed(UNKNOWN.sub(b"", whole))
-        return bool(data)
 
     def forget(self) -> None:
         """Forgets what was written so far."""

@@ -12,7 +12,6 @@ from tests.screens.judging import (
     Clock,
     asked,
     clocked,
-    drawn,
     outcome,
     question,
     shell,
@@ -20,7 +19,8 @@ from tests.screens.judging import (
     utc,
     write,
 )
-from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
+from tests.screens.kit import KINDS, SIZES, Screen, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.form import Form
 from tuiagent.kernel import call as calls
@@ -433,20 +433,19 @@ LOOKS: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("look", LOOKS)
-async def test_it_looks_so(
-    tmp_path: Path, size: str, look: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.timeout(300)
+async def test_it_looks_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     utc(monkeypatch)
-    async with screen(tmp_path, size=SIZES[size]) as it:
+    async with screen(tmp_path) as it:
         it.engine.reports["proposed"] = lambda key: Proposed("d1", (DIFF,))
         it.app.action_pane("approvals")
-        show(it, LOOKS[look])
-        words = {"nothing": "Nothing waits", "diff": "sum(cart) * tax"}
-        await it.until(words.get(look, " o open"))
-        await it.pilot.pause()
-        check_shown(f"approvals-{look}-{size}", drawn(it, it.app.query_one(Approvals)))
+        for look, waiting in LOOKS.items():
+            show(it, waiting)
+            words = {"nothing": "Nothing waits", "diff": "sum(cart) * tax"}
+            await it.until(words.get(look, " o open"))
+            await check_looks(it, f"approvals-{look}", "Approvals")
+            show(it, [])
+            await it.until("Nothing waits")
 
 
 async def test_the_last_of_many_is_reached(tmp_path: Path) -> None:
@@ -472,19 +471,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", HOSTILE)
-async def test_nothing_hides_the_end_of_a_command(tmp_path: Path, size: str, name: str) -> None:
+async def test_nothing_hides_the_end_of_a_command(tmp_path: Path, size: str) -> None:
     async with screen(tmp_path, size=SIZES[size]) as it:
-        show(it, [shell(HOSTILE[name])])
         it.app.action_pane("approvals")
-        await it.until(lambda: it.app.query_one(Approvals).at_hand)
-        await it.pilot.pause()
-        lines = it.shown.split("\n")
-        assert "rm-rf~" in _joined(it)
-        assert all(ord(char) >= 32 and char not in "\u202e\u202c" for char in "".join(lines))
-        assert "y once" in it.shown
-        if name == "escapes":
-            assert "\\x1b[2J\\x1b]0;owned\\x07" in _joined(it)
+        for number, (name, command) in enumerate(HOSTILE.items()):
+            show(it, [shell(command, number)])
+            await it.until(lambda: "rm-rf~" in _joined(it) and "y once" in it.shown)
+            lines = it.shown.split("\n")
+            assert all(ord(char) >= 32 and char not in "\u202e\u202c" for char in "".join(lines))
+            if name == "escapes":
+                assert "\\x1b[2J\\x1b]0;owned\\x07" in _joined(it)
+            show(it, [])
+            await it.until("Nothing waits")
 
 
 def _joined(it: Screen) -> str:

@@ -12,7 +12,8 @@ import pytest
 from textual.widget import Widget
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
+from tests.screens.kit import KINDS, SIZES, Screen, screen
+from tests.screens.looks import check_looks
 from tests.screens.test_tree import commit, repository
 from tuiagent.clients.tui.diff.screens import ChangeList, ChangesScreen, DiffScreen, FileScreen
 from tuiagent.clients.tui.diff.view import DiffView
@@ -71,9 +72,9 @@ def told(it: Screen) -> str:
     return "\n".join(one.message for one in it.app._notifications)
 
 
-def whole(it: Screen) -> str:
-    """The screen, without the time of day."""
-    return re.sub(r"\b\d\d:\d\d\b", "hh:mm", it.shown)
+def timeless(text: str) -> str:
+    """Without the time of day."""
+    return re.sub(r"\b\d\d:\d\d\b", "hh:mm", text)
 
 
 async def at_hand(it: Screen, pane: Files, path: str) -> None:
@@ -83,13 +84,10 @@ async def at_hand(it: Screen, pane: Files, path: str) -> None:
     await it.pilot.pause()
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_tree_shows_what_changed_and_hides_what_is_ignored(
-    tmp_path: Path, size: str
-) -> None:
-    async with worked(tmp_path, size) as (it, pane):
+async def test_the_tree_shows_what_changed_and_hides_what_is_ignored(tmp_path: Path) -> None:
+    async with worked(tmp_path) as (it, pane):
         await at_hand(it, pane, "src/a.py")
-        check_shown(f"files-tree-{size}", drawn(pane))
+        await check_looks(it, "files-tree", "Files")
         await it.press("i")
         assert "build" in drawn(pane)
         await it.press("i")
@@ -167,18 +165,17 @@ async def test_every_change_of_the_session_is_listed_and_taken_back(
         assert not isinstance(it.app.screen, ChangesScreen)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_differences_one_below_the_other_and_side_by_side(tmp_path: Path, size: str) -> None:
-    async with worked(tmp_path, size) as (it, pane):
+async def test_differences_one_below_the_other_and_side_by_side(tmp_path: Path) -> None:
+    async with worked(tmp_path) as (it, pane):
         await at_hand(it, pane, "src/a.py")
         await it.press("d")
         await it.until(lambda: isinstance(it.app.screen, DiffScreen))
         view = it.app.screen.query_one(DiffView)
         await it.until(lambda: view._rows)
-        check_shown(f"diff-{size}", whole(it))
+        await check_looks(it, "diff", told=timeless)
         await it.press("s")
         await it.until(lambda: any("│" in seen.row.text for seen in view._rows) == view.sides)
-        check_shown(f"diff-{size}-s", whole(it))
+        await check_looks(it, "diff-other", told=timeless)
         await it.press("p", "p", "k", "j", "space", "g", "G", "y")
         assert view.at == (0, 1)
         assert it.app.clipboard == LONG.rstrip("\n")
@@ -259,10 +256,7 @@ async def test_hostile_names_stay_names(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         await it.press("f2")
         await it.until("not red")
-        for size in SIZES:
-            await it.pilot.resize_terminal(*SIZES[size])
-            await it.pilot.pause()
-            check_shown(f"files-hostile-{size}", drawn(it.app.query_one(Files)))
+        await check_looks(it, "files-hostile", "Files")
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", it.shown)
         it.app.query_one(Files).go(1)
         await it.press("enter")
@@ -293,11 +287,11 @@ async def test_an_empty_folder_one_that_is_gone_and_one_that_hangs(
         (it.work).rmdir()
         held.set()
         await it.until(lambda: "No such file" in "".join(r.note for r in pane.place.tree.rows))
-        check_shown("files-gone", drawn(pane))
+        await check_looks(it, "files-gone", "Files")
         it.work.mkdir()
         await it.press("r")
         await it.until("empty")
-        check_shown("files-empty", drawn(pane))
+        await check_looks(it, "files-empty", "Files")
 
 
 async def test_what_cannot_be_followed_is_read_again_when_looked_at(tmp_path: Path) -> None:

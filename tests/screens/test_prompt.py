@@ -12,7 +12,8 @@ import pytest
 from textual.events import Key
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, Screen, check_shown, screen
+from tests.screens.kit import KINDS, Screen, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import GAP
@@ -33,11 +34,6 @@ def editor(it: Screen) -> Editor:
 
 def prompt(it: Screen) -> Prompt:
     return it.app.query_one(Prompt)
-
-
-def around(it: Screen) -> str:
-    """The prompt and the lines above it."""
-    return "\n".join(it.shown.split("\n")[-13:-1])
 
 
 async def said(it: Screen) -> list[str]:
@@ -174,7 +170,7 @@ async def test_a_long_paste_is_a_chip_that_is_sent_whole(tmp_path: Path) -> None
         editor(it).take_paste(LONG)
         await it.type(" now")
         await it.until(f"120{GAP}lines")
-        check_shown("prompt-chip", around(it))
+        await check_looks(it, "prompt-chip", "#conversation")
         await it.press("enter")
         await until_said(it, f"read {LONG} now")
 
@@ -269,7 +265,7 @@ async def test_files_are_found_and_taken(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS, size=(80, 24)) as it:
         await it.type("see @ap")
         await it.until("tests/test_app.py")
-        check_shown("prompt-files", around(it))
+        await check_looks(it, "prompt-files", "#conversation")
         await it.press("down", "enter")
         assert editor(it).text == "see @tests/test_app.py "
         await it.type("@word")
@@ -345,7 +341,7 @@ async def test_commands_are_listed_with_what_they_do(tmp_path: Path) -> None:
     async with screen(tmp_path, size=(80, 24)) as it:
         await it.type("/")
         await it.until("/compact")
-        check_shown("prompt-commands", around(it))
+        await check_looks(it, "prompt-commands", "#conversation")
         await it.press("up")
         assert prompt(it).popup.index == len(COMMANDS) - 1
 
@@ -379,7 +375,7 @@ async def test_a_path_and_an_indented_slash_are_said(tmp_path: Path) -> None:
 async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         await it.type("go\n")
-        await it.until("one")
+        await it.until("● one")
         await it.type("/mode plan\n")
         await it.until(lambda: it.app.desk.conversation.status.mode == "plan")
         await it.type("/model scripted/y\n")
@@ -398,7 +394,7 @@ async def test_mode_model_name_and_compact_reach_the_session(tmp_path: Path) -> 
         assert "one" in (it.work / "talk.md").read_text()
         before = it.app.desk.conversation.stream
         await it.type("/fork\n")
-        await it.until(lambda: it.app.desk.conversation.stream != before)
+        await it.until(lambda: (now := it.app.desk.conversation) and now.stream != before)
         await it.until("forked from")
 
 
@@ -428,7 +424,7 @@ async def test_copy_theme_new_and_what_needs_a_session(tmp_path: Path) -> None:
         await it.type("/compact\n")
         await it.until(lambda: "say something first" in it.told)
         await it.type("go\n")
-        await it.until("one")
+        await it.until("● one")
         await it.until(lambda: not it.app.desk.conversation.running)
         await it.type("/copy\n")
         await it.until(lambda: it.app.clipboard == "one")
@@ -452,7 +448,7 @@ def test_every_command_says_what_it_does(name: str) -> None:
 async def test_what_was_said_comes_back_and_what_is_written_stays(tmp_path: Path) -> None:
     async with screen(tmp_path, TURNS) as it:
         await it.type("first\n")
-        await it.until("one")
+        await it.until("● one")
         await it.type("second\n")
         await it.until("two")
         await it.type("third")
@@ -470,7 +466,7 @@ async def test_what_was_said_comes_back_and_what_is_written_stays(tmp_path: Path
 async def test_the_journal_is_the_history(tmp_path: Path, kind: str) -> None:
     async with screen(tmp_path, TURNS, kind=kind) as it:
         await it.type("first\n")
-        await it.until("one")
+        await it.until("● one")
         prompt(it).past.begin([])
         await prompt(it).past.load(it.client, str(it.work))
         assert prompt(it).past.said == ["first"]
@@ -559,7 +555,7 @@ async def test_what_is_typed_while_a_session_begins_stays(tmp_path: Path) -> Non
     async with screen(tmp_path, TURNS) as it:
         await it.type("go\n")
         await it.type("more")
-        await it.until("one")
+        await it.until("● one")
         assert editor(it).text == "more"
 
 

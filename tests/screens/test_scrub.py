@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from tests.house import call, prompt, say, until
-from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
+from tests.screens.kit import KINDS, Screen, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui.screens.scrub import Scrub
 from tuiagent.clients.tui.screens.slider import Slider
 from tuiagent.clients.tui.transcript import Excerpt
@@ -186,17 +187,17 @@ def dated(text: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-01 00:00:00", text)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_how_it_looks(tmp_path: Path, size: str) -> None:
-    async with screen(tmp_path, TURNS, size=SIZES[size]) as it:
+@pytest.mark.timeout(300)
+async def test_how_it_looks(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS) as it:
         began = it.engine.journal.world.now()
         it.engine.journal.world.now = lambda: began  # type: ignore[method-assign] - all takes no time
         await lived(it.client, "/", "locked")
         await until(it.client, RunFinished, S, 2)
         await opened(it)
-        check_shown(f"scrub-end-{size}", dated(it.shown))
+        await check_looks(it, "scrub-end", told=dated)
         await it.press("shift+left", "shift+left")
-        check_shown(f"scrub-begun-{size}", dated(it.shown))
+        await check_looks(it, "scrub-begun", told=dated)
         await it.press("home")
-        check_shown(f"scrub-empty-{size}", dated(it.shown))
+        await check_looks(it, "scrub-empty", told=dated)
         assert not it.app.screen.query_one(Excerpt).flow.blocks

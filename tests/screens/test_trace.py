@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.house import call, say
-from tests.screens.judging import asked, clocked, drawn, utc
-from tests.screens.kit import KINDS, SIZES, Screen, check_shown, screen
+from tests.screens.judging import asked, clocked, utc
+from tests.screens.kit import KINDS, SIZES, Screen, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.form import Form
 from tuiagent.clients.tui.grants import Grants
@@ -190,16 +191,16 @@ FULL = [
 ]
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_it_looks_so(tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_looks_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     utc(monkeypatch)
-    async with screen(tmp_path, size=SIZES[size]) as it:
-        shown_as(it, FULL)
+    async with screen(tmp_path) as it:
         it.app.action_pane("trace")
+        await check_looks(it, "trace-empty", "Trace")
+        shown_as(it, FULL)
         await it.until("▶ shell")
         await it.press("home", "down", "down", "enter")
         await it.until("asked for by agent")
-        check_shown(f"trace-{size}", drawn(it, it.app.query_one(Trace)))
+        await check_looks(it, "trace", "Trace")
 
 
 # ---------------------------------------------------------------- grants and context
@@ -221,6 +222,7 @@ async def test_grants_are_listed_with_what_ran_and_taken_back(tmp_path: Path, ki
         pane = it.app.screen.query_one(Grants)
         await it.until("granted by owner")
         assert f"always, in {it.work}" in it.shown.replace("│", "") or "always, in" in it.shown
+        await it.until("1 ran")
         await it.press("down", "enter")
         await it.until(lambda: it.shown.count("touch made") > 2)
         await it.press("x")

@@ -35,7 +35,7 @@ async def test_what_would_run_is_shown_and_runs_after_a_yes_only(tmp_path: Path)
         assert not it.means.standing.trusted["hooks"]
         await it.press("escape")
         await it.type("go\n")
-        await it.until("one")
+        await it.until("● one")
         assert not (tmp_path / "ran").exists()
         await it.type("/trust\n")
         await it.until("Trust this folder?")

@@ -19,7 +19,7 @@ from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
 from tuiagent.clients.tui.files import Files
-from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.layout import NARROW, WIDE, Layout
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.paint import ROOMY
@@ -43,7 +43,6 @@ PANES = {
     "approvals": "Approvals",
 }
 """The panes by id, with their titles, from left to right."""
-NARROW, WIDE = "-narrow", "-wide"
 
 
 class TuiApp(Opens):
@@ -79,7 +78,7 @@ class TuiApp(Opens):
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
 
-    shown: var[str] = var("conversation")
+    shown: var[str] = var("conversation", init=False)
     """The pane that has the screen where only one has room, or that is zoomed."""
 
     def __init__(self, client: Client, args: argparse.Namespace, host: Host) -> None:
@@ -120,7 +119,6 @@ class TuiApp(Opens):
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
         self.layout.apply(self.screen)
-        self.query_one(Prompt).focus()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
         if self.wrong:
@@ -170,8 +168,7 @@ class TuiApp(Opens):
 
     def watch_shown(self, shown: str) -> None:
         """Gives the screen to one pane, where only one has room."""
-        for pane in PANES:
-            self.screen.set_class(shown == pane, f"-{pane}")
+        self.screen.update_classes({f"-{pane}": shown == pane for pane in PANES})
         for tabs in self.query(Tabs):
             tabs.refresh()
 
@@ -288,7 +285,8 @@ class TuiApp(Opens):
 
     def on_descendant_focus(self) -> None:
         """One types elsewhere now."""
-        self.call_after_refresh(self._place_cursor, self.screen, moved=True)
+        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
+            self.call_after_refresh(self._place_cursor, screen, moved=True)
 
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""

@@ -24,11 +24,13 @@ from textual.drivers.linux_driver import (
     KITTY_REPORT_ASSOCIATED_TEXT,
     LinuxDriver,
 )
+from textual.filter import NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 
 from tuiagent.clients.terminal import SEQUENCES
+from tuiagent.clients.tui.clipboard import sequence
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.window import Window
@@ -310,6 +312,25 @@ class TerminalApp(App[int]):
     """The class of the first screen, beside the one for its width."""
     root = ""
     """The state root; the shape is kept there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.no_color = bool(os.environ.get("NO_COLOR"))  # empty, it says nothing: no-color.org
+        if self.no_color:
+            self._filters = [NoColor()]
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """See App; what is too long for a terminal can be pasted here alone, which is said."""
+        self._clipboard = text
+        if (written := sequence(text, bool(os.environ.get("TMUX")))) and self._driver is not None:
+            self._driver.write(written)
+        elif not written:
+            self.notify(
+                f"{len(text):,} characters are more than a terminal's clipboard takes: they can be "
+                "pasted here; /export writes the session to a file",
+                severity="warning",
+                markup=False,
+            )
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the classes that it will have: each later one styles all anew."""

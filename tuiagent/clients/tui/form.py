@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Static
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.typed import Input, TextArea
 from tuiagent.kernel.errors import TuiagentError
 
 

@@ -7,6 +7,10 @@ from typing import Any
 
 from textual.screen import Screen
 
+from tuiagent.clients.tui.status import ROOM
+
+NARROW, WIDE = "-narrow", "-wide"
+"""Classes of a screen that has room for one pane, or for all."""
 LEAST, MOST = 16, 120
 """Columns of a pane at the sides."""
 USUAL = {"files": 22, "side": 40}
@@ -59,7 +63,7 @@ class Layout:
     def apply(self, screen: Screen[Any]) -> None:
         """Lays the panes out so."""
         screen.set_class(self.zoomed, "-zoomed")
-        alone = self.zoomed or screen.has_class("-narrow")
+        alone = self.zoomed or screen.app.size.width < ROOM
         for column, panes in SIDES.items():
             width = None if alone else self.widths[column]
             screen.query_one(f"#{column}").styles.width = width

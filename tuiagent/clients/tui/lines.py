@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -34,13 +35,31 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     end = Strip([Segment(clean(text), _style(widget, name, base)) for text, name in right if text])
     if end.cell_length > width:
         return strip(widget, right, width)
-    return Strip.join([strip(widget, left, width - end.cell_length), end])
+    room = width - end.cell_length
+    left = _whole(left, room)
+    gap = sum(cell_len(clean(text)) for text, _ in left) > room > 1
+    return Strip.join([strip(widget, left, room - gap), Strip([Segment(" " * gap, base)]), end])
+
+
+def _whole(left: list[Piece], room: int) -> list[Piece]:
+    """Keys that help, of which there are as many as there is room for, none in part."""
+    if len(left) != 1 or left[0][1] != "dim" or cell_len(left[0][0]) <= room:
+        return left
+    kept = left[0][0][: room - 3].rpartition("  ")[0]
+    return [(f"{kept}  …", "dim")] if kept else left
 
 
 def lit(widget: Widget, line: Strip, name: str = "cursor") -> Strip:
     """The line with a component class over what it was drawn with, as where a cursor is."""
+    return Strip(Segment.apply_style(line, post_style=over(widget, name)), line.cell_length)
+
+
+def over(widget: Widget, name: str) -> Style:
+    """What a component class changes of what it is laid over, with its ground mixed with that."""
     style = widget.get_component_rich_style(name, partial=True)
-    return Strip(Segment.apply_style(line, post_style=style), line.cell_length)
+    if style.bgcolor is None:
+        return style
+    return style + Style(bgcolor=widget.get_component_rich_style(name).bgcolor)
 
 
 def _style(widget: Widget, name: str, base: Style) -> Style:

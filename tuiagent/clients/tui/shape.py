@@ -82,7 +82,7 @@ def _wiped(strip: Strip) -> Strip:
 
 def _sgr(app: App[Any], style: Style) -> str:
     """The parameters that draw in this style."""
-    drawn = style.without_color if app.console.no_color else style
+    drawn = style.without_color if app.no_color else style
     return drawn.render("x", color_system=app.console._color_system)[2:].partition("m")[0]
 
 

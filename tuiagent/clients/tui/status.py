@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
 from tuiagent.clients.waits import told
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 
+COZY = 48
+"""Columns from which on tabs have room at both sides."""
 ROOM = 100
 """Columns from which on the panes' keys are named; below, tabs name the panes."""
 
@@ -95,7 +99,8 @@ class Tabs(Line):
         title = self._panes[pane]
         if pane == "approvals" and self.app.desk.waiting:
             title += f" {len(self.app.desk.waiting)}"
-        return f" {title} ", "strong" if self.app.shown == pane else "dim"
+        gap = " " if self.size.width >= COZY else ""
+        return f" {title}{gap}", "strong" if self.app.shown == pane else "dim"
 
     def on_click(self, event: events.Click) -> None:
         """Goes to the pane that was clicked."""
@@ -127,14 +132,19 @@ class Footer(Line):
                 left.append((" working ", "mark"))
             if status.jobs:
                 left.append((f" {len(status.jobs)} in the background ", "dim"))
-            for other in conversation.present.values():
-                left.append((f" {other.name} is {other.doing} ", "dim"))
         if desk.waiting:
-            left.append((f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
-        stop = "Esc interrupt  " if conversation is not None and conversation.running else ""
-        panes = "F2 files  F3 trace  F4 approvals  " if self.size.width >= ROOM else ""
-        keys = f"{stop}F1 help  {panes}^Q quit "
-        return left, [(keys, "dim")]
+            left.insert(0, (f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
+        for other in conversation.present.values() if conversation is not None else ():
+            left.append((f" {other.name} is {other.doing} ", "dim"))
+        keys = ["F1 help", "^Q quit"]
+        if self.size.width >= ROOM:
+            keys[1:1] = ["F2 files", "F3 trace", "F4 approvals"]
+        if conversation is not None and conversation.running:
+            keys.insert(0, "Esc interrupt")
+        room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
+        while len(keys) > 1 and len("  ".join(keys)) > room - 2:
+            keys.pop()
+        return left, [("  ".join([*keys, ""])[:-1], "dim")]
 
 
 def short(path: str) -> str:

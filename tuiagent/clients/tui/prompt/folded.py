@@ -5,9 +5,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
 from tuiagent.clients.tui.prompt.chips import Chip
+from tuiagent.clients.tui.typed import TextArea
 
 
 class FoldedScreen(ModalScreen[bool]):

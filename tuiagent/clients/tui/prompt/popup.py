@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.lines import over
 
 SHOWN = 8
 """Lines of the list."""
@@ -41,9 +42,9 @@ class Popup(Widget, can_focus=False):
         display: none;
         overlay: screen;
         constrain: inside;
-        background: $panel;
+        background: $foreground 8%;
         color: $foreground;
-        & .popup--chosen { background: $primary-muted; color: $text; text-style: bold; }
+        & .popup--chosen { background: $accent 20%; text-style: bold; }
         & .popup--detail { color: $text-muted; }
         & .popup--match { color: $text-accent; }
     }
@@ -135,7 +136,7 @@ class Popup(Widget, can_focus=False):
             return Strip([Segment(text, style)]).adjust_cell_length(width, style)
         style = self.rich_style
         if row == self.index:
-            style += self.get_component_rich_style("popup--chosen", partial=True)
+            style += over(self, "popup--chosen")
         line = self._line(self.choices[row])
         line = Text.assemble(" ", line, end="")
         line.truncate(width, overflow="ellipsis")

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuiagent.clients.tui.lines import strip
+from tuiagent.clients.tui.lines import lit, strip
 from tuiagent.clients.tui.prompt.waiting import moved, taken
 from tuiagent.views.status import Queued
 
@@ -39,7 +39,7 @@ class Queue(Widget, can_focus=True):
         display: none;
         height: auto;
         color: $text-muted;
-        & .queue--chosen { background: $primary-muted; color: $text; }
+        & .queue--chosen { background: $accent 20%; text-style: bold; }
         & .queue--when { color: $text-accent; }
     }
     """
@@ -140,5 +140,5 @@ class Queue(Widget, can_focus=True):
         when = "next step " if queued.steer else "after it  "
         line = strip(self, [(when, "queue--when"), (text, "")], width)
         if self.has_focus and row == self.index:
-            return line.apply_style(self.get_component_rich_style("queue--chosen", partial=True))
+            return lit(self, line, "queue--chosen")
         return line

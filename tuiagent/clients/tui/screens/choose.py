@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows
+from tuiagent.clients.tui.typed import Input
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp

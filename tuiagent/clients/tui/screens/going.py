@@ -59,9 +59,10 @@ class Runs(GoingOn):
         took = span(row.ended - began) if row.ended else age(began)
         status = (row.needs and f"needs {row.needs}") or row.error or row.status
         cost = money(row.cost) if row.cost else ""
+        room = min(40, max(16, self.size.width - 66))
         return [
             (f" {mark} ", COLORS.get(mark, "dim")),
-            (fit(row.prompt, 40) + " ", "strong"),
+            (fit(row.prompt, room) + " ", "strong"),
             (fit(status, 22) + " ", "warn" if mark == WAITS else ""),
             (f"{age(row.queued):>4} {took:>9} {row.calls:>4} calls {cost:>9}  ", "dim"),
             (short(row.folder), "dim"),

@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
+from tuiagent.clients.tui.typed import Input
 from tuiagent.kernel.errors import StoreError, TuiagentError
 
 

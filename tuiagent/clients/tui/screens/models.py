@@ -6,13 +6,13 @@ import msgspec
 from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from tuiagent import config_file
 from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.status import tokens
+from tuiagent.clients.tui.typed import Input
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.session import ChangeModel
 

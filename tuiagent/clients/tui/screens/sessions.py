@@ -8,13 +8,13 @@ import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Input
 
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.screens.deeds import Deeds
 from tuiagent.clients.tui.screens.session_list import SessionRows
 from tuiagent.clients.tui.screens.sheet import Ask, Ends, Says
 from tuiagent.clients.tui.transcript import Excerpt
+from tuiagent.clients.tui.typed import Input
 from tuiagent.ports import Window
 from tuiagent.views.search import Hit
 from tuiagent.views.sessions import Row
@@ -60,8 +60,6 @@ class Sessions(Deeds):
 
     def on_mount(self) -> None:
         """Reads them, and stays current."""
-        for field in self.query(Input):
-            field.cursor_blink = False
         desk = self.app.desk
         status = desk.conversation.status if desk.conversation else None
         folder = status.folder if status else ""

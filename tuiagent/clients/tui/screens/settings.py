@@ -12,6 +12,7 @@ from tuiagent import config_file
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
+from tuiagent.clients.tui.status import short
 
 
 class Setting(Struct):
@@ -85,15 +86,27 @@ class SettingsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list, and where the file lies."""
-        yield Says(lambda: ([(" Settings ", "strong")], [("Esc back ", "dim")]))
+        yield Says(
+            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "dim")])
+        )
         yield Keys()
-        yield Says(lambda: ([(f" {self._path} ", "dim")], []))
+        yield Says(lambda: ([(f" {self._help} ", "")], []), "meaning")
         yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "dim")], []))
 
     def on_mount(self) -> None:
         """Reads the file."""
         self.query_one(Keys).focus()
         self.later(self._renew())
+
+    @property
+    def _help(self) -> str:
+        """What the one at hand means, in full."""
+        keys = self.query_one(Keys)
+        return keys.rows[keys.at].help if keys.rows else ""
+
+    def on_rows_moved(self) -> None:
+        """Says what it means."""
+        self.said("meaning")
 
     @property
     def _path(self) -> str:
@@ -103,6 +116,7 @@ class SettingsSheet(Sheet):
         keys = self.query_one(Keys)
         keys.rows = settings(self._path)
         keys.renew()
+        self.said("meaning")
 
     def on_rows_taken(self) -> None:
         """Changes the one that was clicked twice."""

@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.bridge import Unlisten
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import ALL, Listed
 from tuiagent.clients.tui.status import Line
+from tuiagent.clients.tui.typed import Input
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp

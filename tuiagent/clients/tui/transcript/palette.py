@@ -47,7 +47,7 @@ Painted {
     & > .transcript--removed { background: $error 12%; }
     & > .transcript--added-word { background: $success 35%; text-style: bold; }
     & > .transcript--removed-word { background: $error 35%; text-style: bold; }
-    & > .transcript--number { color: $text-disabled; }
+    & > .transcript--number { color: $text-muted; }
     & > .transcript--found { background: $warning 30%; text-style: underline; }
     & > .transcript--found-here { text-style: reverse bold; }
     & > .transcript--new { background: $primary; color: $text; text-style: bold; }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import ceil
+from typing import ClassVar
 
 from textual import events
 from textual.geometry import Offset, Region, Size
@@ -30,8 +31,8 @@ FINE = len(ScrollBarRender.VERTICAL_BARS)
 class Roll(Painted):
     """Items, the newest at the bottom, where it stays until a person scrolls up."""
 
-    EMPTY = ""
-    """Said when there is nothing."""
+    EMPTY: ClassVar[Sequence[tuple[str, str]]] = ()
+    """Lines that are shown when there is nothing, and their styles."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -231,8 +232,9 @@ class Roll(Painted):
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         room = self._room
-        if not y and not self._shown:
-            return paint.banner([(f"   {self.EMPTY}", "muted")], self.palette, room.width)
+        if not self._shown and 0 <= (number := y - room.height // 3) < len(self.EMPTY):
+            text, style = self.EMPTY[number]
+            return paint.banner([(f"   {text}", style)], self.palette, room.width)
         if y == room.height - 1 and (self.search is not None or self.news):
             return self._banner(room.width)
         block, row = self._shown[y] if y < len(self._shown) else (None, BLANK)

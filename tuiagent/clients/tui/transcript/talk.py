@@ -22,7 +22,13 @@ class Talk(Transcript):
     """Shows the session that the desk has open: its end at once, what came before behind it."""
 
     app: "TuiApp"  # type: ignore[assignment]
-    EMPTY = "Say what is to be done."
+    EMPTY = (
+        ("Say what is to be done.", "strong"),
+        ("", "muted"),
+        ("@  files       /   commands", "muted"),
+        ("!  the shell   #   skills", "muted"),
+        ("F1 help        ^P  everything", "muted"),
+    )
     _shows: "Conversation | None" = None
     _sought = ""
     """The item that is gone to as soon as it is read, unless somebody goes elsewhere before."""
