@@ -8,7 +8,7 @@ import msgspec
 
 from tuiagent.connectors.definition import Definition
 from tuiagent.connectors.link import Link
-from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.claims import NONE, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Question
 from tuiagent.ports import Again, Kit, Note, OutcomeUnknown, Runtime, Tool
@@ -53,6 +53,7 @@ class Lent:
             server=self.link.server.name,
             about=(now.description if now else self.description),
             changed=self.tool in found.changed,
+            sandbox=NONE if self.effect == "execute" else "",
         )
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
@@ -236,7 +237,8 @@ class Resources:
         name = link.server.name
         subject = f"{name} {args.get('uri', '')}".strip()
         why = UNKNOWN.format(name)
-        return Claims(self.name, effect, subject, why=why, folder=runtime.folder)
+        sandbox = NONE if effect == "execute" else ""
+        return Claims(self.name, effect, subject, why=why, folder=runtime.folder, sandbox=sandbox)
 
     async def note(self, args: dict[str, Any], kit: Kit) -> Note:
         """See ports.Tool."""
