@@ -27,7 +27,7 @@ def changes(folders: Sequence[str], pace: float) -> AsyncIterator[set[str]]:
 
 
 class _Inotify:
-    """A file that tells of folders; closed when nobody holds it any more. Blocks for the disk.
+    """A file that tells of folders; closed at the latest when nobody holds it. Blocks for the disk.
 
     Called as it is: libraries for it look for the C library with a compiler, in two processes, and
     watchfiles wakes up at every step, whether there is news or not.
@@ -46,9 +46,13 @@ class _Inotify:
             number = self._done(self._system.inotify_add_watch(self.file, name, KINDS), folder)
             self._folders[number] = folder
 
-    def __del__(self) -> None:
-        if self.file >= 0:
-            os.close(self.file)
+    def close(self) -> None:
+        """Watches no more: a user has 128 such files, for all programs."""
+        file, self.file = self.file, -1
+        if file >= 0:
+            os.close(file)
+
+    __del__ = close
 
     def _done(self, result: int, folder: str) -> int:
         if result < 0:
@@ -73,11 +77,14 @@ class _Inotify:
 
 async def _inotify(folders: Sequence[str], pace: float) -> AsyncGenerator[set[str]]:
     watch = await in_thread(lambda: _Inotify(folders))
-    yield set()
-    while True:
-        await _readable(watch.file)
-        await asyncio.sleep(pace)
-        yield watch.read()
+    try:
+        yield set()
+        while True:
+            await _readable(watch.file)
+            await asyncio.sleep(pace)
+            yield watch.read()
+    finally:
+        watch.close()
 
 
 async def _readable(file: int) -> None:

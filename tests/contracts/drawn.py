@@ -17,6 +17,9 @@ class Drawn(TerminalApp):
         yield Input()
         yield Static(f"app {os.getpid()}", id="said")
 
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         said, event.input.value = event.value, ""
         driver = self._driver

@@ -58,7 +58,8 @@ def opened(
         subprocess.run(["git", "-C", str(cli.work), *words], check=True)
     if trust:
         assert cli.run("trust", "yes").returncode == 0
-    return cli, cli.run("-p", row.get("prompt", "go"), *row.get("args", []))
+    free = ["--no-sandbox"] if trust else []  # the canary lies beside the folder
+    return cli, cli.run("-p", row.get("prompt", "go"), *free, *row.get("args", []))
 
 
 def hooks() -> str:

@@ -37,6 +37,7 @@ INTERNAL = {
     "FinishCall",
     "ReportHooks",
     "TellAside",
+    "TellTools",
     "EndJob",
     "ProposeUndo",
     "StallRun",

@@ -249,6 +249,7 @@ async def screen(
         known = [{"name": "openai/x", "from": "known", "window": 1000}]
         made.reports |= {
             "offers": lambda key: known,
+            "mcp": lambda key: [],
             "needs": lambda key: "",
             "tested": lambda key: {"ok": True, "text": "it answers"},
             "kept": lambda key: kept(made.journal),

@@ -112,6 +112,7 @@ SHEETS = {
     "grants": "Nothing was granted",
     "context": "No session is open",
     "changes": "No call has changed",
+    "servers": "No MCP server",
 }
 
 

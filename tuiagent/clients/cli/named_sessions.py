@@ -74,7 +74,7 @@ async def put_in(client: Client, args: argparse.Namespace, host: Host) -> int:
     await check(client, args, host)
     await _usable(client, row, args.model or row["model"], host)
     server = await host.background(row["folder"])
-    more = {"newest": False, "resume": row["stream"], "fork": "", "once": ""}
+    more = {"newest": False, "resume": row["stream"], "fork": "", "once": "", "image": ()}
     begun = await begin(server, argparse.Namespace(**(vars(args) | more)), host, text)
     began(begun, args.output, host.console)
     return DONE
