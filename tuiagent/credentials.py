@@ -11,7 +11,7 @@ from tuiagent.kernel.session import SessionOpened
 from tuiagent.ports import Loan
 from tuiagent.registry import load
 
-KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SECRET_ACCESS_KEY")
+KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""

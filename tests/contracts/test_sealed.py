@@ -90,3 +90,11 @@ def test_by_the_command_line(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
     assert "is forgotten" in cli.run("keys", "delete", "openai").stdout
+
+
+def test_what_opens_the_file_is_never_printed(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.environ["TUIAGENT_PASSPHRASE"] = "open-sesame"
+    done = cli.run("doctor")
+    assert "TUIAGENT_PASSPHRASE = (set, 11 characters)" in done.stdout
+    assert "open-sesame" not in done.stdout + done.stderr

@@ -18,7 +18,7 @@ from tuiagent.ports import Client
 from tuiagent.server import server_record
 
 WEAKER = "landlock"
-SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD")
+SECRET = re.compile("KEY|TOKEN|SECRET|PASS")
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
