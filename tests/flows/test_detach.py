@@ -101,7 +101,8 @@ def home(folder: Path, *turns: dict[str, Any]) -> Iterator[Home]:
         for process in made.servers:
             process.communicate()
         for pid in made.left():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("how", ["/detach\n", "/quit\nd\n", "\x04\x04"])

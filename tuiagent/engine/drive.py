@@ -152,11 +152,11 @@ class Drive:
                 call = msgspec.structs.replace(state.call, args=state.args)
                 self.finished[fact.call] = (call, fact.observation)
 
-    async def changed(self) -> None:
-        """Waits for the stream's next fact."""
+    def changed(self) -> asyncio.Future[None]:
+        """The stream's next fact, from this call on: none is missed before it is awaited."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        await future
+        return future
 
     @property
     def opened(self) -> SessionOpened:
@@ -272,7 +272,7 @@ class SessionJobs:
         timer = asyncio.create_task(world.sleep(seconds))
         try:
             while any(one.id == job and one.running for one in self.all()):
-                news = asyncio.create_task(self._drive.changed())
+                news = self._drive.changed()
                 await asyncio.wait({news, timer}, return_when=asyncio.FIRST_COMPLETED)
                 news.cancel()
                 if timer.done():
