@@ -264,7 +264,8 @@ async def test_files_are_found_and_taken(tmp_path: Path) -> None:
     tree(tmp_path)
     async with screen(tmp_path, TURNS, size=(80, 24)) as it:
         await it.type("see @ap")
-        await it.until("tests/test_app.py")
+        await it.until(lambda: "src/app.py" in it.shown and "README" not in it.shown)
+        await it.settle()
         await check_looks(it, "prompt-files", "#conversation")
         await it.press("down", "enter")
         assert editor(it).text == "see @tests/test_app.py "
