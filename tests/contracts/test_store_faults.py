@@ -198,7 +198,7 @@ def test_one_damaged_body_is_found_by_the_chain(root: Path, journal: Path) -> No
     assert body is not None
     data = journal.read_bytes()
     assert data.count(body) == 1
-    journal.write_bytes(data.replace(body, body[:50] + b"!" + body[51:]))
+    journal.write_bytes(data.replace(body, body[:50] + bytes([body[50] ^ 1]) + body[51:]))
     store = SqliteStore(str(journal))
     problem = audit.verify(STREAM, store.read(STREAM))
     store.close()

@@ -14,7 +14,7 @@ import pytest
 from tests.flows.test_cli import FOREVER, SAY, SHELL, Cli
 from tests.life import until
 from tuiagent.clients.approve import answer, edited, grant
-from tuiagent.clients.cli.voice import utf8
+from tuiagent.clients.cli.voice import Voice, utf8
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.grants import RuleGranted
@@ -332,3 +332,23 @@ def test_new_arguments() -> None:
     for wrong in ("", "nothing x", "lines five", "{", '{"a": ', "[]"):
         with pytest.raises(TuiagentError):
             edited(args, wrong)
+
+
+def test_who_comes_and_goes_does_not_interrupt_what_is_being_said(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    voice = Voice()
+    voice.aside("note: a is here")
+    voice.speaker("assistant")
+    voice.text("It ")
+    voice.aside("note: b is here")
+    voice.text("said\ndone.")
+    voice.end()
+    voice.line("end: done")
+    assert capfd.readouterr().out.splitlines() == [
+        "note: a is here",
+        "assistant: It said",
+        "  done.",
+        "note: b is here",
+        "end: done",
+    ]

@@ -208,7 +208,7 @@ class Attached:
                     raise StoreError(seen.why)
                 self.voice.line(f"halted: {seen.why}; it goes on here once that is done")
             elif isinstance(seen, Presence) and seen.client != self._id:
-                self.voice.line(f"note: {seen.name} {PRESENCE[seen.doing]}")
+                self.voice.aside(f"note: {seen.name} {PRESENCE[seen.doing]}")
             elif isinstance(seen, CaughtUp):
                 self._show_open()
                 await self.show(HERE)

@@ -62,6 +62,8 @@ class Voice:
         self._ascii = not utf8(os.environ)
         self._open = False
         """Whether the last line is not ended yet."""
+        self._asides: list[str] = []
+        """Announcements that wait for its end."""
 
     def speaker(self, who: str) -> None:
         """Announces whose words come now."""
@@ -87,10 +89,19 @@ class Voice:
         self.end()
         self._say(clean(text).replace("\n", f"\n{INDENT}") + "\n")
 
+    def aside(self, text: str) -> None:
+        """An announcement that interrupts nobody: what is being said is said to its line's end."""
+        self._asides.append(text)
+        if not self._open:
+            self.end()
+
     def end(self, always: bool = False) -> None:
         """Ends the line, if one is open, or in any case."""
         if self._open or always:
             self._say("\n")
+        asides, self._asides = self._asides, []
+        for text in asides:
+            self.line(text)
 
     def _folded(self, text: str) -> str:
         return text.translate(SIGNS) if self._ascii else text
