@@ -319,6 +319,17 @@ async def test_a_key_lets_no_mode_hold_that_says_yes_for_it(server: Served) -> N
         assert answer.status == {200: 201}.get(expected, expected), (mode, key)
 
 
+async def test_only_an_administrator_takes_the_sandbox_away(server: Served) -> None:
+    """Also where nothing else is to be different."""
+    await opened(server)
+    patch = "PATCH /api/v1/sessions/s1"
+    refused = await server.ask(patch, {"no_sandbox": True, "name": "x"}, key="sessions:write")
+    assert (refused.status, refused.json["code"]) == (403, "scope_missing")
+    row = (await server.ask("GET /api/v1/sessions/s1")).json
+    assert row["name"] == ""
+    assert (await server.ask(patch, {"no_sandbox": True})).status == 200
+
+
 @pytest.mark.parametrize("usual", ["accept-edits", "auto", "plan"])
 async def test_the_usual_mode_holds_where_the_key_could_have_asked_for_it(
     tmp_path: Path, usual: str

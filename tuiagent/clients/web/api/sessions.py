@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.problem import Problem
-from tuiagent.clients.web.scopes import ADMIN, need, of_mode
+from tuiagent.clients.web.scopes import ADMIN, need, of_intent, of_mode
 from tuiagent.clients.web.shapes import Accepted, Done, Interrupt, Page, Paged, SessionChange
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.event import Intent
@@ -119,7 +119,8 @@ async def jobs(asked: Asked) -> Page[Any]:
 
 
 async def done(asked: Asked, intent: Intent) -> Done:
-    """Submits what is wanted."""
+    """Submits what is wanted, if the key's scopes are enough for it. Raises a Problem."""
+    need(asked.principal, of_intent(intent))
     return Done(await asked.client.submit(intent, asked.once))
 
 
@@ -158,6 +159,8 @@ async def changed(asked: Asked) -> dict[str, Any]:
         intents.append(ChangeModel(name, wanted.model))
     if wanted.archived is not None:
         intents.append(ArchiveSession(name, wanted.archived))
+    for intent in intents:
+        need(asked.principal, of_intent(intent))
     for number, intent in enumerate(intents):
         await asked.client.submit(intent, f"{asked.once}.{number}" if asked.once else "")
     return await row(asked)
