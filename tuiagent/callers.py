@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from tuiagent import __version__, config, thin
+from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import exit_code, headless
 from tuiagent.clients.cli.arguments import flags, prompted
 from tuiagent.clients.web.socket import listening
@@ -71,11 +72,11 @@ class Caller:
 
     def say(self, text: str) -> None:
         """See Console."""
-        self._write(1, text)
+        self._write(1, clean(text) if self.terminal(1) else text)
 
     def tell(self, text: str) -> None:
         """See Console."""
-        self._write(2, text + "\n")
+        self._write(2, clean(text) + "\n")
 
     async def taken(self) -> None:
         """See Console."""

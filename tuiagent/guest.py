@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -121,7 +120,7 @@ async def holding(client: Owner) -> Standing:
 
 def tell(text: str) -> None:
     """A word about the connection, beside what the command tells."""
-    sys.stderr.write(f"tuiagent: {text}\n")
+    OwnConsole().tell(f"tuiagent: {text}")
 
 
 @asynccontextmanager

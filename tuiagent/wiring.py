@@ -335,7 +335,7 @@ def command(argv: list[str], painted: "Painted | None" = None) -> int:
         finally:
             house.close()
     except (TuiagentError, KeyboardInterrupt) as error:
-        print(f"tuiagent: {error or 'interrupted'}", file=sys.stderr)
+        OwnConsole().tell(f"tuiagent: {error or 'interrupted'}")
         return exit_code(error)
 
 

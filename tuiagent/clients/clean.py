@@ -26,6 +26,19 @@ def clean(text: str) -> str:
     return re.sub(HIDDEN, lambda match: _escape(match[0]), text)
 
 
+def plain(json: str) -> str:
+    """JSON that means the same, in which nothing steers a terminal or hides from whoever reads it.
+
+    Below U+0020 JSON has escapes in any case.
+    """
+    return re.sub(f"[\x7f-\x9f]|{HIDDEN}", lambda match: _units(match[0]), json)
+
+
+def _units(char: str) -> str:
+    data = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))
+
+
 def _escape(char: str) -> str:
     code = ord(char)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

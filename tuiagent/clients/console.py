@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from tuiagent.clients.clean import clean
 from tuiagent.thin import full
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,11 +35,14 @@ class Console(Protocol):
         ...
 
     def say(self, text: str) -> None:
-        """Writes to standard output at once; a reader that has gone is no failure."""
+        """Writes to standard output at once; a reader that has gone is no failure.
+
+        A terminal gets no escape sequences, whoever wrote the text.
+        """
         ...
 
     def tell(self, text: str) -> None:
-        """Writes a line to standard error, likewise."""
+        """Writes a line to standard error, likewise; it never has any."""
         ...
 
     async def taken(self) -> None:
@@ -75,6 +79,7 @@ class OwnConsole:
         out = sys.__stdout__  # what others print, such as tools of people's own, goes elsewhere
         if out is None:
             return
+        text = clean(text) if out.isatty() else text
         try:
             out.write(text.encode(out.encoding, "backslashreplace").decode(out.encoding))
             out.flush()
@@ -84,7 +89,7 @@ class OwnConsole:
     def tell(self, text: str) -> None:
         """See Console."""
         try:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{clean(text)}\n")
         except (OSError, AttributeError):  # its reader has gone, or it was closed before the start
             return
 

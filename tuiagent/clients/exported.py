@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tuiagent.clients.clean import plain
 from tuiagent.clients.find import ALL
 from tuiagent.clients.markdown import markdown
 from tuiagent.kernel.mask import Mask
@@ -33,7 +34,7 @@ async def told(client: Client, row: dict[str, Any], kind: str) -> tuple[str, str
     mask = Mask()
     mask.learn(items)
     items = mask.value(items)
-    text = msgspec.json.encode(items).decode() + "\n"
+    text = plain(msgspec.json.encode(items).decode()) + "\n"
     return text if kind == "json" else markdown(mask.value(row), items), masked(mask.found)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from tuiagent.clients.approve import UNITS
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.host import Host
 from tuiagent.kernel import keys
 from tuiagent.kernel.directory import OWNER, STREAM, IssueKey, RemoveActor, RevokeKey
@@ -63,7 +63,7 @@ async def _issue(client: Client, args: argparse.Namespace, host: Host) -> int:
 async def _list(client: Client, args: argparse.Namespace) -> int:
     found = (await client.read("directory")).data
     if args.output == "json":
-        say(msgspec.json.encode(found).decode() + "\n")
+        say_json(found)
         return DONE
     for row in found["keys"]:
         say(clean(_line(row)))

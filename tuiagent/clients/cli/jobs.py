@@ -5,11 +5,9 @@ import asyncio
 import time
 from typing import Any
 
-import msgspec
-
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
-from tuiagent.clients.cli.printers import job, say
+from tuiagent.clients.cli.printers import job, say, say_json
 from tuiagent.clients.find import ALL, named
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
@@ -30,7 +28,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         return await _kill(client, stream, args.job)
     rows = (await client.read("jobs", stream, ALL)).data
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return DONE
     for row in rows:
         say(clean(_line(row)))

@@ -7,6 +7,7 @@ import os
 
 import msgspec
 
+from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
 from tuiagent.clients.host import Host
@@ -74,7 +75,7 @@ def _typed(host: Host, name: str) -> str:
 def _list(host: Host) -> int:
     places = host.keys.places()
     for name, place in places.items():
-        say(f"{name}  {place}\n")
+        say(clean(f"{name}  {place}\n"))
     if not places:
         say("no key is kept; tuiagent keys set openai keeps one\n")
     return DONE
@@ -85,5 +86,5 @@ async def _test(client: Client, model: str) -> int:
         raise ConfigError("say which model: tuiagent keys test PROVIDER/MODEL")
     asked = msgspec.json.encode({"model": model}).decode()
     found = (await client.read("tested", asked)).data
-    say(f"{model}: {found['text']}\n")
+    say(clean(f"{model}: {found['text']}\n"))
     return DONE if found["ok"] else ERROR

@@ -8,7 +8,7 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import ALL, every, named
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
@@ -49,7 +49,7 @@ async def sessions(client: Client, args: argparse.Namespace, host: Host) -> int:
         return await _put_away(client, row["stream"], args, host)
     rows = [row for row in await every(client) if args.all or not _hidden(row)]
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return DONE
     for row in reversed(rows):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["changed"]))
@@ -97,7 +97,7 @@ async def _show(client: Client, row: dict[str, Any], args: argparse.Namespace) -
     items = (await client.read("transcript", row["stream"], ALL)).data
     if args.output == "json":
         found = {**row, "transcript": items} if args.what == "get" else items
-        say(msgspec.json.encode(found).decode() + "\n")
+        say_json(found)
         return DONE
     for name in ("stream", "name", "folder", "model", "status") if args.what == "get" else ():
         if row[name]:

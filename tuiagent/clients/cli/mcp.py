@@ -10,7 +10,7 @@ import msgspec
 from tuiagent import config_file
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.host import Host
 from tuiagent.clients.lending import asked, lenders, told, trust
 from tuiagent.kernel.errors import ConfigError
@@ -25,7 +25,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
 async def _list(client: Client, args: argparse.Namespace, host: Host) -> int:
     rows = await lenders(client, args.cwd)
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return DONE
     for row in rows:
         say(told(row))

@@ -10,7 +10,7 @@ import msgspec
 from tuiagent.clients.begin import NO_MODEL, began, begin, check
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import every, named
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError, Refused
@@ -53,7 +53,7 @@ async def create(client: Client, args: argparse.Namespace, host: Host) -> int:
             await client.submit(ChangeModel(stream, args.model))
             row["model"] = args.model
     if args.output == "json":
-        say(msgspec.json.encode(row).decode() + "\n")
+        say_json(row)
     else:
         model = row["model"] or "no model yet"
         is_open = "is open" if new else "is there already"

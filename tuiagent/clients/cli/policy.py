@@ -9,7 +9,7 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, NEEDS_PERSON, REFUSED
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import ALL, named
 from tuiagent.clients.host import Host
 from tuiagent.kernel import standing
@@ -33,7 +33,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     if args.what == "revoke":
         return await _revoke(client, args, rows, kept)
     if args.output == "json":
-        say(msgspec.json.encode({"kept": kept, "granted": rows}).decode() + "\n")
+        say_json({"kept": kept, "granted": rows})
         return DONE
     for row in kept:
         say(clean(f"allow {row['rule']}  (always{_until(row)}, in {row['folder']})\n"))
@@ -53,7 +53,7 @@ async def _check(client: Client, args: argparse.Namespace, stream: str) -> int:
     asked["mode"] = args.mode
     verdict = (await client.read("check", msgspec.json.encode(asked).decode())).data
     if args.output == "json":
-        say(msgspec.json.encode(verdict).decode() + "\n")
+        say_json(verdict)
         return CODES[verdict["decision"]]
     say(clean(f"{verdict['decision']}: {verdict['reason']}\n"))
     lines = (

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
-from tuiagent.clients.clean import clean
+from tuiagent.clients.clean import clean, plain
 from tuiagent.clients.cli import NEEDS_PERSON
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.console import Console, OwnConsole
@@ -144,7 +144,7 @@ class JsonPrinter:
             follow.waits,
             list(follow.jobs),
         )
-        self._console.say(msgspec.json.encode(result).decode() + "\n")
+        self._console.say(json_line(result))
         _complain(self._console, follow)
 
 
@@ -160,7 +160,7 @@ class EventPrinter:
     def seen(self, seen: Seen, follow: Follow) -> None:
         """The event."""
         if isinstance(seen, Event):
-            self._console.say(msgspec.json.encode(event(seen)).decode() + "\n")
+            self._console.say(json_line(event(seen)))
 
     def end(self, stream: str, follow: Follow) -> None:
         """See Printer."""
@@ -223,3 +223,13 @@ def job(args: dict[str, Any]) -> str:
 
 say = OwnConsole().say
 """Writes to this process's standard output at once."""
+
+
+def json_line(value: object) -> str:
+    """The value as one line of JSON that steers no terminal."""
+    return plain(msgspec.json.encode(value).decode()) + "\n"
+
+
+def say_json(value: object) -> None:
+    """Writes the value as one line to this process's standard output at once."""
+    say(json_line(value))

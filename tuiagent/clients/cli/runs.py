@@ -7,13 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from tuiagent.clients.approve import answer
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.follow import Follow
-from tuiagent.clients.cli.printers import Printer, brief, printer, say
+from tuiagent.clients.cli.printers import Printer, brief, printer, say, say_json
 from tuiagent.clients.find import ALL, named
 from tuiagent.clients.host import Host
 from tuiagent.clients.waits import told
@@ -73,7 +71,7 @@ async def _list(client: Client, stream: str, args: argparse.Namespace) -> int:
     rows = [r for r in await _every(client, stream) if args.status in ("", r["status"])]
     shown = rows[-args.limit :]
     if args.output == "json":
-        say(msgspec.json.encode(shown).decode() + "\n")
+        say_json(shown)
         return DONE
     for row in reversed(shown):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["queued"]))
@@ -91,7 +89,7 @@ async def _list(client: Client, stream: str, args: argparse.Namespace) -> int:
 async def _show(client: Client, row: Row, args: argparse.Namespace, host: Host) -> int:
     asked = await _waiting(client, row)
     if args.output == "json":
-        say(msgspec.json.encode({**row, "waits": asked}).decode() + "\n")
+        say_json({**row, "waits": asked})
         return DONE
     times = {
         name: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row[name]))

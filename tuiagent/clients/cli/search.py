@@ -9,7 +9,7 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import named
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
@@ -24,7 +24,7 @@ async def search(client: Client, args: argparse.Namespace, host: Host) -> int:
     asked = {"text": " ".join(args.words), "session": stream, "limit": args.limit, "all": args.all}
     found = (await client.read("search", msgspec.json.encode(asked).decode())).data
     if args.output == "json":
-        say(msgspec.json.encode(found).decode() + "\n")
+        say_json(found)
         return DONE
     if found["note"]:
         print(clean(f"tuiagent: {found['note']}"), file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tuiagent import config, config_file
+from tuiagent.clients.clean import plain
 from tuiagent.clients.cli import DONE, ERROR, schemas
 from tuiagent.clients.cli.printers import say
 from tuiagent.kernel.errors import ConfigError
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.what == "get":
         found = config_file.read(path) if os.path.exists(path) else config_file.ConfigFile()
         value = _pick(msgspec.to_builtins(found), args.key)
-        say((value if isinstance(value, str) else msgspec.json.encode(value).decode()) + "\n")
+        say((value if isinstance(value, str) else _toml(value)) + "\n")
     else:
         if not args.key or args.value is None:
             raise ConfigError("say what to set: tuiagent config set KEY VALUE")
@@ -72,7 +73,7 @@ def template() -> str:
 
 
 def _toml(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return plain(msgspec.json.encode(value).decode())
 
 
 def _pick(table: dict[str, Any], key: str) -> Any:

@@ -8,7 +8,7 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.host import Host
 from tuiagent.clients.slash import written
 from tuiagent.kernel.errors import ConfigError
@@ -31,7 +31,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         await written(client, "commands", folder),
     )
     if args.output == "json":
-        say(msgspec.json.encode({"skills": skills, "commands": commands}).decode() + "\n")
+        say_json({"skills": skills, "commands": commands})
         return DONE
     for paper in skills:
         say(_line(paper, paper.name))

@@ -4,12 +4,10 @@ import argparse
 import time
 from typing import Any
 
-import msgspec
-
 from tuiagent import __version__
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import ALL
 from tuiagent.clients.host import Host
 from tuiagent.ports import Client
@@ -33,7 +31,7 @@ async def status(client: Client, args: argparse.Namespace, host: Host) -> int:
             ],
             **{name: health[name] for name in ("root", "bytes", "events")},
         }
-        say(msgspec.json.encode(found).decode() + "\n")
+        say_json(found)
         return DONE
     say(f"tuiagent {__version__}\n")
     say(clean(f"server   {_server(server)}\n"))
@@ -53,7 +51,7 @@ async def capabilities(client: Client, args: argparse.Namespace, host: Host) -> 
     """`capabilities`: the version, and what it has of each kind."""
     found: dict[str, Any] = (await client.read("capabilities")).data
     if args.output == "json":
-        say(msgspec.json.encode(found).decode() + "\n")
+        say_json(found)
         return DONE
     for name, value in found.items():
         shown = ", ".join(value) if isinstance(value, list) else value

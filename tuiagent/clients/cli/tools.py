@@ -4,11 +4,9 @@ import argparse
 import hashlib
 import os
 
-import msgspec
-
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.host import Host
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.standing import STREAM, DistrustFile, TrustFile
@@ -41,7 +39,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
 async def _list(client: Client, output: str) -> int:
     rows = (await client.read("tools")).data
     if output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return DONE
     for row in rows["tools"]:
         first = row["description"].partition("\n")[0]

@@ -3,11 +3,9 @@
 import argparse
 import os
 
-import msgspec
-
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.clients.host import Host
 from tuiagent.clients.trusting import ASKED, Brought, answer, brought, lines
@@ -70,7 +68,7 @@ def _named(rows: list[Brought], files: list[str], folder: str) -> list[Brought]:
 
 def _show(rows: list[Brought], args: argparse.Namespace) -> None:
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return
     for row in rows:
         told = lines(row)

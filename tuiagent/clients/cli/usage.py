@@ -3,11 +3,9 @@
 import argparse
 from typing import Any
 
-import msgspec
-
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE
-from tuiagent.clients.cli.printers import say
+from tuiagent.clients.cli.printers import say, say_json
 from tuiagent.clients.find import ALL, named
 from tuiagent.clients.host import Host
 from tuiagent.ports import Client
@@ -25,7 +23,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
         for name in NUMBERS:
             group[name] += row[name]
     if args.output == "json":
-        say(msgspec.json.encode(sums).decode() + "\n")
+        say_json(sums)
         return DONE
     for name, group in sums.items():
         cost = f"${group['cost']:.4f}" if group["replies"] > group["unpriced"] else "price unknown"
@@ -51,7 +49,7 @@ async def files(client: Client, args: argparse.Namespace, host: Host) -> int:
     row = await named(client, args.session)
     rows = (await client.read("files", row["stream"], ALL)).data
     if args.output == "json":
-        say(msgspec.json.encode(rows).decode() + "\n")
+        say_json(rows)
         return DONE
     for file in rows:
         word = "changed" if file["first"] and file["last"] else "deleted"

@@ -2,9 +2,9 @@
 
 import argparse
 import signal
-import sys
 from functools import partial
 
+from tuiagent.clients.console import OwnConsole
 from tuiagent.clients.host import Host
 from tuiagent.clients.leave import HUNG_UP, hand_over, on_signals
 from tuiagent.clients.tui.app import TuiApp
@@ -24,10 +24,5 @@ async def show(client: Client, args: argparse.Namespace, host: Host) -> int:
     await app.run_async()
     code = app.return_code or 0
     if (code == HUNG_UP and host.busy()) or app.detached:
-        await hand_over(host, args.window, app.last, code, _tell)
+        await hand_over(host, args.window, app.last, code, OwnConsole().tell)
     return code
-
-
-def _tell(text: str) -> None:
-    """On the terminal, once it is given back."""
-    sys.stderr.write(f"{text}\n")
