@@ -560,11 +560,13 @@ async def test_files_are_seen_as_commands_see_them(world: World) -> None:
             await world.runtime.read(path, 99)
 
 
-@pytest.mark.parametrize("lead", ["out/canary", ".git/config", ".vscode/tasks.json"])
-async def test_a_link_made_inside_leads_no_trusted_write_elsewhere(world: World, lead: str) -> None:
-    """What was judged as one file, and is another by the time that it is written."""
+@pytest.mark.parametrize("lead", ["out/canary", ".git/config", ".vscode/tasks.json", ".env", "x/y"])
+async def test_a_link_made_inside_leads_nowhere_else(world: World, lead: str) -> None:
+    """What was judged as one file, and is another by the time that it is read or written."""
     target = (world.out / "canary") if lead == "out/canary" else world.work / lead
     target.parent.mkdir(exist_ok=True)
+    if lead in (".env", "x/y"):
+        target.write_text("KEY=1")
     before = target.read_bytes() if target.exists() else None
     path = str(world.work / "file")
     claims = Claims("write", "write", path, writes=(path,), folder=str(world.work))
@@ -574,7 +576,6 @@ async def test_a_link_made_inside_leads_no_trusted_write_elsewhere(world: World,
         await runtime.write(path, b"bad")
     with pytest.raises(ToolError):
         await runtime.remove(path, "")
-    if lead == "out/canary":
-        with pytest.raises(ToolError, match="was judged by"):
-            await runtime.read(path, 99)
+    with pytest.raises(ToolError, match="was judged by|is hidden"):
+        await runtime.read(path, 99)
     assert (target.read_bytes() if target.exists() else None) == before

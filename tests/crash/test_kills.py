@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.life import Life, until
+from tests.life import ANSWER, Life, until
 from tuiagent.engine.clock import POINTS
-from tuiagent.kernel.call import CallStarted
+from tuiagent.kernel.call import CallFinished, CallStarted
 from tuiagent.kernel.session import PromptSubmitted
 
 KILLS = int(os.environ.get("TUIAGENT_TEST_KILLS", "40"))
@@ -126,3 +126,23 @@ def test_work_outlives_the_process_that_began_it(tmp_path: Path) -> None:
     kinds = [event.fact for event in life.events()]
     assert sum(isinstance(fact, CallStarted) for fact in kinds) == 1
     assert sum(isinstance(fact, PromptSubmitted) for fact in kinds) == 1
+
+
+def test_a_link_made_while_nobody_was_there_leads_no_write_elsewhere(tmp_path: Path) -> None:
+    """What was begun is brought to its end where it was judged to be, and nowhere else.
+
+    A job in the background outlives the engine, and may change the folder meanwhile.
+    """
+    written = {"tool": "write", "args": {"path": "a/x", "content": "x"}}
+    life = Life(tmp_path, [{"calls": [written]}, {"text": ANSWER}])
+    inner, out = life.work / "a", tmp_path / "out"
+    inner.mkdir()
+    out.mkdir()
+    assert life.ended(life.go(crash="call-started")) == -signal.SIGKILL
+    inner.rmdir()
+    inner.symlink_to(out)
+    life.finish()
+    assert list(out.iterdir()) == []
+    (finished,) = [e.fact for e in life.events() if isinstance(e.fact, CallFinished)]
+    assert finished.observation.status == "error"
+    assert "judged" in finished.observation.text

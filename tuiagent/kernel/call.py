@@ -189,6 +189,8 @@ class CallState(Struct):
     phase: str = "proposed"
     """proposed, asked, allowed, started, deferred or done."""
     args: dict[str, Any] | None = None
+    claims: Claims | None = None
+    """What it was judged by, until it is done."""
     effect: str = ""
     keyed: bool = False
     """Whether it touches files that may hold keys."""
@@ -347,6 +349,7 @@ def fold(state: CallState, fact: Fact) -> None:
         state.digest = fact.digest
         state.revision = fact.revision
         state.hooks = fact.hooks
+        state.claims = fact.claims
         state.effect = fact.claims.effect
         state.keyed = touches_keys(fact.claims)
         state.gate, state.rule = fact.verdict.gate, fact.verdict.rule
@@ -373,4 +376,5 @@ def fold(state: CallState, fact: Fact) -> None:
         state.answer = fact.text
     elif isinstance(fact, CallFinished):
         state.phase = "done"
+        state.claims = None
         state.result = fact.observation.text

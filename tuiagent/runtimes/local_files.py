@@ -3,13 +3,12 @@
 import asyncio
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Self, TypeVar
 
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
-from tuiagent.kernel.places import OWN, PROTECTED
 from tuiagent.ports import Stat
 from tuiagent.runtimes import files
 
@@ -72,7 +71,7 @@ class LocalFiles:
     async def list(self, path: str) -> list[Stat]:
         """What a folder holds, sorted by name, links not followed (their kind is other)."""
         found = self.resolve(path)
-        self._may_read(found)
+        self._may_list(found)
         entries = await asyncio.to_thread(files.list_of, self._place(found))
         return [self._told(entry) for entry in entries]
 
@@ -84,19 +83,26 @@ class LocalFiles:
         """What lies there, as commands see it."""
         return found
 
+    def _may_list(self, path: str) -> None:
+        """Raises ToolError when a resolved path is beyond what the call was judged by.
+
+        The names in the session's folder may be looked at by whoever looks for one.
+        """
+        if not self._inside(path):
+            self._may_read(path)
+
     def _may_read(self, path: str) -> None:
-        """Raises ToolError when a resolved path is beyond what the call was judged by."""
-        if self._claims is not None and not self._inside(path):
-            claimed = (*self._claims.reads, *self._claims.writes)
-            if not any(below(path, one) for one in claimed):
-                raise _moved(path)
+        """The same of what a file holds."""
+        if self._claims is not None:
+            self._claimed(path, (*self._claims.reads, *self._claims.writes))
 
     def _may_write(self, path: str) -> None:
-        """The same; what makes other programs run has to be claimed inside the folder too."""
-        if self._claims is None:
-            return
-        free = self._inside(path) and not (PROTECTED.search(path) or OWN.search(path))
-        if not free and not any(below(path, one) for one in self._claims.writes):
+        """The same of what is to be changed."""
+        if self._claims is not None:
+            self._claimed(path, self._claims.writes)
+
+    def _claimed(self, path: str, paths: Iterable[str]) -> None:
+        if not any(below(path, one) for one in paths):
             raise _moved(path)
 
     def _inside(self, path: str) -> bool:

@@ -187,17 +187,24 @@ class SandboxRuntime(LocalRuntime):
         found = await super().list(path)
         return [entry for entry in found if not self._hides(entry.path, masks)]
 
+    def _may_list(self, path: str) -> None:
+        self._seen(path)
+        super()._may_list(path)
+
     def _may_read(self, path: str) -> None:
+        self._seen(path)
+        super()._may_read(path)
+
+    def _may_write(self, path: str) -> None:
+        self._seen(path)
+        super()._may_write(path)
+
+    def _seen(self, path: str) -> None:
         if self._hides(path, self._masks()):
             raise ToolError(
                 f"{path} is hidden by the sandbox, as it holds keys or belongs to this program. "
                 "A person can start a session with --no-sandbox."
             )
-        super()._may_read(path)
-
-    def _may_write(self, path: str) -> None:
-        self._may_read(path)
-        super()._may_write(path)
 
     def _masks(self) -> Sequence[str]:
         return walls.hidden(self._homes, self._secret)

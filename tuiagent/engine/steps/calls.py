@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +21,7 @@ from tuiagent.kernel.message import Observation, Reply
 from tuiagent.ports import Again, Background, Deferred, Note, OutcomeUnknown, Tool
 
 LOG = logging.getLogger("tuiagent.calls")
+NOTHING = Claims("", "", "")
 MOMENT = 2.0
 """Seconds that a program in a terminal gets to end after C-c."""
 
@@ -151,10 +151,8 @@ async def settle_call(drive: Drive, step: loop.SettleCall) -> None:
         why = f"its tool {state.call.name} is not there any more"
         await _report(drive, step.call, Observation("unknown", why), settled=True)
         return
-    work = Work(drive, state.call.id, state.args, found)
+    work = _begun(drive, state, found)
     note = decode_note(state.note)
-    with suppress(ToolError):  # what it changed may be gone; then it reaches nothing elsewhere
-        await work.claims()
     try:
         outcome = await found.settle(work.args, work.kit, note)
     except ToolError as error:
@@ -197,13 +195,20 @@ async def stop_call(drive: Drive, step: loop.StopCall) -> None:
     found = _tool(drive, state)
     ended = Observation("cancelled", "interrupted while it ran")
     if not isinstance(found, Observation):
-        work = Work(drive, step.call, state.args, found)
+        work = _begun(drive, state, found)
         outcome = await found.settle(work.args, work.kit, note)
         if isinstance(outcome, Observation):
             ended = outcome
         elif isinstance(outcome, OutcomeUnknown):
             ended = Observation("unknown", f"interrupted; outcome unknown: {outcome.why}")
     await _report(drive, step.call, ended)
+
+
+def _begun(drive: Drive, state: CallState, tool: Tool) -> Work:
+    """A call that was started; files may have moved since, so it is held to what was judged."""
+    work = Work(drive, state.call.id, state.args, tool)
+    work.hold(state.claims or NOTHING)
+    return work
 
 
 async def _interrupt(drive: Drive, note: Note, task: asyncio.Task[None]) -> None:

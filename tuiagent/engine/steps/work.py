@@ -104,8 +104,12 @@ class Work:
     async def claims(self) -> Claims:
         """What the call would touch; from here on its tool reaches no more. Raises ToolError."""
         found = await claimed(self.tool, self.args, self.drive.runtime)
-        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(found))
+        self.hold(found)
         return self.secrecy.held(found, self.args)
+
+    def hold(self, claims: Claims) -> None:
+        """From here on its tool reaches no more than it was judged by."""
+        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(claims))
 
     async def discard(self, note: Note) -> None:
         """Gives back what the runtime keeps for a call that is over, while the loop goes on.
