@@ -496,6 +496,40 @@ async def test_git(kit: Kit, work: Path) -> None:
             await do("git_diff", kit, ref=wrong)
 
 
+async def test_git_tells_no_keys_that_nobody_was_asked_about(kit: Kit, work: Path) -> None:
+    for text in ("one", "two"):
+        (work / ".env").write_text(f"KEY={text}-secret\n")
+        git(work, "add", "-f", ".env")
+        git(work, "commit", "-qm", text)
+    (work / ".env").write_text("KEY=three-secret\n")
+    for args in ({}, {"ref": "HEAD~1"}, {"ref": "HEAD~2..HEAD"}, {"path": "."}):
+        found = (await do("git_diff", kit, **args)).text
+        assert "secret" not in found
+        assert "[left out, as they may hold keys: .env;" in found
+    assert "+4" in (await do("git_diff", kit, path=".")).text
+    assert "three-secret" in (await do("git_diff", kit, path=".env")).text
+    claims = await tool("git_diff").claims({"path": ".env"}, kit.runtime)
+    assert judge(claims, (), "ask").gate == "secrets"
+
+
+async def test_git_reads_and_commits_no_files_that_were_not_judged(kit: Kit, work: Path) -> None:
+    """Names of files in commits, names of contents, and patterns where paths are meant."""
+    (work / ".env").write_text("KEY=secret\n")
+    git(work, "add", "-f", ".env")
+    git(work, "commit", "-qm", "key")
+    blob = git(work, "rev-parse", "HEAD:.env").strip()
+    for name in ("HEAD:.env", ":.env", ":0:.env"):
+        with pytest.raises(ToolError, match="does not name a commit"):
+            await do("git_diff", kit, ref=name, path="a.txt")
+    for name in (blob, f"{blob}..HEAD"):
+        assert "secret" not in (await do("git_diff", kit, ref=name, path="a.txt")).text
+    (work / ".env").write_text("KEY=secret2\n")
+    for pattern in (":(glob)**/.e*", ".e*", ":/"):
+        assert "secret" not in (await do("git_diff", kit, path=pattern)).text
+        await do("git_commit", kit, message="m", paths=[pattern])
+    assert git(work, "status", "--short", ".env") == " M .env\n"
+
+
 async def test_git_runs_nothing_that_the_repository_configures(kit: Kit, work: Path) -> None:
     canary = work.parent / "canary"
     evil = work.parent / "evil.sh"

@@ -39,6 +39,11 @@ def holds_keys(path: str) -> bool:
     return bool(KEYS.search(path)) and not HARMLESS.search(path)
 
 
+def keyed(path: str) -> bool:
+    """Whether it is key material, or a file whose name says that it may hold keys."""
+    return bool(SECRETS.search(path)) or holds_keys(path)
+
+
 def touches_keys(claims: Claims) -> bool:
     """Whether a call touches a file whose name says that it may hold keys."""
     return any(holds_keys(path) for path in (*claims.reads, *claims.writes, *claims.mentions))

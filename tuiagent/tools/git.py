@@ -1,15 +1,19 @@
 """Looks at a git repository and commits; nothing that the repository configures is run."""
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
+
 from tuiagent.kernel import repository
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.kernel.places import holds_keys
+from tuiagent.kernel.places import holds_keys, keyed
+from tuiagent.kernel.repository import NAMES
 from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime
 from tuiagent.tools.arguments import check, schema
 from tuiagent.tools.search import FILES, walk
@@ -76,7 +80,8 @@ class DiffTool(GitTool):
     name = "git_diff"
     description = (
         "Show changes: of the working tree, with `staged` of what would be committed, with "
-        f"`ref` against a commit or range; of a `path`. {SHOWN:,} characters at most."
+        "`ref` against a commit or range; of a `path`. Files that may hold keys are left out "
+        f"unless `path` names one. {SHOWN:,} characters at most."
     )
     parameters = schema(staged={"type": "boolean"}, ref={"type": "string"}, path={"type": "string"})
 
@@ -84,7 +89,22 @@ class DiffTool(GitTool):
         """See GitTool."""
         words = ["diff", "--no-ext-diff", "--no-textconv"]
         words += ["--cached"] if args.get("staged") else []
-        return [*words, "--end-of-options", *_ref(args), "--", *_paths(args)]
+        return [*words, "--end-of-options", *_ref(args), "--", *_literal(args)]
+
+    async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
+        """What git says, without what nobody was asked about."""
+        begins, words = await begun(kit), self.words(args)
+        kept = (
+            []
+            if any(keyed(f"/{path}") for path in _paths(args))
+            else await _kept(kit, begins, words)
+        )
+        away = [f":(top,exclude,literal){name}" for name in kept]
+        found = await git(kit, note, [[*words, *away]], begins)
+        if not kept:
+            return found
+        left = f"[left out, as they may hold keys: {', '.join(kept)}; `path` names one]"
+        return structs.replace(found, text=f"{found.text}\n{left}")
 
 
 class Log(GitTool):
@@ -106,7 +126,7 @@ class Log(GitTool):
         form = "--format=%h %ad %an: %s"
         limit = f"--max-count={min(200, args.get('limit', 20))}"
         words = ["log", limit, form, "--date=short", "--no-ext-diff", "--no-textconv"]
-        return [*words, "--end-of-options", *_ref(args), "--", *_paths(args)]
+        return [*words, "--end-of-options", *_ref(args), "--", *_literal(args)]
 
 
 class Commit(GitTool):
@@ -151,7 +171,7 @@ class Commit(GitTool):
 
     async def run(self, args: dict[str, Any], kit: Kit, note: Note) -> Observation:
         """Commits, and says what was committed."""
-        paths = ["--", *_paths(args)] if _paths(args) else []
+        paths = ["--", *_literal(args)] if _paths(args) else []
         add = [["add", "--all", *paths]] if paths else []
         return await git(kit, note, [*add, [*self.words(args), *paths], SHOW])
 
@@ -169,18 +189,14 @@ class Commit(GitTool):
         return OutcomeUnknown("somebody committed meanwhile; look at git_log")
 
 
-async def git(kit: Kit, note: Note, steps: Sequence[Sequence[str]]) -> Observation:
-    """Runs git commands one after another, until one fails. Raises ToolError."""
-    runtime = kit.runtime
-    program = runtime.find("git")
-    if not program:
-        raise ToolError("there is no git on this machine's PATH")
-    if program.startswith(runtime.folder.rstrip("/") + "/"):
-        raise ToolError(f"{program} lies inside the session's folder and is not run")
-    settings = repository.settings(await _names(kit, program))
-    base = f"{ENVIRONMENT} {shlex.join([program, *settings])}"
-    command = " && ".join(f"{base} {shlex.join(words)}" for words in steps)
-    ended = await runtime.exec(Execution(note.data["spool"], command, SECONDS), lambda data: None)
+async def git(
+    kit: Kit, note: Note, steps: Sequence[Sequence[str]], begins: str = ""
+) -> Observation:
+    """Runs git commands, each of which `begins` so, until one fails. Raises ToolError."""
+    begins = begins or await begun(kit)
+    command = " && ".join(f"{begins} {shlex.join(words)}" for words in steps)
+    runtime, spool = kit.runtime, note.data["spool"]
+    ended = await runtime.exec(Execution(spool, command, SECONDS), lambda data: None)
     text = ended.output.decode("utf-8", "replace").strip("\n")
     if len(text) > SHOWN:
         text = text[:SHOWN] + f"\n… ({len(text) - SHOWN} more characters)"
@@ -189,10 +205,29 @@ async def git(kit: Kit, note: Note, steps: Sequence[Sequence[str]]) -> Observati
     return Observation("error" if ended.code else "ok", text or "(nothing)", (block,))
 
 
-async def _names(kit: Kit, program: str) -> list[bytes]:
-    """The names of the repository's settings."""
-    spool = await kit.runtime.prepare(f"{kit.call}.config")
-    command = f"{ENVIRONMENT} {shlex.join([program, *repository.NAMES])}"
+async def begun(kit: Kit) -> str:
+    """How every command of git begins here, so that it runs nothing else. Raises ToolError."""
+    runtime = kit.runtime
+    program = runtime.find("git")
+    if not program:
+        raise ToolError("there is no git on this machine's PATH")
+    if program.startswith(runtime.folder.rstrip("/") + "/"):
+        raise ToolError(f"{program} lies inside the session's folder and is not run")
+    names = await _listed(kit, "config", f"{ENVIRONMENT} {shlex.join([program, *NAMES])}")
+    return f"{ENVIRONMENT} {shlex.join([program, *repository.settings(names)])}"
+
+
+async def _kept(kit: Kit, begins: str, words: Sequence[str]) -> list[str]:
+    """The files of a difference that may hold keys."""
+    verb, *rest = words
+    command = f"{begins} {shlex.join([verb, '--name-only', '-z', '--no-renames', *rest])}"
+    names = [os.fsdecode(name) for name in await _listed(kit, "names", command)]
+    return [name for name in names if keyed(f"/{name}")]
+
+
+async def _listed(kit: Kit, what: str, command: str) -> list[bytes]:
+    """What a command lists, ended by NUL bytes."""
+    spool = await kit.runtime.prepare(f"{kit.call}.{what}")
     try:
         ended = await kit.runtime.exec(Execution(spool, command, SECONDS), lambda data: None)
     finally:
@@ -219,7 +254,13 @@ def _paths(args: dict[str, Any]) -> list[str]:
 
 
 def _ref(args: dict[str, Any]) -> list[str]:
+    """The commit or range, and never a file in one, whose path nobody would have judged."""
     ref = args.get("ref", "")
-    if ref and not re.fullmatch(r"(?!-)[\w./@{}~^:+-]+", ref):
-        raise ToolError(f"{ref!r} does not name a commit")
-    return [ref] if ref else []
+    if ref and not re.fullmatch(r"(?!-)[\w./@{}~^+-]+", ref):
+        raise ToolError(f"{ref!r} does not name a commit; name a file by `path`")
+    return [re.sub(r"(?<=[^.])(?=\.\.|$)", "^0", ref)] if ref else []
+
+
+def _literal(args: dict[str, Any]) -> list[str]:
+    """The paths, of which git would otherwise read some as patterns."""
+    return [f":(literal){path}" for path in _paths(args)]
