@@ -382,6 +382,30 @@ async def test_a_repository_is_made_with_a_yes_for_it(world: World) -> None:
     assert (await world.run("git config a.b c")).code
 
 
+SETTINGS = "repositoryformatversion = 0\\nbare = false\\nworktree = .\\nfsmonitor = touch %s\\n"
+BARE = (
+    "rm -rf .git refs objects; mkdir -p refs objects; printf 'ref: refs/heads/x' >HEAD; "
+    f"printf '[core]\\n{SETTINGS}' \"$OUT/ran\" >config"
+)
+
+
+def looked(world: World) -> None:
+    """What a person does who looks at the folder."""
+    env = {"PATH": world.env["PATH"], "HOME": "/nonexistent"}
+    subprocess.run(["git", "status"], cwd=world.work, env=env, capture_output=True)
+
+
+@pytest.mark.parametrize("there", [(), ("refs",), ("refs", "objects")])
+async def test_a_folder_becomes_no_repository_without_git(world: World, there: list[str]) -> None:
+    """Git takes any folder with HEAD, objects and refs for one, and runs what its config says."""
+    shutil.rmtree(world.work / ".git")
+    for name in there:
+        (world.work / name).mkdir()
+    await world.run(BARE)
+    looked(world)
+    assert not (world.out / "ran").exists()
+
+
 async def test_one_call_gets_what_it_was_allowed_and_no_more(world: World) -> None:
     canary = str(world.out / "canary")
     assert (await world.run('echo more >>"$OUT/canary"', folders=(canary,))).code == 0
@@ -560,7 +584,10 @@ async def test_files_are_seen_as_commands_see_them(world: World) -> None:
             await world.runtime.read(path, 99)
 
 
-@pytest.mark.parametrize("lead", ["out/canary", ".git/config", ".vscode/tasks.json", ".env", "x/y"])
+LEADS = ("out/canary", ".git/config", ".vscode/tasks.json", ".env", "x/y")
+
+
+@pytest.mark.parametrize("lead", LEADS)
 async def test_a_link_made_inside_leads_nowhere_else(world: World, lead: str) -> None:
     """What was judged as one file, and is another by the time that it is read or written."""
     target = (world.out / "canary") if lead == "out/canary" else world.work / lead
@@ -576,6 +603,6 @@ async def test_a_link_made_inside_leads_nowhere_else(world: World, lead: str) ->
         await runtime.write(path, b"bad")
     with pytest.raises(ToolError):
         await runtime.remove(path, "")
-    with pytest.raises(ToolError, match="was judged by|is hidden"):
+    with pytest.raises(ToolError, match=r"was judged by|is hidden"):
         await runtime.read(path, 99)
     assert (target.read_bytes() if target.exists() else None) == before

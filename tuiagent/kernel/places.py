@@ -7,7 +7,9 @@ from tuiagent.kernel.claims import Claims
 SECRETS = re.compile(
     r"/\.(ssh|aws|gnupg|azure|password-store|vault-token|terraform\.d)(/|$)"
     r"|/\.docker/config\.json$|/\.kube/config$|/\.m2/settings(-security)?\.xml$"
-    r"|/\.config/(gh|gcloud|op|rclone|sops)(/|$)|/\.local/share/keyrings(/|$)"
+    r"|/\.config/(gh|gcloud|op|rclone|sops|github-copilot)(/|$)|/\.local/share/keyrings(/|$)"
+    r"|/\.claude/\.credentials\.json$|/\.codex/auth\.json$|/\.gemini/oauth_creds\.json$"
+    r"|/opencode/auth\.json$|/\.huggingface(/|$)|/\.cache/huggingface/token$"
     r"|/\.cargo/credentials(\.toml)?$|/library/keychains(/|$)|^/(var/)?run/secrets(/|$)"
     r"|^/etc/(shadow|gshadow|passwd|sudoers|sudoers\.d|ssl/private|krb5\.keytab)(-|/|$)"
     r"|^/etc/ssh/ssh_host_[^/]*key$|^/dev/(mem|kmem|port)$|^/proc/kcore$"
@@ -26,9 +28,11 @@ HARMLESS = re.compile(r"\.env\.(example|sample|template|dist)$", re.IGNORECASE)
 OWN = re.compile(r"/\.tuiagent(/|$)", re.IGNORECASE)
 """Our own settings in a project: what is written there would change the policy."""
 PROTECTED = re.compile(
-    r"/(\.git|\.hg|\.vscode|\.idea|\.husky|\.claude|\.agents)(/|$)"
-    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.zshrc|\.zshenv|\.profile|\.bash_profile|\.gitmodules"
-    r"|\.gitconfig|\.gitattributes)$",
+    r"/(\.git|\.hg|\.vscode|\.idea|\.husky|\.claude|\.cursor|\.codex|\.gemini|\.zed"
+    r"|\.devcontainer|\.agents)(/|$)"
+    r"|/(\.mcp\.json|\.envrc|\.bashrc|\.bash_(profile|login|logout)|\.profile"
+    r"|\.z(shrc|shenv|profile|login|logout)|\.gitmodules|\.gitconfig|\.gitattributes)$"
+    r"|/HEAD$|/refs/",
     re.IGNORECASE,
 )
 """Files by which other programs are made to run things."""

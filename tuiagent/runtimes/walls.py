@@ -14,13 +14,15 @@ from msgspec import Struct, field
 
 from tuiagent.kernel.errors import ToolError
 
-FOLDERS = (".git", ".hg", ".vscode", ".idea", ".tuiagent")
+FOLDERS = (".git", ".hg", ".vscode", ".idea", ".tuiagent", ".claude", ".cursor")
 """Folders of the session's folder from which other programs take what they run."""
 FILES = (
-    ".husky .envrc .mcp.json .gitconfig .bashrc .bash_profile .bash_login .profile .zshrc .zshenv "
-    ".zprofile .zlogin"
+    ".husky .envrc .mcp.json .gitconfig .bashrc .bash_profile .bash_login .bash_logout .profile "
+    ".zshrc .zshenv .zprofile .zlogin .zlogout .agents .codex .gemini .zed .devcontainer"
 ).split()
 """The same, where they are there; a shell takes its own from the home folder, held whole."""
+REPOSITORY = ("refs", "objects", "HEAD")
+"""What makes a folder a repository to git, though it has no `.git`."""
 KEYS = (
     ".ssh .aws .gnupg .azure .password-store .kube .docker/config.json .docker/run .netrc .npmrc "
     ".pypirc .pgpass .my.cnf .s3cfg .boto .git-credentials .vault-token .terraform.d .mozilla "
@@ -29,7 +31,11 @@ KEYS = (
     ".config/rclone .config/sops .config/git/credentials .config/containers/auth.json "
     ".config/google-chrome .config/chromium .config/BraveSoftware .config/microsoft-edge "
     ".config/Bitwarden .config/1Password .config/keybase .local/share/keyrings "
-    ".local/share/kwalletd Library/Keychains Library/Cookies"
+    ".local/share/kwalletd Library/Keychains Library/Cookies .claude/.credentials.json "
+    ".claude.json .codex/auth.json .gemini/oauth_creds.json .local/share/opencode/auth.json "
+    ".config/github-copilot .huggingface .cache/huggingface/token .kaggle .oci .aliyun "
+    ".config/doctl .config/hcloud .config/glab-cli .config/hub .config/solana .config/Signal "
+    ".config/vivaldi .config/opera .thunderbird .var/app snap/firefox .terraformrc .rclone.conf"
 ).split()
 """Keys, keyrings, browser profiles and sockets of agents, in the home folder."""
 SYSTEM = (
@@ -124,9 +130,13 @@ def hold(walls: Walls, inner: Sequence[str], homes: Iterable[str]) -> None:
         path = os.path.join(walls.folder, name)
         if os.path.lexists(path) and not _exempt(path, walls):
             _whole(path, walls)
-    for path in (os.path.join(walls.folder, ".git"), *inner):
+    own = os.path.join(walls.folder, ".git")
+    for path in (own, *inner):
         if not _exempt(path, walls) and not os.path.islink(path):
             _repository(path, walls, path not in inner)
+    there = os.path.isfile(own) or os.path.exists(os.path.join(own, "HEAD"))
+    if not there and not _exempt(own, walls):
+        _bare(walls)
     for home in homes:
         for file in (".gitconfig", ".config/git/config"):
             _pointed(os.path.join(home, file), walls.folder, walls)
@@ -169,6 +179,17 @@ def _repository(path: str, walls: Walls, own: bool) -> None:
             walls.missing[part] = body
         walls.frozen.append(part)
     _pointed(config, os.path.dirname(path), walls)
+
+
+def _bare(walls: Walls) -> None:
+    """The folder itself, to which git comes where there is no `.git`: it may become none."""
+    parts = [os.path.join(walls.folder, name) for name in REPOSITORY]
+    absent = [path for path in parts if not os.path.lexists(path)]
+    if not absent:
+        _repository(walls.folder, walls, own=True)
+    elif not _exempt(absent[0], walls):
+        walls.missing[absent[0]] = b""
+        walls.frozen.append(absent[0])
 
 
 def _pointed(config: str, top: str, walls: Walls) -> None:
