@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.test_tool import Blobs, NoJobs
 from tests.pictures import pdf, png
+from tuiagent.internet import NAT64, public
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
@@ -28,8 +29,8 @@ from tuiagent.kernel.policy import judge
 from tuiagent.kernel.rules import Rule, parse_rule
 from tuiagent.ports import Kit
 from tuiagent.runtimes.local import LocalRuntime
-from tuiagent.tools import address, web
-from tuiagent.tools.address import follow, place, public
+from tuiagent.tools import web
+from tuiagent.tools.address import follow, place
 from tuiagent.tools.fetch import Fetch
 from tuiagent.tools.searchers import Brave, Ddgs, Searxng
 from tuiagent.tools.web_search import WebSearch
@@ -145,7 +146,7 @@ def test_addresses_of_the_internet_are_public() -> None:
 def test_what_wraps_an_address_is_judged_as_that_address(found: Any) -> None:
     if found.version == 4:
         number = int(found)
-        for wrapped in (f"::ffff:{found}", str(address.NAT64[number])):
+        for wrapped in (f"::ffff:{found}", str(NAT64[number])):
             assert public(wrapped) == public(str(found))
 
 

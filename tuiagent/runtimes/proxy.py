@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
+from tuiagent.internet import public
 from tuiagent.runtimes.relay import BYTES, pump
 from tuiagent.runtimes.spool import Spool
 
@@ -168,18 +169,6 @@ def addresses(host: str, port: int, resolve: Resolve) -> list[str]:
     if host == "localhost":
         return ["127.0.0.1"]
     return [one for one in resolve(host, port) if public(one)]
-
-
-def public(address: str) -> bool:
-    """Whether it is an address of the internet's, in whatever way it is written."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if found in _NAT64:
-        inner = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    return found.is_global and not found.is_multicast and (inner is None or inner.is_global)
-
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def resolved(host: str, port: int) -> list[str]:

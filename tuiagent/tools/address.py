@@ -1,7 +1,6 @@
-"""Addresses of the web: how one is written, and whether a machine may be reached at all.
+"""Addresses of the web: how one is written.
 
-One reading counts: what is judged is what is connected to. Sources: WHATWG URL 3.5 and 4.4 for
-hosts, IANA's special-purpose address registries, RFC 6052 (NAT64), RFC 3056 and RFC 4380.
+One reading counts: what is judged is what is connected to. Source: WHATWG URL 3.5 and 4.4.
 """
 
 import ipaddress
@@ -21,10 +20,6 @@ NAME = re.compile(
 NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)")
 """A host whose last part is a number is an IPv4 address to some programs."""
 SAFE = "/%:@!$&'()*+,;=~?-._[]"
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-ODD = frozenset(("168.63.129.16", "fd00:ec2::254", "100.100.100.200"))
-"""Where clouds answer their own machines, though the address does not tell."""
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Place(Struct, frozen=True):
@@ -103,28 +98,3 @@ def follow(here: Place, location: str) -> Place:
     if here.scheme == "https" and there.scheme != "https":
         raise ToolError(f"{here.url} redirects to {there.url}, which is not encrypted")
     return there
-
-
-def public(text: str) -> bool:
-    """Whether this address belongs to the public internet, and to nothing inside of it."""
-    if "%" in text or text in ODD:
-        return False
-    address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        return _public6(address)
-    return _global(address)
-
-
-def _public6(address: ipaddress.IPv6Address) -> bool:
-    """An address that carries another one is that one."""
-    inner: Address | None = address.ipv4_mapped or address.sixtofour
-    if inner is None and address.teredo:
-        inner = address.teredo[1]
-    if inner is None and address in NAT64:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return public(str(inner)) if inner else _global(address)
-
-
-def _global(address: Address) -> bool:
-    special = address.is_multicast or address.is_reserved or address.is_unspecified
-    return address.is_global and not special and not address.is_loopback

@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from tuiagent import __version__, tls
+from tuiagent.internet import public
 from tuiagent.kernel.errors import ToolError
 from tuiagent.response import Response
-from tuiagent.tools.address import Place, follow, public
+from tuiagent.tools.address import Place, follow
 
 SECONDS = 30.0
 """For everything, redirects too."""
