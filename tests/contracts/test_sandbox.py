@@ -1,5 +1,6 @@
 """What a sandbox holds, whatever runs in it: canaries outside of it that nothing reaches."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -380,6 +381,18 @@ async def test_a_repository_is_made_with_a_yes_for_it(world: World) -> None:
     assert done.code == 0, done.output.decode()
     assert (world.work / ".git/config").exists()
     assert (await world.run("git config a.b c")).code
+
+
+async def test_no_pipe_in_place_of_settings_is_waited_for(world: World) -> None:
+    os.remove(world.work / "sub/.git/config")
+    os.mkfifo(world.work / "sub/.git/config")
+    held = Walls(str(world.work), "")
+    inner = walls.repositories(held.folder)
+    holding = asyncio.create_task(asyncio.to_thread(walls.hold, held, inner, []))
+    done, _ = await asyncio.wait({holding}, timeout=10)
+    if not done:  # lets the thread end
+        os.close(os.open(world.work / "sub/.git/config", os.O_WRONLY | os.O_NONBLOCK))
+    assert done
 
 
 SETTINGS = "repositoryformatversion = 0\\nbare = false\\nworktree = .\\nfsmonitor = touch %s\\n"

@@ -6,6 +6,7 @@ a placeholder (see runtimes.placeholders): a command must not be the one that ma
 
 import os
 import re
+import stat
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -195,8 +196,9 @@ def _bare(walls: Walls) -> None:
 def _pointed(config: str, top: str, walls: Walls) -> None:
     """The hooks and further settings in the folder that git's settings point to."""
     try:
-        with open(config, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read(1 << 16)
+        with open(config, encoding="utf-8", errors="surrogateescape", opener=_at_once) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            text = file.read(1 << 16) if regular else ""
     except OSError:
         return
     for said in RUNS.findall(text):
@@ -250,6 +252,11 @@ def _exempt(path: str, walls: Walls) -> bool:
 
 def _below(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opened without waiting for whoever may write to a pipe of that name."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _names(folder: str) -> list[str]:
