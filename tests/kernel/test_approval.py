@@ -134,6 +134,16 @@ def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
     assert not world.state.rulebook.granted
 
 
+@pytest.mark.parametrize("rule", ["read(/home/me/.ssh/id_rsa)", "shell(rm *)", "write", "edit(**)"])
+def test_a_yes_grants_nothing_about_other_calls(rule: str) -> None:
+    """Whoever may answer approvals does not write the policy."""
+    world = asked()
+    digest = world.state.call(CALL).digest
+    words = refused(world, calls.AnswerApproval(STREAM, CALL, digest, True, grant=rule), "person")
+    assert "does not cover this call" in words
+    assert world.state.call(CALL).phase == "asked"
+
+
 def test_a_grant_ends_with_its_uses() -> None:
     """The call that it was given with is the first of them."""
     world = asked(*(Call(f"p1.1.{n}", "shell", {"command": "go -a"}) for n in (2, 3)))

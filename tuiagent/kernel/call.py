@@ -15,7 +15,7 @@ from tuiagent.kernel.hooks import Ruling
 from tuiagent.kernel.message import Call, Observation, Question
 from tuiagent.kernel.places import touches_keys
 from tuiagent.kernel.policy import Verdict
-from tuiagent.kernel.rules import Rule, parse_rule
+from tuiagent.kernel.rules import Rule, fired, parse_rule
 
 # ---------------------------------------------------------------- facts
 
@@ -263,11 +263,16 @@ def decide_answer(state: CallState, intent: AnswerApproval, at: At, agent: str) 
     if intent.args is not None and intent.args != state.args:
         facts.append(CallAmended(intent.call, intent.args))
     if intent.grant:
-        rule = parse_rule(intent.grant, source="session")
-        facts.append(
-            RuleGranted(msgspec.structs.replace(rule, until=intent.until, uses=intent.uses))
-        )
+        facts.append(RuleGranted(_granted(state, intent)))
     return facts
+
+
+def _granted(state: CallState, intent: AnswerApproval) -> Rule:
+    """The rule that comes with a yes. Raises Refused for one that is about something else."""
+    rule = parse_rule(intent.grant, source="session")
+    if state.claims is None or not fired(state.claims, [rule], "allow"):
+        raise Refused(f"the rule {rule} does not cover this call: a yes grants no other")
+    return msgspec.structs.replace(rule, until=intent.until, uses=intent.uses)
 
 
 def decide_start(state: CallState, intent: StartCall, at: At, revision: int) -> list[Fact]:
