@@ -238,6 +238,23 @@ async def test_a_command_has_no_more_rights_within(world: World) -> None:
     assert (await world.run(nested)).code
 
 
+DEVICES = frozenset("null zero full random urandom tty ptmx".split())
+"""Of /dev, what everybody may write."""
+
+
+async def test_nothing_of_the_machine_itself_may_be_written(world: World) -> None:
+    """Devices and the kernel's settings, some of which root may change without any capability.
+
+    Nothing is opened: where this fails, nothing has happened.
+    """
+    done = await world.run(
+        "find /dev /proc /sys -path '/proc/[0-9]*' -prune -o "
+        "\\( -type f -o -type b -o -type c \\) -writable -print 2>/dev/null"
+    )
+    found = [Path(line).name for line in done.output.decode().splitlines()]
+    assert {*found} <= DEVICES
+
+
 async def test_calls_that_no_name_space_holds_are_refused_whatever_they_say(world: World) -> None:
     """A socket to the host of a virtual machine, and the kernel's keyrings."""
     program = (

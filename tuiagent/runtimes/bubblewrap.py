@@ -1,7 +1,8 @@
 """Bubblewrap (https://github.com/containers/bubblewrap): a command in name spaces of its own.
 
 It sees the machine read-only, its own /tmp, /dev, /proc and /run, and no other process; what it
-began ends with it. It has no capabilities, and can make no name space within.
+began ends with it. It has no capabilities, can make no name space within, and changes no setting of
+the kernel's.
 """
 
 import os
@@ -61,6 +62,7 @@ def prefix(walls: Walls, seccomp: int, online: bool, terminal: bool, gate: str =
     for path in (*masks, *within):
         if os.path.isdir(path):
             args += ["--remount-ro", path]
+    args += ["--remount-ro", "/proc"]  # root may write the kernel's settings by its number alone
     if gate:
         args += ["--ro-bind", SOURCE, RELAY, "--bind", gate, GATE]
     args += ["--chdir", walls.folder, "--"]
