@@ -89,6 +89,8 @@ class Remote:
         self._dialect = dialect
         self._transport = transport
         self._usual = usual
+        self._unforced: set[str] = set()
+        """Models that were found not to take a schema for their answer."""
 
     async def connect(self) -> None:
         """Connects before there is something to ask; a failure is told by the request."""
@@ -100,6 +102,8 @@ class Remote:
         output = prompt.output or usual.output
         prompt = replace(prompt, effort=prompt.effort or usual.effort, output=output)
         structured = not {"*", prompt.model}.isdisjoint(usual.structured)
+        if prompt.schema is not None and not self._forces(prompt.model):
+            prompt = replace(prompt, schema=None)
         heard: Heard | Rescue | None = None
         if structured and prompt.tools:
             prompt, heard = asked(prompt), Heard()
@@ -111,7 +115,7 @@ class Remote:
                     yield one
 
     async def _asked(self, prompt: Prompt) -> AsyncGenerator[Part]:
-        """Asks, and once more without thoughts that the provider does not take back any more."""
+        """Asks, and once more without what the provider does not take: old thoughts, a schema."""
         came = False
         try:
             async with aclosing(self._once(prompt)) as parts:
@@ -120,11 +124,32 @@ class Remote:
                     yield part
             return
         except ProviderError as error:
-            if error.kind != "thoughts" or came:
+            less = self._less(prompt, error.kind)
+            if less is None or came:
                 raise
-        async with aclosing(self._once(_thoughtless(prompt))) as parts:
+        async with aclosing(self._once(less)) as parts:
             async for part in parts:
+                if prompt.schema is not None and less.schema is None:
+                    self._unforced.add(prompt.model)
                 yield part
+
+    def _forces(self, model: str) -> bool:
+        """Whether this model's answers can be made to fit a schema, as far as is known."""
+        from tuiagent.providers.abilities import ability  # noqa: PLC0415 - few want a schema
+
+        return model not in self._unforced and ability(model).schema
+
+    def _less(self, prompt: Prompt, kind: str) -> Prompt | None:
+        """What may be taken where this prompt was not; None for nothing.
+
+        An answer that a schema should force is asked for in words as well, but for calls.
+        """
+        if kind == "thoughts":
+            return _thoughtless(prompt)
+        structured = not {"*", prompt.model}.isdisjoint(self._usual.structured)
+        if kind == "bad_request" and prompt.schema is not None and not structured:
+            return replace(prompt, schema=None)
+        return None
 
     async def _once(self, prompt: Prompt) -> AsyncGenerator[Part]:
         """One request and its answer."""
