@@ -20,8 +20,8 @@ from tests.web import Blind, FakeGate, Served, begin, opened, said, served
 from tuiagent import connect
 from tuiagent.clients.web.access import Pace
 from tuiagent.clients.web.app import Application
-from tuiagent.clients.web.frames import Answer, Ask
-from tuiagent.clients.web.listen import FRAME, bound, listening
+from tuiagent.clients.web.frames import FRAME, Answer, Ask
+from tuiagent.clients.web.listen import bound, listening
 from tuiagent.clients.web.live import WATCHES, frames
 from tuiagent.clients.web.outlet import ROOM
 from tuiagent.clients.web.socket import serving

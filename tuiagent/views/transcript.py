@@ -233,7 +233,9 @@ class TranscriptView:
         return seen + self._add(Item(fact.attempt, "reply", status="open"), event)
 
     def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
-        again = "" if fact.retry_at is None else "; it is asked again"
+        wait = None if fact.retry_at is None else fact.retry_at - event.at
+        soon = "" if wait is None or wait < 1 else f" after {wait:.0f} s"
+        again = "" if wait is None else f"; it is asked again{soon}"
         text = f"{fact.kind}: {fact.error}{again}"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
