@@ -493,7 +493,7 @@ async def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
         "127.0.0.1:x",
         "127.0.0.1:70000",
         ":80",
-        "no.such.host.test:1",
+        "-:1",
     ):
         with pytest.raises(ConfigError, match=bad):
             async with listening(app, [bad], lambda: None):

@@ -14,8 +14,6 @@ from tuiagent.kernel.reply import Part
 from tuiagent.providers.dialect import Answer, Dialect
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.rescue import Rescue
-from tuiagent.providers.structured import Heard, asked
 from tuiagent.providers.wire import Wire
 
 
@@ -37,6 +35,14 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Ends the connections that no request uses."""
+        ...
+
+
+class Hearing(Protocol):
+    """Makes calls of what a model writes as words."""
+
+    def take(self, part: Part) -> list[Part]:
+        """What a part of its answer stands for."""
         ...
 
 
@@ -101,14 +107,9 @@ class Remote:
         usual = self._usual
         output = prompt.output or usual.output
         prompt = replace(prompt, effort=prompt.effort or usual.effort, output=output)
-        structured = not {"*", prompt.model}.isdisjoint(usual.structured)
         if prompt.schema is not None and not self._forces(prompt.model):
             prompt = replace(prompt, schema=None)
-        heard: Heard | Rescue | None = None
-        if structured and prompt.tools:
-            prompt, heard = asked(prompt), Heard()
-        elif usual.rescues and prompt.tools:
-            heard = Rescue(prompt.tools)
+        prompt, heard = self._hearing(prompt)
         async with aclosing(self._asked(prompt)) as parts:
             async for part in parts:
                 for one in heard.take(part) if heard else (part,):
@@ -133,6 +134,24 @@ class Remote:
                     self._unforced.add(prompt.model)
                 yield part
 
+    def _hearing(self, prompt: Prompt) -> tuple[Prompt, "Hearing | None"]:
+        """What is asked, and what makes calls of an answer's words, where a model needs that."""
+        if not prompt.tools:
+            return prompt, None
+        if self._structured(prompt.model):
+            from tuiagent.providers.structured import Heard, asked  # noqa: PLC0415 - small models
+
+            return asked(prompt), Heard()
+        if self._usual.rescues:
+            from tuiagent.providers.rescue import Rescue  # noqa: PLC0415 - small models
+
+            return prompt, Rescue(prompt.tools)
+        return prompt, None
+
+    def _structured(self, model: str) -> bool:
+        """Whether a schema forces the calls of this model."""
+        return not {"*", model}.isdisjoint(self._usual.structured)
+
     def _forces(self, model: str) -> bool:
         """Whether this model's answers can be made to fit a schema, as far as is known."""
         from tuiagent.providers.abilities import ability  # noqa: PLC0415 - few want a schema
@@ -146,8 +165,8 @@ class Remote:
         """
         if kind == "thoughts":
             return _thoughtless(prompt)
-        structured = not {"*", prompt.model}.isdisjoint(self._usual.structured)
-        if kind == "bad_request" and prompt.schema is not None and not structured:
+        forced = prompt.schema is not None and not self._structured(prompt.model)
+        if kind == "bad_request" and forced:
             return replace(prompt, schema=None)
         return None
 
