@@ -80,6 +80,12 @@ def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
     )
     assert not modules & (HEAVY - {"argparse"})
     assert not {m for m in modules if m.split(".")[0] in ("textual", "rich", "httpx2", "pydantic")}
+    later = {"urllib.parse", "shlex", "tuiagent.kernel.mask", "tuiagent.library.commands"}
+    later |= {
+        f"tuiagent.providers.{name}" for name in ("rescue", "structured", "schemas", "resets")
+    }
+    calls = "import tuiagent.engine.steps.work, tuiagent.engine.steps.hooks"
+    assert not loaded(f"{calls}, tuiagent.library.shelf, tuiagent.providers.remote") & later
 
 
 def test_servers_are_named_and_told_of_before_their_library_is_loaded() -> None:

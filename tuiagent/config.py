@@ -92,6 +92,8 @@ class Settings(Struct, frozen=True):
     """Models that take over, one after the other, when one does not answer."""
     effort: str = ""
     """How much the model thinks; "" for what is usual."""
+    work_dir: str = ""
+    """The folder of what is begun over HTTP without one; "" where it has to be said."""
 
 
 class Flags(Struct, frozen=True):
@@ -156,6 +158,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         user.sandbox if user else None,
         user.fallback if user else (),
         flags.effort or (user.effort if user else ""),
+        os.path.abspath(os.path.expanduser(user.work_dir)) if user and user.work_dir else "",
     )
 
 
@@ -324,14 +327,7 @@ def _without_effect(user: "ConfigFile | None") -> tuple[str, ...]:
     from tuiagent import config_file as known  # noqa: PLC0415 - only where there is a file
 
     usual = known.ConfigFile()
-    found = [name for name in known.LATER if getattr(user, name) != getattr(usual, name)]
-    for key in known.LATER_OF_SCREENS:
-        if getattr(user.tui, key) != getattr(usual.tui, key):
-            found.append(f"tui.{key}")
-    for name, table in user.providers.items():
-        given = {key: bool(getattr(table, key)) for key in known.LATER_OF_PROVIDERS}
-        found += [f"providers.{name}.{key}" for key, is_given in given.items() if is_given]
-    return tuple(found)
+    return tuple(name for name in known.LATER if getattr(user, name) != getattr(usual, name))
 
 
 def _ignored(project: "ConfigFile | None") -> tuple[str, ...]:

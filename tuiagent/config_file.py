@@ -37,7 +37,7 @@ class ProviderTable(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     api_base: Annotated[str, _means("the base URL")] = ""
     default_model: Annotated[str, _means("its model when none is named")] = ""
-    models: Annotated[tuple[str, ...], _means("the only models that may be used")] = ()
+    models: Annotated[tuple[str, ...], _means("its models, if no others may be used")] = ()
     env_var: Annotated[str, _means("the name of the environment variable that holds its key")] = ""
     api_key: Annotated[str, _means("the key itself; better kept in the environment")] = ""
     input_price: Annotated[
@@ -98,7 +98,7 @@ class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks and what its keys do."""
 
     theme: Annotated[str, _means("the name of a theme")] = ""
-    theme_color: Annotated[str, _means("an accent colour by name")] = ""
+    theme_color: Annotated[str, _means("an accent colour in place of the theme's")] = ""
     vim: Annotated[bool, _means("vim's keys in the prompt")] = False
     keys: Annotated[
         dict[str, str], _means("other keys for a binding, such as prompt.queue = 'alt+w'")
@@ -167,7 +167,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: Annotated[int, _means("days that a deleted session can be brought back")] = 30
     default_provider: Annotated[str, _means("the provider of the model when none is named")] = ""
     default_skills: Annotated[tuple[str, ...], _means("skills of every session")] = ()
-    work_dir: Annotated[str, _means("the folder that sessions work in")] = ""
+    work_dir: Annotated[str, _means("the folder of what is begun over HTTP without one")] = ""
     data_dir: Annotated[str, _means("the state root, where the journal is")] = ""
     allow_shell: Annotated[bool, _means("false refuses every command")] = True
     providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}
@@ -185,9 +185,7 @@ PROJECT = frozenset({"ask", "deny", "rules", "default_skills"})
 """The keys that count in a project's file: a repository may only tighten."""
 
 
-LATER = ("work_dir", "memory")
-LATER_OF_PROVIDERS = ("models",)
-LATER_OF_SCREENS = ("theme_color",)
+LATER = ("memory",)
 """Keys that are understood, so that other programs' files are valid, and do nothing yet."""
 
 

@@ -76,12 +76,27 @@ class LocalMeans:
                 f"OPENAI_BASE_URL), one of {', '.join(load(providers.SERVERS['names'])())}, set "
                 f"api_base in [providers.{name}] of config.toml, or use scripted/tour",
             )
+        self._allowed(name, rest)
         key = self.credentials.find(name, opened)
         known = self._providers.get((name, url, key))
         if known is None:
             known = load(providers.TABLE["connect"])(name, url, key, table)
             self._providers[name, url, key] = known
         return known
+
+    def _allowed(self, name: str, model: str) -> None:
+        """Raises ProviderError for a model that the user's file does not name among a server's."""
+        table = self.settings.providers.get(name)
+        if table and table.models and model not in (*table.models, table.default_model):
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+            near = get_close_matches(model, table.models, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(table.models)}"
+            raise ProviderError(
+                "bad_request",
+                f"{name}/{model} is not among the models of [providers.{name}] in config.toml: "
+                f"{hint} Choose one of them, or add it there",
+            )
 
     async def test(self, model: str, opened: SessionOpened) -> dict[str, object]:
         """Asks the model for one word; whether it answers, how fast, or why not."""
@@ -101,18 +116,23 @@ class LocalMeans:
 
         Each with its name as PROVIDER/MODEL, where it is from (config, nearby, known), the URL of
         its server where that is not the usual one, window, and US dollars for a million tokens.
+        Of a server whose models the user's file names there are no others.
         """
         found: list[dict[str, object]] = []
-        for name, table in self.settings.providers.items():
-            for model in table.models or ((table.default_model,) if table.default_model else ()):
+        tables = self.settings.providers
+        for name, table in tables.items():
+            own = dict.fromkeys((table.default_model, *table.models))
+            for model in filter(None, own):
                 found.append({"name": f"{name}/{model}", "from": "config", "url": table.api_base})
+        named = {name for name, table in tables.items() if table.models}
         for server in await load(providers.MODELS["nearby"])():
-            for model in server.models:
+            for model in server.models if server.name not in named else ():
                 row = {"name": f"{server.name}/{model}", "from": "nearby", "url": server.url}
                 found.append(row)
         for one in load(providers.MODELS["every"])():
-            price = {"input": one.rates[0].input, "output": one.rates[0].output}
-            found.append({"name": one.name, "from": "known", "window": one.window, **price})
+            if one.name.partition("/")[0] not in named:
+                price = {"input": one.rates[0].input, "output": one.rates[0].output}
+                found.append({"name": one.name, "from": "known", "window": one.window, **price})
         return found
 
     def needs(self, model: str, opened: SessionOpened) -> str:

@@ -14,6 +14,7 @@ from tuiagent.config import Flags, load, opening
 from tuiagent.kernel.errors import ConfigError, ProviderError
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
+from tuiagent.providers.nearby import Server
 
 OPENHEIM = """
 default_provider = "openai"
@@ -72,11 +73,36 @@ def test_the_example_file_of_openheim_is_valid(home: dict[str, str]) -> None:
     opened = opening(found, ".", {**home, "OPENAI_API_KEY": "k"})
     assert opened.endpoints["ollama"] == "http://localhost:11434/v1"
     assert opened.credentials == {"openai": "env:OPENAI_API_KEY"}
-    assert set(found.without_effect) == {
-        "work_dir",
-        "tui.theme_color",
-        "providers.openai.models",
-    }
+    assert (found.without_effect, found.work_dir) == ((), "/tmp")
+    user(home, '[memory]\nembedding_provider = "x"\n')
+    assert load(home).without_effect == ("memory",)
+
+
+async def test_the_models_of_a_server_are_its_only_ones(
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user(home, OPENHEIM)
+    environ = {**home, "OPENAI_API_KEY": "k"}
+    found = load(environ)
+    means = LocalMeans(found, environ, Standing(), ())
+    opened = opening(found, ".", environ)
+    for model in ("openai/gpt-4", "openai/gpt-4o", "ollama/anything"):
+        assert means.provider(model, opened)
+    with pytest.raises(ProviderError, match=r"not among the models .* did you mean gpt-4o?\?"):
+        means.provider("openai/gpt-4p", opened)
+    with pytest.raises(ProviderError, match="there are: gpt-4, gpt-4o"):
+        means.provider("openai/zzz", opened)
+    assert "not among the models" in means.needs("openai/zzz", opened)
+    server = Server("openai", "http://127.0.0.1:1/v1", ("other",))
+
+    async def nearby() -> list[Server]:
+        return [server, msgspec.structs.replace(server, name="vllm")]
+
+    monkeypatch.setattr("tuiagent.providers.nearby.nearby", nearby)
+    offered = [str(row["name"]) for row in await means.offers()]
+    assert [n for n in offered if n.startswith("openai/")] == ["openai/gpt-4", "openai/gpt-4o"]
+    assert "vllm/other" in offered
+    assert any(name.startswith("anthropic/") for name in offered)
 
 
 def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:

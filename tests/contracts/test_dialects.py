@@ -223,6 +223,77 @@ def test_thinking_is_not_begun_in_the_middle_of_work_that_began_without_it() -> 
     assert thought("anthropic", OLD_CLAUDE, "low", *begun)
 
 
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+CLOSED = {**NUMBER, "additionalProperties": False}
+BOUNDED = {**NUMBER, "properties": {"n": {"type": "integer", "minimum": 1}}}
+LOOSE = {**NUMBER, "required": []}
+OPEN = {**NUMBER, "additionalProperties": {"type": "string"}}
+DEEP: dict[str, Any] = {"type": "string"}
+for _ in range(40):
+    DEEP = {"type": "array", "items": DEEP}
+FREE = {"type": "object", "properties": {"n": {}}, "required": ["n"]}
+WHOLE = {
+    "type": "object",
+    "properties": {"n": {"oneOf": [{"$ref": "#/$defs/a"}, {"const": None}]}},
+    "required": ["n"],
+    "$defs": {"a": BOUNDED},
+}
+TAKEN = {
+    **WHOLE,
+    "properties": {"n": {"anyOf": [{"$ref": "#/$defs/a"}, {"const": None}]}},
+    "$defs": {"a": CLOSED},
+    "additionalProperties": False,
+}
+
+
+def forced(form: str, schema: dict[str, Any]) -> Any:
+    """How a request has an answer fit a schema: the schema, and whether all of it is kept to."""
+    body = asked(form, schema=schema)
+    if form == "compatible":
+        told = body.get("response_format", {}).get("json_schema", {})
+        return told["schema"], told.get("strict", False)
+    if form == "responses":
+        told = body["text"]["format"]
+        return told["schema"], told["strict"]
+    if form == "anthropic":
+        told = body.get("output_config", {}).get("format", {})
+        return told.get("schema"), bool(told)
+    told = body["generationConfig"]
+    assert told["responseMimeType"] == "application/json"
+    return told["responseJsonSchema"], True
+
+
+FORCED: list[tuple[str, dict[str, Any], Any]] = [
+    *((form, NUMBER, (CLOSED, True)) for form in ("compatible", "responses", "anthropic")),
+    *((form, BOUNDED, (CLOSED, True)) for form in ("compatible", "responses", "anthropic")),
+    *((form, WHOLE, (TAKEN, True)) for form in ("compatible", "responses", "anthropic")),
+    ("anthropic", LOOSE, ({**CLOSED, "required": []}, True)),
+    *((form, LOOSE, (LOOSE, False)) for form in ("compatible", "responses")),
+    *(
+        (form, schema, (None if form == "anthropic" else schema, False))
+        for form in ("compatible", "responses", "anthropic")
+        for schema in (
+            OPEN,
+            DEEP,
+            FREE,
+            {"type": "object"},
+            {**NUMBER, "required": ["m"]},
+            {**NUMBER, "not": {}},
+            {**NUMBER, "properties": []},
+            {"type": "array"},
+        )
+    ),
+    *(("google", schema, (schema, True)) for schema in (NUMBER, BOUNDED, OPEN)),
+]
+
+
+@pytest.mark.parametrize(("form", "schema", "wanted"), FORCED)
+def test_an_answer_is_made_to_fit_as_far_as_each_provider_can(
+    form: str, schema: dict[str, Any], wanted: Any
+) -> None:
+    assert forced(form, schema) == wanted
+
+
 PICTURE, PAPER = Image("image/png", "aa", "a.png", 3, 2), Document("application/pdf", "bb", "b.pdf")
 SHOWN = {
     "compatible": (

@@ -153,6 +153,66 @@ async def test_closing_twice_is_closing(make: Maker) -> None:
         await provider.close()
 
 
+# ---------------------------------------------------------------- an answer that fits a schema
+
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+ABLE = {
+    "compatible": "gpt-5.5",
+    "responses": "gpt-5.5",
+    "anthropic": "claude-sonnet-5",
+    "google": "gemini-3-pro",
+}
+REFUSED = Row(
+    "no schema",
+    status=400,
+    type="application/json",
+    body='{"error": {"type": "invalid_request_error", "message": "no such parameter"}}',
+)
+OVER = [
+    (form, transport, model)
+    for form in SPEAKERS
+    for transport in TRANSPORTS
+    for model in (ABLE[form], "unknown-1")
+]
+
+
+def wants(model: str) -> Prompt:
+    return msgspec.structs.replace(prompt("a number"), model=model, schema=NUMBER)
+
+
+def told(server: Server) -> list[bool]:
+    """Of each request, whether it has the schema."""
+    return ["'n'" in repr(msgspec.json.decode(one.body)) for one in server.requests]
+
+
+@pytest.mark.parametrize(("form", "transport", "model"), OVER)
+async def test_a_schema_goes_to_models_that_keep_to_it(
+    form: str, transport: str, model: str
+) -> None:
+    async with Server([row_of(Turn('{"n": 1}'))], form=form) as server:
+        provider = TRANSPORTS[transport](server.url, form=form)
+        assert reply(await collect(provider, wants(model))).text == '{"n": 1}'
+        await provider.close()
+    assert told(server) == [model == ABLE[form]]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("form", SPEAKERS)
+async def test_what_is_refused_with_a_schema_is_asked_without_one(
+    form: str, transport: str
+) -> None:
+    rows = [REFUSED, row_of(Turn('{"n": 1}')), row_of(Turn('{"n": 2}')), REFUSED, REFUSED]
+    async with Server(rows, form=form) as server:
+        provider = TRANSPORTS[transport](server.url, form=form)
+        assert reply(await collect(provider, wants(ABLE[form]))).text == '{"n": 1}'
+        assert reply(await collect(provider, wants(ABLE[form]))).text == '{"n": 2}'
+        with pytest.raises(ProviderError, match="no such parameter") as caught:
+            await collect(provider, wants(ABLE[form]))
+        await provider.close()
+    assert caught.value.kind == "bad_request"
+    assert told(server) == [True, False, False, False]
+
+
 # ---------------------------------------------------------------- scripts
 
 

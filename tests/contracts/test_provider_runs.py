@@ -111,6 +111,7 @@ def check_ends(row: Row, place: str, seen: Any) -> None:
     elif row.kind != "too_long" or place != "second":
         assert (ended.status, ended.error) == ("error", failed[-1].error)
         assert len(failed) == 1
+        assert ("Available " in ended.error) == (row.retry_after is not None)
 
 
 @pytest.mark.timeout(600)

@@ -38,7 +38,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "list": {},
     "glob": {"pattern": "*.txt"},
     "search": {"pattern": "t.o"},
-    "fetch": {"url": "https://one.invalid/"},
+    "fetch": {"url": "https://127.0.0.1:1/"},
     "web_search": {"query": "one"},
     "shell": {"command": "echo ran >> log; cat log"},
     "terminal": {"command": "echo ran >> log; cat log"},
@@ -164,7 +164,7 @@ async def test_settled_before_it_ran_it_is_done_again(name: str, kit: Kit, work:
 @pytest.mark.parametrize("name", NAMES)
 async def test_settled_after_it_ran_nothing_happens_twice(name: str, kit: Kit, work: Path) -> None:
     note = await tool(name).note(GOOD[name], kit)
-    with suppress(ToolError) if name == "fetch" else nullcontext():  # no such host
+    with suppress(ToolError) if name == "fetch" else nullcontext():  # no such server
         outcome = await tool(name).run(GOOD[name], kit, note)
     before = tree(work)
     settled = await tool(name).settle(GOOD[name], kit, note)

@@ -1,6 +1,7 @@
 """The HTTP API: its table, who may ask what, and what is answered."""
 
 import asyncio
+import base64
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, get_args
@@ -8,15 +9,21 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from tests.house import facts
+from tests.house import until as happened
+from tests.pictures import pdf, png
 from tests.web import STRANGER, Served, opened, said, served, until
+from tuiagent import connect
 from tuiagent.clients.web import shapes
 from tuiagent.clients.web.documents import CODES, asyncapi, openapi
 from tuiagent.clients.web.routes import ROUTES, SSE, WEBSOCKET, Route, check
 from tuiagent.clients.web.scopes import ANY, INTENTS, MODES, OPEN, SCOPES
 from tuiagent.kernel import policy
 from tuiagent.kernel.aggregates import AGGREGATES
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.media import File, digest
 from tuiagent.kernel.presence import ShowPresence
+from tuiagent.kernel.prompts import PromptSubmitted, SubmitPrompt
 from tuiagent.kernel.run import RunFinished
 from tuiagent.registry import load
 
@@ -504,3 +511,73 @@ async def test_a_session_has_the_rules_of_its_own_project(tmp_path: Path) -> Non
         wrong = await opened(server, "s2")
         assert (wrong.status, wrong.json["code"]) == (409, "config_unreadable")
         assert "config.toml" in wrong.json["detail"]
+
+
+def coded(*bodies: bytes) -> list[dict[str, str]]:
+    """Files as a body has them."""
+    return [{"data": base64.b64encode(body).decode()} for body in bodies]
+
+
+async def test_images_and_documents_come_with_what_is_said(tmp_path: Path) -> None:
+    picture, paper = png(40, 30), pdf("The plan")
+    async with served(tmp_path, [SAY, SAY]) as server:
+        assert (await opened(server)).status == 201
+        files = coded(picture, paper)
+        files[0]["name"] = "shot.png"
+        await said(server, files=files)
+        data = (await server.ask("GET /api/v1/sessions/s1/transcript")).json["items"]
+        [item] = [item for item in data if item["kind"] == "prompt"]
+        told = [(one["name"], one["blob"]) for one in item["media"]]
+        assert told == [("shot.png", digest(picture)), ("file-2", digest(paper))]
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "code"),
+    [
+        (coded(b"no picture"), 409, "file_refused"),
+        (coded(png(40, 30)[:20]), 409, "file_refused"),
+        (coded(png(9000, 10)), 409, "file_refused"),
+        (coded(png(4, 4) + bytes(5 << 20)), 409, "file_refused"),
+        (coded(png(4, 4)) * 21, 422, "body_invalid"),
+        ([{"data": "%%%"}], 422, "body_invalid"),
+        ([{"data": ""}], 422, "body_invalid"),
+        ([{**coded(png(4, 4))[0], "name": "../x\u001b.png"}], 422, "body_invalid"),
+        ([{"data": "QQ==", "url": "http://127.0.0.1/x.png"}], 422, "body_invalid"),
+    ],
+)
+async def test_what_no_model_takes_is_refused_and_nothing_is_said(
+    tmp_path: Path, files: list[dict[str, str]], status: int, code: str
+) -> None:
+    async with served(tmp_path, [SAY]) as server:
+        assert (await opened(server)).status == 201
+        body = {"prompt": "look", "files": files}
+        answer = await server.ask("POST /api/v1/sessions/s1/input", body)
+        assert (answer.status, answer.json["code"]) == (status, code)
+        assert (await server.ask("GET /api/v1/runs")).json["items"] == []
+
+
+async def test_a_session_without_a_folder_is_in_the_one_of_the_settings(tmp_path: Path) -> None:
+    async with served(tmp_path, [SAY]) as server:
+        assert (await server.ask("POST /api/v1/sessions", {"id": "s1"})).status == 409
+        settings = server.house.settings
+        server.house.settings = msgspec.structs.replace(settings, work_dir=str(tmp_path / "work"))
+        answer = await server.ask("POST /api/v1/sessions", {"id": "s1"})
+        assert (answer.status, answer.json["folder"]) == (201, str(tmp_path / "work"))
+
+
+async def test_a_remote_client_says_images_as_one_on_the_machine_does(tmp_path: Path) -> None:
+    large = png(40, 30, b"n" * (4 << 20))
+    async with served(tmp_path, [SAY]) as server, connect(server.url, "all") as client:
+        await opened(server)
+        bad = SubmitPrompt("session/s1", "p0", "look", files=(File("x.png", b"no picture"),))
+        with pytest.raises(Refused, match="neither an image"):
+            await client.submit(bad)
+        intent = SubmitPrompt("session/s1", "p1", "look", files=(File("a.png", large),))
+        await client.submit(intent)
+        seen = await happened(client, RunFinished, "session/s1")
+        [told] = facts(seen, PromptSubmitted)
+        assert [(one.blob, one.size) for one in told.media] == [(digest(large), len(large))]
+        many = tuple(File(f"{n}.png", large) for n in range(2))
+        with pytest.raises(Refused, match="no more than 8 MiB"):
+            await client.submit(SubmitPrompt("session/s1", "p2", "look", files=many))
+        await client.read("sessions")

@@ -2,20 +2,51 @@
 
 import json
 import subprocess
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socket import create_server
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.flows.test_cli import Cli
+from tests.house import STREAM, Fakes, call, engine, opened, say
+from tests.house import until as house_until
 from tests.life import LIMIT, until
+from tuiagent.kernel.run import RunFinished
+from tuiagent.kernel.session import SubmitPrompt
 
 NAMED = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 FITS = {"text": '{"name": "x"}'}
 WRONG = {"text": '{"name": 3}'}
 WORDS = {"text": "Here it is!"}
+
+
+@contextmanager
+def chatting(*answers: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server of Chat Completions that says this: its address, and what it is asked."""
+    bodies: list[dict[str, Any]] = []
+
+    class Chat(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            choice = {"delta": {"content": answers[len(bodies) - 1]}, "finish_reason": "stop"}
+            event = json.dumps({"model": "m", "choices": [choice]})
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(f"data: {event}\n\ndata: [DONE]\n\n".encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Chat) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", bodies
+        server.shutdown()
 
 
 class Asking(Cli):
@@ -42,6 +73,29 @@ def test_the_document_alone_is_told_and_the_model_knew_the_schema(tmp_path: Path
     done = cli.ask()
     assert (done.returncode, done.stdout, done.stderr) == (0, '{"name":"x","more":1}\n', "")
     assert len(cli.prompts()) == 1
+
+
+async def test_it_is_forced_upon_the_answers_of_its_own_run_alone(tmp_path: Path) -> None:
+    means = Fakes(tmp_path, [call("list", path="."), say('{"name": "x"}'), say("Words.")])
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await client.submit(SubmitPrompt(STREAM, "p1", "go", schema=NAMED))
+        await client.submit(SubmitPrompt(STREAM, "p2", "and now in words"))
+        await house_until(client, RunFinished, count=2)
+    assert [asked.schema for asked in means.prompts] == [NAMED, NAMED, None]
+
+
+def test_a_model_that_can_be_forced_is_and_the_answer_is_checked(tmp_path: Path) -> None:
+    with chatting('{"name": 3}', '{"name": "x"}') as (url, bodies):
+        cli = Asking(tmp_path, NAMED)
+        cli.environ |= {"OPENAI_BASE_URL": url, "TUIAGENT_MODEL": "openai/gpt-5.5"}
+        done = cli.ask()
+    assert (done.returncode, done.stdout) == (0, '{"name":"x"}\n')
+    closed = {**NAMED, "additionalProperties": False}
+    assert [body["response_format"]["json_schema"] for body in bodies] == [
+        {"name": "answer", "schema": closed, "strict": True}
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -14,18 +15,22 @@ import pytest
 from tests.flows.test_detach import home
 from tests.house import STREAM, Fakes, World, call, engine, facts, opened, prompt, say, until
 from tests.life import until as seen_outside
+from tuiagent.clients.waits import at, told
 from tuiagent.engine.orphans import adopt_orphans
 from tuiagent.engine.retry import ATTEMPTS
 from tuiagent.kernel.call import CallStarted
 from tuiagent.kernel.errors import ProviderError
+from tuiagent.kernel.event import Event
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.presence import GONE, ShowPresence
 from tuiagent.kernel.reply import Part
-from tuiagent.kernel.run import AttemptFailed, InterruptRun, RunFinished
+from tuiagent.kernel.run import AttemptFailed, AttemptStarted, InterruptRun, RunFinished
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.stall import ResumeRun, RunResumed, RunStalled
 from tuiagent.ports import Provider
+from tuiagent.providers.scripted import ScriptedError, Turn
 from tuiagent.stores.memory import MemoryStore
+from tuiagent.views.status import StatusView
 
 KINDS = {
     "network": "scripted to be reached",
@@ -255,3 +260,43 @@ def test_a_key_that_is_set_is_used_at_once_and_no_other_is_tried_again(tmp_path:
         seen_outside(lambda: bool(cli.facts(RunFinished)), "the run to go on")
         assert Picky.keys == ["Bearer sk-bad", "Bearer sk-good"]
         server.shutdown()
+
+
+async def test_a_run_that_somebody_sees_ends_at_a_long_limit_and_says_until_when(
+    tmp_path: Path,
+) -> None:
+    world = Skipping()
+    error = ScriptedError(kind="rate_limit", message="too many", retry_after=7200.0)
+    means = Fakes(tmp_path, [Turn(error=error)])
+    async with engine(means, world=world, serves=True) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await client.submit(ShowPresence(STREAM, "screen", "ana"))
+        before = world.now()
+        await prompt(client)
+        seen = await until(client, RunFinished)
+        ends = (before + 7200, world.now() + 7200)
+        moments = {time.strftime("%H:%M", time.localtime(end)) for end in ends}
+    [ended], [failed] = facts(seen, RunFinished), facts(seen, AttemptFailed)
+    assert (ended.status, ended.error, failed.retry_at) == ("error", failed.error, None)
+    assert any(f" at {moment} " in ended.error for moment in moments)
+
+
+def test_a_moment_is_told_with_its_day_where_that_is_not_today() -> None:
+    now = time.time()
+    assert at(now).startswith("at ")
+    assert at(now + 3 * 86400).startswith("on 20")
+    assert at(now, seconds=True).count(":") == 2
+    assert told("a key", None) == "needs a key"
+    assert "; looks again at " in told("a key", now)
+
+
+def test_the_status_says_when_the_model_is_asked_again(tmp_path: Path) -> None:
+    view = StatusView(STREAM)
+    begun = [SessionOpened(str(tmp_path), "scripted/x", "ask"), AttemptStarted("p1.1", 1)]
+    failed = AttemptFailed("p1.1", "rate_limit", "busy", 1037.0)
+    for number, fact in enumerate([*begun, failed], 1):
+        view.apply(Event(number, STREAM, number, 1000.0, "agent", fact))
+    assert view.status.retry == 1037.0
+    view.apply(Event(4, STREAM, 4, 1037.0, "agent", AttemptStarted("p1.2", 1)))
+    assert view.status.retry is None

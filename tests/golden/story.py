@@ -410,7 +410,8 @@ async def _lent(a: Teller) -> None:
 async def _hooked(here: Teller) -> None:
     """A session whose hooks speak, and that is told a skill; the run ends when they let it."""
     await here.says(session.OpenSession, OPENED)
-    await here.says(session.SubmitPrompt, "p1", "Do it. #review-diff")
+    wanted = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    await here.says(session.SubmitPrompt, "p1", "Do it. #review-diff", schema=wanted)
     await here.drives()
     source = f"{FOLDER}/hooks.json"
     said = hooks.Ruling(source, "./remind", "failed", "exit 1", "Run the tests.", "slow today")

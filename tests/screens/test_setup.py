@@ -286,3 +286,11 @@ async def test_drafts_that_nobody_came_back_to_are_removed(tmp_path: Path) -> No
     async with screen(tmp_path) as it:
         await it.until(lambda: not (folder / "old").exists())
         assert (folder / "new").exists()
+
+
+def test_the_accent_of_the_settings_is_worn(tmp_path: Path) -> None:
+    theme = themes.read(themes.files(str(tmp_path))["forest"])
+    assert themes.colored(theme, "").accent == theme.accent
+    assert themes.colored(theme, "cyan").accent == "cyan"
+    with pytest.raises(ConfigError, match=r"config.toml: theme_color: 'plaid' is no colour"):
+        themes.colored(theme, "plaid")

@@ -40,8 +40,17 @@ class Begun(NamedTuple):
     """The id of what was said; "" for nothing."""
 
 
-async def begin(client: Client, args: argparse.Namespace, host: Host, text: str) -> Begun:
-    """Opens or resumes the session and submits the text, unless it is "". Raises ConfigError."""
+async def begin(
+    client: Client,
+    args: argparse.Namespace,
+    host: Host,
+    text: str,
+    schema: dict[str, Any] | None = None,
+) -> Begun:
+    """Opens or resumes the session and submits the text, unless it is "". Raises ConfigError.
+
+    `schema` is a JSON schema that the answer should fit, where its provider can see to that.
+    """
     if not (host.settings.model or args.newest or args.resume or args.fork):
         raise ConfigError(NO_MODEL)
     await check(client, args, host)
@@ -52,8 +61,8 @@ async def begin(client: Client, args: argparse.Namespace, host: Host, text: str)
 
     async def speak(stream: str) -> None:
         if prompt:
-            limits = host.settings.limits
-            submit = SubmitPrompt(stream, prompt, said, limits=limits, files=files)
+            more = {"limits": host.settings.limits, "files": files, "schema": schema}
+            submit = SubmitPrompt(stream, prompt, said, **more)
             await client.submit(submit, args.once)
 
     if args.newest or args.resume:

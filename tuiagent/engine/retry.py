@@ -1,5 +1,7 @@
 """When a failed model call is tried again, and what is waited for: the one retry layer."""
 
+import time
+
 from tuiagent.kernel.errors import ProviderError
 
 ATTEMPTS = 5
@@ -26,6 +28,15 @@ def retry_at(error: ProviderError, failures: int, now: float, chance: float) -> 
             return None
         wait = error.retry_after + chance
     return now + wait
+
+
+def available(error: ProviderError, now: float) -> str:
+    """When the provider takes requests again, in local time; "" where it did not say."""
+    if error.retry_after is None:
+        return ""
+    at, today = time.localtime(now + error.retry_after), time.localtime(now)
+    day = "" if at[:3] == today[:3] else time.strftime(" on %Y-%m-%d", at)
+    return f" Available{day} at {time.strftime('%H:%M %Z', at)}."
 
 
 NEEDS = {

@@ -1,17 +1,14 @@
 """What tools bring is masked before it becomes a fact: keys are kept out of the journal."""
 
 import asyncio
-import base64
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
 
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.mask import Mask
 from tuiagent.kernel.message import Command, Display, Observation, Text
 
 if TYPE_CHECKING:
@@ -27,6 +24,9 @@ EDGE = 1
 
 def spellings(secret: str) -> list[str]:
     """The secret as it is, and as hexadecimal, base64 (wherever it begins) or a URL has it."""
+    import base64  # noqa: PLC0415 - the first request does not wait for what calls need
+    from urllib.parse import quote  # noqa: PLC0415
+
     body = secret.encode()
     found = [secret, quote(secret, safe=""), body.hex(), body.hex().upper()]
     for offset in range(3):
@@ -46,6 +46,8 @@ class Secrecy:
 
     def text(self, text: str, named: bool = False) -> str:
         """The text with placeholders; `named`: also what only its name tells to be a secret."""
+        from tuiagent.kernel.mask import Mask  # noqa: PLC0415 - compiles much, and calls come late
+
         text = self._known.sub("<key>", text) if self._known else text
         return Mask(named=named).text(text)
 

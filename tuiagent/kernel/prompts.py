@@ -1,5 +1,7 @@
 """Prompts: what people say to the agent, and the epochs in which a model sees it."""
 
+from typing import Any
+
 from tuiagent.kernel.compact import Shortened
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Fact, Intent
@@ -20,6 +22,8 @@ class PromptSubmitted(Fact, frozen=True):
     limits: Limits = Limits()
     media: tuple[Media, ...] = ()
     """Images and documents that belong to it."""
+    schema: dict[str, Any] | None = None
+    """The JSON schema that the final answer of its run should fit; None for words."""
 
 
 class PromptWithdrawn(Fact, frozen=True):
@@ -78,6 +82,8 @@ class SubmitPrompt(Intent, frozen=True):
     """Images and documents; the fact keeps their hashes, and the store their bytes."""
     media: tuple[Media, ...] = ()
     """Others, whose bytes the store has; the engine puts them with the files."""
+    schema: dict[str, Any] | None = None
+    """The JSON schema that the final answer should fit; a run checks nothing by it."""
 
 
 class ShortenConversation(Intent, frozen=True):
@@ -127,4 +133,5 @@ def submitted(intent: SubmitPrompt, steer: bool) -> PromptSubmitted:
     media = attached(intent.files)
     if not intent.text.strip() and not media:
         raise Refused("the prompt is empty")
-    return PromptSubmitted(intent.prompt, intent.text, steer, intent.limits, media)
+    said = (intent.prompt, intent.text, steer, intent.limits, media, intent.schema)
+    return PromptSubmitted(*said)

@@ -8,7 +8,6 @@ https://docs.claude.com/en/docs/claude-code/hooks.
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -156,7 +155,9 @@ def _offer(place: Place, folder: str, path: str, hooks: Sequence[Hook]) -> Offer
 def _scripts(command: str, folder: str, top: str) -> Iterator[str]:
     """The files of the repository that a command names, as far as its words can be known."""
     try:
-        words = shlex.split(command)
+        from shlex import split  # noqa: PLC0415 - few have hooks, and all load this
+
+        words = split(command)
     except ValueError:
         words = command.split()
     for word in words:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.standing import Standing
-from tuiagent.library import commands, hooks, instructions, places, skills
-from tuiagent.library.commands import Given
+from tuiagent.library import hooks, instructions, places, skills
 from tuiagent.library.places import Place
 from tuiagent.ports.library import Hook, Paper, Words
+
+if TYPE_CHECKING:
+    from tuiagent.library.commands import Given
 
 SKILLS = """
 # Skills
@@ -90,10 +93,14 @@ class Shelf:
 
     def commands(self) -> list[Paper]:
         """Every command that can be given here, and those that cannot, with why."""
+        from tuiagent.library import commands  # noqa: PLC0415 - the first request needs none
+
         return commands.every(self.places)
 
-    def command(self, name: str, arguments: str) -> Given:
+    def command(self, name: str, arguments: str) -> "Given":
         """What is said for a command. Raises ConfigError."""
+        from tuiagent.library import commands  # noqa: PLC0415
+
         return commands.given(self.places, name, arguments, self._standing)
 
     def hooks(self, event: str) -> list[Hook]:

@@ -27,6 +27,7 @@ from tuiagent.providers import media, naming
 from tuiagent.providers.abilities import Ability, ability
 from tuiagent.providers.dialect import ORIGIN, Answer, table, tokens, versioned, word
 from tuiagent.providers.faults import Faults
+from tuiagent.providers.schemas import strict
 
 LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 CACHED = {"type": "ephemeral"}
@@ -65,8 +66,9 @@ class Anthropic:
             "stream": True,
             **_thinking(prompt, able, origin),
         }
-        if prompt.schema is not None:
-            wanted = {"type": "json_schema", "schema": prompt.schema}
+        forced = prompt.schema is not None and strict(prompt.schema, optional=True)
+        if forced:
+            wanted = {"type": "json_schema", "schema": forced}
             body["output_config"] = {**body.get("output_config", {}), "format": wanted}
         tools: list[dict[str, Any]] = [
             {"name": t.name, "description": t.description, "input_schema": t.parameters}

@@ -77,7 +77,11 @@ class Compatible:
         if prompt.output:
             body["max_tokens"] = prompt.output
         if prompt.schema is not None:
-            wanted = {"name": "answer", "schema": prompt.schema}
+            from tuiagent.providers.schemas import strict  # noqa: PLC0415 - few want one
+
+            forced = strict(prompt.schema, optional=False)
+            wanted = {"name": "answer", "schema": forced or prompt.schema}
+            wanted |= {"strict": True} if forced else {}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         if prompt.tools:
             body["tools"] = [

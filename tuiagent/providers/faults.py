@@ -1,8 +1,6 @@
 """What a provider's failure means: one ProviderError in words for people, never with the key."""
 
-import math
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,8 +66,8 @@ THOUGHTS = (
     r"|encrypted content|expected .thinking. or"
 )
 LOADING = r"(?i)\bloading\b.{0,20}model|model.{0,40}\bloading\b"
-AGAIN = re.compile(r"(?:try again|retry) in (\d+(?:\.\d+)?) ?(ms|s|m)\b", re.IGNORECASE)
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+LIMITED = ("rate_limit", "limit")
+"""Kinds that say that something is used up."""
 
 
 class Faults:
@@ -108,10 +106,10 @@ class Faults:
         """The meaning of an answer whose status is not 200."""
         if 300 <= status < 400:
             return self.error("not_api", f"redirects ({status}) to {_host(headers)}")
-        codes, text = _said(_decode(body))
+        found = _decode(body)
+        codes, text = _said(found)
         kind = kind_of(status, codes, text)
-        wait = retry_after(headers)
-        wait = _asked(text) if wait is None and kind in ProviderError.RETRYABLE else wait
+        wait = _wait(headers, found, text, kind)
         text = text or body.decode("utf-8", "replace")
         quoted = self._quote(text, 2 * SHOWN)
         what = f" for model {self._model!r}" if status == 404 else ""
@@ -123,7 +121,7 @@ class Faults:
         number = next((int(c) for c in codes.split() if c.isdecimal() and len(c) == 3), 0)
         kind = kind_of(number if 400 <= number < 600 else 0, codes, text)
         quoted = self._quote(text or codes, 2 * SHOWN) or "no reason given"
-        return self.error(kind, f"broke off its answer: {quoted}", _asked(text))
+        return self.error(kind, f"broke off its answer: {quoted}", _wait({}, event, text, kind))
 
     def foreign(self, what: str, body: bytes) -> ProviderError:
         """Whatever answered, it is not the API."""
@@ -186,37 +184,13 @@ def kind_of(status: int, codes: str, text: str) -> str:
     return STATUS.get(status, "bad_request")
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3), None for nonsense."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit
-        except (KeyError, ValueError):
-            continue
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
-    until = _date(headers.get("retry-after", ""))
-    if until is None:
-        return None
-    now = _date(headers.get("date", ""))
-    return max(0.0, until - (time.time() if now is None else now))
+def _wait(headers: Mapping[str, str], found: Any, text: str, kind: str) -> float | None:
+    """Seconds until a request is taken again, as far as the provider says."""
+    from tuiagent.providers import resets  # noqa: PLC0415 - only for what failed
 
-
-def _date(text: str) -> float | None:
-    """An HTTP date in seconds since 1970."""
-    if not text:
-        return None
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  30 ms, needed once in a blue moon
-
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _asked(text: str) -> float | None:
-    """The seconds of a "try again in 1s"."""
-    found = AGAIN.search(text)
-    return float(found[1]) * UNITS[found[2].lower()] if found else None
+    if kind in LIMITED or kind in ProviderError.RETRYABLE:
+        return resets.wait(headers, found, text, kind in LIMITED)
+    return resets.retry_after(headers)
 
 
 def _host(headers: Mapping[str, str]) -> str:

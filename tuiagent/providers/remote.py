@@ -14,8 +14,6 @@ from tuiagent.kernel.reply import Part
 from tuiagent.providers.dialect import Answer, Dialect
 from tuiagent.providers.faults import Faults
 from tuiagent.providers.limits import Limits
-from tuiagent.providers.rescue import Rescue
-from tuiagent.providers.structured import Heard, asked
 from tuiagent.providers.wire import Wire
 
 
@@ -37,6 +35,14 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Ends the connections that no request uses."""
+        ...
+
+
+class Hearing(Protocol):
+    """Makes calls of what a model writes as words."""
+
+    def take(self, part: Part) -> list[Part]:
+        """What a part of its answer stands for."""
         ...
 
 
@@ -89,6 +95,8 @@ class Remote:
         self._dialect = dialect
         self._transport = transport
         self._usual = usual
+        self._unforced: set[str] = set()
+        """Models that were found not to take a schema for their answer."""
 
     async def connect(self) -> None:
         """Connects before there is something to ask; a failure is told by the request."""
@@ -99,19 +107,16 @@ class Remote:
         usual = self._usual
         output = prompt.output or usual.output
         prompt = replace(prompt, effort=prompt.effort or usual.effort, output=output)
-        structured = not {"*", prompt.model}.isdisjoint(usual.structured)
-        heard: Heard | Rescue | None = None
-        if structured and prompt.tools:
-            prompt, heard = asked(prompt), Heard()
-        elif usual.rescues and prompt.tools:
-            heard = Rescue(prompt.tools)
+        if prompt.schema is not None and not self._forces(prompt.model):
+            prompt = replace(prompt, schema=None)
+        prompt, heard = self._hearing(prompt)
         async with aclosing(self._asked(prompt)) as parts:
             async for part in parts:
                 for one in heard.take(part) if heard else (part,):
                     yield one
 
     async def _asked(self, prompt: Prompt) -> AsyncGenerator[Part]:
-        """Asks, and once more without thoughts that the provider does not take back any more."""
+        """Asks, and once more without what the provider does not take: old thoughts, a schema."""
         came = False
         try:
             async with aclosing(self._once(prompt)) as parts:
@@ -120,11 +125,50 @@ class Remote:
                     yield part
             return
         except ProviderError as error:
-            if error.kind != "thoughts" or came:
+            less = self._less(prompt, error.kind)
+            if less is None or came:
                 raise
-        async with aclosing(self._once(_thoughtless(prompt))) as parts:
+        async with aclosing(self._once(less)) as parts:
             async for part in parts:
+                if prompt.schema is not None and less.schema is None:
+                    self._unforced.add(prompt.model)
                 yield part
+
+    def _hearing(self, prompt: Prompt) -> tuple[Prompt, "Hearing | None"]:
+        """What is asked, and what makes calls of an answer's words, where a model needs that."""
+        if not prompt.tools:
+            return prompt, None
+        if self._structured(prompt.model):
+            from tuiagent.providers.structured import Heard, asked  # noqa: PLC0415 - small models
+
+            return asked(prompt), Heard()
+        if self._usual.rescues:
+            from tuiagent.providers.rescue import Rescue  # noqa: PLC0415 - small models
+
+            return prompt, Rescue(prompt.tools)
+        return prompt, None
+
+    def _structured(self, model: str) -> bool:
+        """Whether a schema forces the calls of this model."""
+        return not {"*", model}.isdisjoint(self._usual.structured)
+
+    def _forces(self, model: str) -> bool:
+        """Whether this model's answers can be made to fit a schema, as far as is known."""
+        from tuiagent.providers.abilities import ability  # noqa: PLC0415 - few want a schema
+
+        return model not in self._unforced and ability(model).schema
+
+    def _less(self, prompt: Prompt, kind: str) -> Prompt | None:
+        """What may be taken where this prompt was not; None for nothing.
+
+        An answer that a schema should force is asked for in words as well, but for calls.
+        """
+        if kind == "thoughts":
+            return _thoughtless(prompt)
+        forced = prompt.schema is not None and not self._structured(prompt.model)
+        if kind == "bad_request" and forced:
+            return replace(prompt, schema=None)
+        return None
 
     async def _once(self, prompt: Prompt) -> AsyncGenerator[Part]:
         """One request and its answer."""

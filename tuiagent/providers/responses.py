@@ -25,6 +25,7 @@ from tuiagent.providers import media, naming
 from tuiagent.providers.abilities import ability
 from tuiagent.providers.dialect import ORIGIN, Answer, rows, table, tokens, word
 from tuiagent.providers.faults import Faults
+from tuiagent.providers.schemas import strict
 
 LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 EFFORT = {"off": "none", "max": "xhigh"}
@@ -59,8 +60,9 @@ class Responses:
         if prompt.cache_key:
             body["prompt_cache_key"] = prompt.cache_key[-64:]
         if prompt.schema is not None:
-            wanted = {"type": "json_schema", "name": "answer", "schema": prompt.schema}
-            body["text"] = {"format": {**wanted, "strict": False}}
+            forced = strict(prompt.schema, optional=False)
+            wanted = {"name": "answer", "schema": forced or prompt.schema, "strict": bool(forced)}
+            body["text"] = {"format": {"type": "json_schema", **wanted}}
         if prompt.system:
             body["instructions"] = prompt.system
         if prompt.tools:

@@ -33,6 +33,8 @@ class PromptView:
         self.model = ""
         self.system = ""
         self.effort = ""
+        self.schema: dict[str, Any] | None = None
+        """What the final answer of the newest run should fit."""
         self.tools: tuple[ToolSpec, ...] = ()
         self.messages: list[Message] = []
         self.marks: list[str] = []
@@ -41,6 +43,8 @@ class PromptView:
         """What people said, by prompt."""
         self._media: dict[str, tuple[Media, ...]] = {}
         """What they put into it, by prompt."""
+        self._schemas: dict[str, dict[str, Any]] = {}
+        """What they want for an answer, by prompt."""
         self._prompts: list[str] = []
         self._calls: tuple[Call, ...] = ()
         self._observations: dict[str, Observation] = {}
@@ -54,9 +58,8 @@ class PromptView:
         """The whole prompt as of the last attempt; the model is named without its provider."""
         check(self.messages)
         model = self.model.partition("/")[2]
-        return Prompt(
-            model, self.system, self.tools, tuple(self.messages), self.stream, effort=self.effort
-        )
+        told = (model, self.system, self.tools, tuple(self.messages), self.stream)
+        return Prompt(*told, effort=self.effort, schema=self.schema)
 
     kinds: frozenset[str] | None = None
 
@@ -84,9 +87,12 @@ class PromptView:
         elif isinstance(fact, session.PromptSubmitted):
             self.texts[fact.prompt] = fact.text
             self._media[fact.prompt] = fact.media
+            if fact.schema is not None:
+                self._schemas[fact.prompt] = fact.schema
             if fact.steer:
                 self._prompts.append(fact.prompt)
         elif isinstance(fact, runs.RunStarted):
+            self.schema = self._schemas.get(fact.run)
             if fact.run not in self._prompts:
                 self._prompts.append(fact.run)
         elif isinstance(fact, session.PromptWithdrawn):

@@ -66,6 +66,8 @@ class Status(Struct):
     """What the run waits for that is no answer, such as `key OPENAI_API_KEY`."""
     again: float | None = None
     """When that is looked for again without a person."""
+    retry: float | None = None
+    """When the model is asked again that did not answer; None while it is asked."""
     context: int = 0
     """Tokens of the conversation, as of the newest answer."""
     window: int = 0
@@ -104,7 +106,7 @@ class StatusView:
 def _opened(status: Status, fact: lifecycle.SessionOpened, at: float) -> None:
     status.folder, status.model, status.mode = fact.folder, fact.model, fact.mode
     status.name, status.sandbox = fact.name, fact.sandbox
-    status.run, status.queue, status.jobs, status.needs = "", [], [], ""
+    status.run, status.queue, status.jobs, status.needs, status.retry = "", [], [], "", None
 
 
 def _named(status: Status, fact: lifecycle.SessionNamed, at: float) -> None:
@@ -151,6 +153,7 @@ def _started(status: Status, fact: runs.RunStarted, at: float) -> None:
 
 def _asked(status: Status, fact: runs.AttemptStarted, at: float) -> None:
     status.queue = [one for one in status.queue if not one.steer]
+    status.retry = None
 
 
 def _received(status: Status, fact: runs.ReplyReceived, at: float) -> None:
@@ -159,8 +162,12 @@ def _received(status: Status, fact: runs.ReplyReceived, at: float) -> None:
     status.session.add(fact.reply.usage, fact.cost)
 
 
+def _failed(status: Status, fact: runs.AttemptFailed, at: float) -> None:
+    status.retry = fact.retry_at
+
+
 def _finished(status: Status, fact: runs.RunFinished, at: float) -> None:
-    status.run, status.ended, status.needs = "", fact.status, ""
+    status.run, status.ended, status.needs, status.retry = "", fact.status, "", None
 
 
 def _stalled(status: Status, fact: stall.RunStalled, at: float) -> None:
@@ -191,6 +198,7 @@ HANDLERS: dict[type[Fact], Any] = {
     prompts.PromptWithdrawn: _withdrawn,
     runs.RunStarted: _started,
     runs.AttemptStarted: _asked,
+    runs.AttemptFailed: _failed,
     runs.ReplyReceived: _received,
     runs.RunFinished: _finished,
     stall.RunStalled: _stalled,

@@ -233,7 +233,9 @@ class TranscriptView:
         return seen + self._add(Item(fact.attempt, "reply", status="open"), event)
 
     def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
-        again = "" if fact.retry_at is None else "; it is asked again"
+        wait = None if fact.retry_at is None else fact.retry_at - event.at
+        soon = "" if wait is None or wait < 1 else f" after {_span(wait)}"
+        again = "" if wait is None else f"; it is asked again{soon}"
         text = f"{fact.kind}: {fact.error}{again}"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
@@ -328,3 +330,10 @@ class TranscriptView:
             late += self._set(prompt, name="")
         self._steering.clear()
         return late + self._add(Item(f"{fact.run}.end", "run", fact.error, fact.status), event)
+
+
+def _span(seconds: float) -> str:
+    """A time to wait, in the unit that tells it in two or three digits."""
+    if seconds < 300:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -45,10 +45,13 @@ class Wanted:
             if not os.path.isfile(place) or os.path.getsize(place) > LARGEST:
                 raise ConfigError("it is not a regular file of at most 64 KiB")
             with open(place, "rb") as file:
-                self._schema = msgspec.json.encode(msgspec.json.decode(file.read())).decode()
+                schema = msgspec.json.decode(file.read())
+                self._schema = msgspec.json.encode(schema).decode()
         except (OSError, ValueError, RecursionError, ConfigError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"--output-schema {path}: {why}") from error
+        self.schema: dict[str, Any] | None = schema if isinstance(schema, dict) else None
+        """What a provider may see to itself; None for a schema that says only yes or no."""
 
     async def check(self) -> None:
         """Raises ConfigError for what is no schema, or refers to something outside of it."""
@@ -83,7 +86,7 @@ class Wanted:
         limits = follow.left()
         if follow.repairs < REPAIRS and limits is not None:
             text = f"{REPAIR.format(errors=listed)}\n\n{self._shown()}"
-            submit = SubmitPrompt(stream, follow.repair, text, limits=limits)
+            submit = SubmitPrompt(stream, follow.repair, text, limits=limits, schema=self.schema)
             await client.submit(submit, f"{stream}/{follow.repair}")
             return True
         follow.status = "limit" if limits is None else "error"

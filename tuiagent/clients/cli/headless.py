@@ -48,7 +48,7 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
     if args.detach:
         return await _detached(args, host, text)
     text = await said(client, place(args, host), text)
-    begun = await begin(client, args, host, text)
+    begun = await begin(client, args, host, text, wanted.schema if wanted else None)
     if (args.once or not text) and not await host.adopt(begun.stream):
         console.tell("tuiagent: another process drives this session: following it")
     return await _follow(client, begun, host, printer(args.output, console), wanted)

@@ -78,6 +78,7 @@ async def _list(client: Client, stream: str, args: argparse.Namespace) -> int:
         ident = row["stream"].partition("/")[2]
         words = " ".join(row["prompt"].split())[:60]
         line = f"{row['id']}  {when}  {row['status']:<20}  {ident}  {row['model']}  {words}"
+        line += f"  ({told(row['needs'], row['again'])})" if row["needs"] else ""
         say(clean(line + "\n"))
     if len(shown) < len(rows):
         say(f"({len(rows) - len(shown)} older ones: --limit {len(rows)})\n")

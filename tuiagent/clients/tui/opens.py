@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from textual.theme import Theme
+
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.driver import TerminalApp
@@ -40,7 +42,7 @@ class Opens(TerminalApp):
             path = themes.files(home).get(name)
             if path is None:
                 raise ConfigError(f"there is no theme {name!r}: /theme lists those there are")
-            self.register_theme(themes.read(path))
+            self.register_theme(self._colored(themes.read(path)))
         except ConfigError as error:
             self.wrong = str(error)
             if self.is_running:
@@ -52,6 +54,15 @@ class Opens(TerminalApp):
             self._invalidate_css()
             self.call_next(self.refresh_css)
         self.theme = name
+
+    def _colored(self, theme: Theme) -> Theme:
+        """The theme with the accent of config.toml; a colour that there is not is told of."""
+        screen = self.desk.host.settings.tui
+        try:
+            return themes.colored(theme, screen.theme_color) if screen else theme
+        except ConfigError as error:
+            self.wrong = str(error)
+            return theme
 
     async def _redress(self) -> None:
         """Puts the theme on again whenever its file is edited."""

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
-from tuiagent.clients.waits import told
+from tuiagent.clients.waits import at, told
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -128,6 +128,8 @@ class Footer(Line):
                 left.append((f" halted: {conversation.halted} ", "warn"))
             elif status.needs:
                 left.append((f" waits: {told(status.needs, status.again)} ", "warn"))
+            elif status.retry is not None:
+                left.append((f" asks the model again {at(status.retry, seconds=True)} ", "warn"))
             elif status.run:
                 left.append((" working ", "mark"))
             if status.jobs:

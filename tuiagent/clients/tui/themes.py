@@ -58,10 +58,18 @@ def made(table: dict[str, Any], where: str) -> Theme:
             known = ", ".join(FIELDS)
             raise ConfigError(f"the theme {where}: there is no field {name!r}; there are {known}")
         if name not in PLAIN:
-            _color(name, value, where)
+            _color(name, value, f"the theme {where}")
     if "primary" not in table:
         raise ConfigError(f"the theme {where}: it needs at least `primary`, a colour")
     return Theme(**table)
+
+
+def colored(theme: Theme, accent: str) -> Theme:
+    """The theme with the accent that config.toml names, if it does. Raises ConfigError."""
+    if not accent:
+        return theme
+    _color("theme_color", accent, "config.toml")
+    return dataclasses.replace(theme, accent=accent)
 
 
 def _color(name: str, value: object, where: str) -> None:
@@ -70,4 +78,4 @@ def _color(name: str, value: object, where: str) -> None:
     try:
         Color.parse(str(value))
     except ColorParseError as error:
-        raise ConfigError(f"the theme {where}: {name}: {value!r} is no colour") from error
+        raise ConfigError(f"{where}: {name}: {value!r} is no colour") from error

@@ -16,11 +16,11 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
-from tuiagent.clients.web.frames import LARGEST, Answer, Ask
+from tuiagent.clients.web.frames import FRAME, LARGEST, Answer, Ask
 from tuiagent.clients.web.remote import Remote, RemoteClient
 from tuiagent.config import load
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import ConfigError, TuiagentError
+from tuiagent.kernel.errors import ConfigError, Refused, TuiagentError
 from tuiagent.ports import Client
 from tuiagent.server import server_record
 
@@ -36,8 +36,12 @@ class WebWire:
 
     async def send(self, ask: Ask) -> None:
         """See Wire."""
+        text = msgspec.json.encode(ask).decode()
+        if len(text) > FRAME:
+            most = f"more than {FRAME >> 20} MiB, images and documents included"
+            raise Refused(f"a server takes no {most}: send less at a time")
         try:
-            await self._connection.send(msgspec.json.encode(ask).decode())
+            await self._connection.send(text)
         except ConnectionClosed as error:
             raise ConnectionError(_why(error)) from error
 

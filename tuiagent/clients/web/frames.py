@@ -24,6 +24,9 @@ from tuiagent.kernel.run import Delta, Halted, Progress
 from tuiagent.ports import Loan, Snapshot, Window
 
 LARGEST = 64 * 1024 * 1024
+"""Bytes of a frame."""
+FRAME = 8 * 1024 * 1024
+"""Bytes of a frame that a server takes over the network: an image with it, in base64."""
 SIGNALS: dict[str, type[Signal]] = {
     kind.__name__: kind for kind in (Delta, Progress, Halted, Presence, Driven)
 }

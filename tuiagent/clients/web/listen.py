@@ -9,12 +9,11 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from tuiagent.clients.web.frames import FRAME
 from tuiagent.clients.web.outlet import CUT
 from tuiagent.clients.web.patience import BACKLOG, PatientProtocol
 from tuiagent.kernel.errors import ConfigError
 
-FRAME = 4 * 1024 * 1024
-"""Bytes of a WebSocket's message."""
 LINGER = 10
 """Seconds for what is being answered when the server ends."""
 

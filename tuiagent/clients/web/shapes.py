@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tuiagent.kernel.limits import TURNS
+from tuiagent.kernel.media import MOST
 from tuiagent.views import files, inbox, jobs, runs, search, sessions, transcript, usage
 
 T = TypeVar("T")
@@ -14,6 +15,7 @@ IDENT = "^[A-Za-z0-9_-]{1,64}$"
 
 KEY = "^[ -~]{0,200}$"
 """An Idempotency-Key."""
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NO_STAR = "^[A-Za-z0-9_-]{0,64}$"
 """A session's id in a query, or none."""
 Mode = Literal["ask", "accept-edits", "plan", "auto", "locked"]
@@ -106,7 +108,12 @@ class Fork(Struct, forbid_unknown_fields=True):
 class NewSession(Struct, forbid_unknown_fields=True):
     """A session to be opened."""
 
-    folder: Annotated[str, _means("absolute path of the folder; a fork has its origin's")] = ""
+    folder: Annotated[
+        str,
+        _means(
+            "absolute path of the folder; of a fork else its origin's, else work_dir of config.toml"
+        ),
+    ] = ""
     id: Annotated[str, _means("chosen by the caller, or made up", pattern=IDENT)] | None = None
     name: Name | None = None
     model: ModelName | None = None
@@ -135,6 +142,18 @@ class RunLimits(Struct, forbid_unknown_fields=True):
     seconds: Annotated[float, _means("of time", ge=0, le=1e9)] = 0.0
 
 
+class Attachment(Struct, forbid_unknown_fields=True):
+    """An image (PNG, JPEG, GIF, WebP; up to 5 MiB, 8000 pixels) or a PDF, as its bytes say."""
+
+    data: Annotated[
+        bytes,
+        _means("its bytes in base64", min_length=1, extra_json_schema={"pattern": BASE64}),
+    ]
+    name: Annotated[
+        str, _means("what people call it", pattern=r"^[^/\x00-\x1f\x7f]*$", max_length=200)
+    ] = ""
+
+
 class Input(Struct, forbid_unknown_fields=True):
     """What is said to the agent."""
 
@@ -142,6 +161,12 @@ class Input(Struct, forbid_unknown_fields=True):
     steer: Annotated[bool, _means("for the run that is going on, not after it")] = False
     limits: RunLimits | None = None
     once: Annotated[str, _means("as the header Idempotency-Key", pattern=KEY)] = ""
+    files: Annotated[
+        tuple[Attachment, ...],
+        _means(
+            "images and PDFs that the model is shown; a body has 8 MiB at most", max_length=MOST
+        ),
+    ] = ()
 
 
 class Interrupt(Struct, forbid_unknown_fields=True):

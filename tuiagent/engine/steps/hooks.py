@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -162,10 +161,12 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
 
 
 def _script(hook: Hook, given: dict[str, Any], folder: str) -> str:
-    where = f"CLAUDE_PROJECT_DIR={shlex.quote(folder)} TUIAGENT_PROJECT_DIR={shlex.quote(folder)}"
+    from shlex import quote  # noqa: PLC0415 - few have hooks, and all load this
+
+    where = f"CLAUDE_PROJECT_DIR={quote(folder)} TUIAGENT_PROJECT_DIR={quote(folder)}"
     return SCRIPT.format(
-        given=shlex.quote(msgspec.json.encode(given).decode()),
+        given=quote(msgspec.json.encode(given).decode()),
         environ=where,
-        command=shlex.quote(hook.command),
+        command=quote(hook.command),
         end=END,
     )

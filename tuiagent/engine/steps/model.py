@@ -6,7 +6,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from tuiagent.engine.drive import Drive
-from tuiagent.engine.retry import retry_at
+from tuiagent.engine.retry import available, retry_at
 from tuiagent.engine.steps import asides, calls
 from tuiagent.kernel import media
 from tuiagent.kernel import run as runs
@@ -154,7 +154,7 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
     again = retry_at(error, failures, world.now(), world.random())
     if error.kind == "too_long" and drive.state.replies:
         again = world.now()  # once it is shorter; after that it has no reply since
-    text, needs = str(error), ""
+    text, needs = f"{error}{available(error, world.now()) if again is None else ''}", ""
     others: list[Intent] = []
     other = drive.context.means.fallback(drive.state.model) if error.kind not in STAYS else ""
     if again is None and other:
@@ -162,7 +162,7 @@ async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:
         others.append(ChangeModel(drive.stream, other, text))
     elif again is None and (found := drive.waits_for(error)):
         needs, again = found
-    elif again is None and error.retryable:
+    elif again is None and error.retryable and failures:
         text = f"{text} (given up after {failures + 1} attempts)"
     elif error.kind == "bad_request" and (await _whole(drive)).files:
         name = drive.state.model.partition("/")[0]

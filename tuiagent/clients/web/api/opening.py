@@ -45,6 +45,7 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
         position = (await asked.client.read("sessions")).position
         origin = Origin(found["stream"], min(wanted.fork.position or position, position))
         folder, model = folder or found["folder"], model or found["model"]
+    folder = folder or asked.web.host.settings.work_dir
     if not _is_folder(folder):
         raise Problem(409, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
     opening = asked.web.host.opening(folder)

@@ -1,5 +1,6 @@
 """Sessions: what there is, what was said in them, and what is wanted of them."""
 
+import asyncio
 import hashlib
 import re
 from typing import Any
@@ -9,8 +10,9 @@ from msgspec import UNSET
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import ADMIN, need, of_intent, of_mode
-from tuiagent.clients.web.shapes import Accepted, Done, Interrupt, Page, Paged, SessionChange
+from tuiagent.clients.web.shapes import Accepted, Done, Input, Interrupt, Page, Paged, SessionChange
 from tuiagent.kernel.claims import OFF
+from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.grants import ChangeSandbox
 from tuiagent.kernel.jobs import StopJob
@@ -21,6 +23,7 @@ from tuiagent.kernel.lifecycle import (
     RestoreSession,
 )
 from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.media import File, attached
 from tuiagent.kernel.prompts import ChangeModel, ShortenConversation, SubmitPrompt
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.kernel.session import ChangeMode
@@ -192,10 +195,23 @@ async def said(asked: Asked) -> Accepted:
         words = f"the price of {found['model']} is not known, so no limit of money can be kept"
         raise Problem(409, "price_unknown", words)
     prompt = made_of(asked, once) or asked.web.host.new_id()
-    intent = SubmitPrompt(found["stream"], prompt, wanted.prompt, wanted.steer, limits)
+    place = (found["stream"], prompt, wanted.prompt, wanted.steer, limits)
+    intent = SubmitPrompt(*place, await _files(wanted))
     position = await asked.client.submit(intent, once)
     run = await _steered(asked, found["stream"], prompt) if wanted.steer else prompt
     return Accepted(run, prompt, position)
+
+
+async def _files(wanted: Input) -> tuple[File, ...]:
+    """The images and documents that belong to what is said. Raises a Problem."""
+    files = tuple(
+        File(one.name or f"file-{number}", one.data) for number, one in enumerate(wanted.files, 1)
+    )
+    try:
+        await asyncio.to_thread(attached, files)
+    except Refused as error:
+        raise Problem(409, "file_refused", str(error)) from error
+    return files
 
 
 async def _steered(asked: Asked, stream: str, prompt: str) -> str:
