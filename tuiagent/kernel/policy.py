@@ -12,6 +12,10 @@ from tuiagent.kernel.risk import risk
 from tuiagent.kernel.rules import ANY, Rule, exactly, fired, nearest, reaches, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
+CONFIRMING = {"never": "auto", "always": "ask", "risky": "accept-edits"}
+"""What others call a policy of confirming, and the mode that is nearest and allows no more."""
+NAMES = (*MODES, *CONFIRMING)
+"""All names by which a mode may be asked for."""
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):
@@ -32,6 +36,11 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     """The rule that comes closest, and where the call differs from it."""
     risk: str = ""
     """low, medium, high or unknown."""
+
+
+def mode_of(name: str) -> str:
+    """The mode that is asked for by this name; a name that is not known stays as it is."""
+    return CONFIRMING.get(name, name)
 
 
 def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
