@@ -272,9 +272,8 @@ async def _calls(a: Teller) -> None:
         FOLDER,
         ("here",),
         True,
-        ("x.test",),
+        ("x.test", "pypi.org"),
         "bwrap",
-        ("pypi.org",),
         ("/work/other",),
     )
     digest = await a.judged("p1.2.4", shell)
