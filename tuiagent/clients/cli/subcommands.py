@@ -32,7 +32,7 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("--session", dest="within", default="", help="search: only in this one")
     formats = ("markdown", "json", "events")
     kinds = "export: as what; markdown and json are for reading, with placeholders for secrets; "
-    kinds += "events is exact, secrets too, to be imported"
+    kinds += "events is whole, secrets too but for keys known here, to be imported"
     parser.add_argument("--format", default="", choices=formats, help=kinds)
     replay = "export: a bundle that plays the session again, with placeholders for secrets"
     parser.add_argument("--replay", default="", metavar="FILE", help=replay)

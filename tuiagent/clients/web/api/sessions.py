@@ -21,9 +21,9 @@ from tuiagent.kernel.lifecycle import (
     RestoreSession,
 )
 from tuiagent.kernel.limits import Limits
+from tuiagent.kernel.policy import mode_of
 from tuiagent.kernel.prompts import ChangeModel, ShortenConversation, SubmitPrompt
 from tuiagent.kernel.run import InterruptRun
-from tuiagent.kernel.policy import mode_of
 from tuiagent.kernel.session import ChangeMode
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.ports import Window
