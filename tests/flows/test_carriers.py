@@ -67,6 +67,15 @@ def clean(body: Any, key: str = KEY) -> bytes:
     return found
 
 
+def strings(data: Any) -> list[str]:
+    """All texts in plain data."""
+    if isinstance(data, dict):
+        data = [*data.keys(), *data.values()]
+    if isinstance(data, list):
+        return [text for one in data for text in strings(one)]
+    return [data] if isinstance(data, str) else []
+
+
 def turns(key: str) -> list[Any]:
     """What a model says that repeats the key, in pieces."""
     half = len(key) // 2
@@ -89,7 +98,8 @@ async def leaked(client: Client, folder: Path, key: str) -> list[Seen]:
 
     await opened(client, folder, mode="ask")
     looking = asyncio.create_task(look())
-    await prompt(client, f"my key is {key}, use it")
+    again = json.dumps(json.dumps(key)[1:-1])
+    await prompt(client, f"my key is {key}, use it, or {again}")
     (judged,) = facts(await until_fact(client, CallJudged), CallJudged)
     clean(msgspec.to_builtins((await client.read("inbox")).data), key)
     await client.submit(AnswerApproval(STREAM, judged.call, judged.digest, True))
@@ -130,6 +140,8 @@ async def test_no_view_no_event_and_no_file_that_is_given_away_holds_it(
         for kind in ("markdown", "json", "events", "replay"):
             text, _ = await exported.told(client, row, kind)
             clean(text.encode(), key)
+            for line in text.splitlines() if kind != "markdown" else ():
+                clean("\n".join(strings(json.loads(line))).encode(), key)
             assert text.count("key>") >= 2 or kind == "replay"
         # it is kept as it was said, and the model is told so
         kept = b"".join(record.body or b"" for record in store.read(STREAM))
@@ -273,6 +285,14 @@ def test_a_fact_of_a_newer_version_is_masked_too() -> None:
     body = json.dumps({"text": f"x {KEY}"}).encode()
     event = veil.event(Event(1, STREAM, 1, 0.0, "owner", Unknown("Newer", body)))
     assert event.fact == Unknown("Newer", b'{"text":"x <key>"}')
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_key_is_found_in_json_within_json(times: int) -> None:
+    text = ODD
+    for _ in range(times):
+        text = json.dumps(text)[1:-1]
+    assert Veil(lambda: {ODD}, codec()).data(["x", {"a": f"-{text}-"}]) == ["x", {"a": "-<key>-"}]
 
 
 def test_a_key_of_digits_takes_no_number_away() -> None:

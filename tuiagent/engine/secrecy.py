@@ -28,7 +28,8 @@ EDGE = 1
 def spellings(secret: str) -> list[str]:
     """The secret as it is, and as hexadecimal, JSON, URLs or base64 (from anywhere) have it."""
     body = secret.encode()
-    quoted = (json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
+    quoted = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
+    quoted += [json.dumps(one)[1:-1] for one in quoted]
     found = [secret, quote(secret, safe=""), body.hex(), body.hex().upper(), *quoted]
     for offset in range(3):
         coded = base64.b64encode(bytes(offset) + body).decode()
