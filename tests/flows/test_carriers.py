@@ -295,6 +295,10 @@ def test_a_key_is_found_in_json_within_json(times: int) -> None:
     assert Veil(lambda: {ODD}, codec()).data(["x", {"a": f"-{text}-"}]) == ["x", {"a": "-<key>-"}]
 
 
+def test_a_key_that_is_no_text_hinders_nothing() -> None:
+    assert Veil(lambda: {"odd\udcff-key", KEY}, codec()).data([f"x {KEY}"]) == ["x <key>"]
+
+
 def test_a_key_of_digits_takes_no_number_away() -> None:
     veil = Veil(lambda: {"12345678"}, codec())
     assert veil.body(b'{"at":12345678,"text":"12345678"}') == b'{"at":12345678,"text":"<key>"}'

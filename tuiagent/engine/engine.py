@@ -252,7 +252,7 @@ class Engine:
 
     async def watch(
         self, select: str, after: int, actor: str = directory.OWNER
-    ) -> AsyncIterator[Seen]:
+    ) -> AsyncGenerator[Seen]:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""
         await self.admit(actor)
         subscription = self.hub.subscribe(select)

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -28,8 +27,8 @@ EDGE = 1
 def spellings(secret: str) -> list[str]:
     """The secret as it is, and as hexadecimal, JSON, URLs or base64 (from anywhere) have it."""
     body = secret.encode()
-    quoted = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
-    quoted += [json.dumps(one)[1:-1] for one in quoted]
+    quoted = [_quoted(secret), _plain(_quoted(secret))]
+    quoted += [_quoted(one) for one in quoted]
     found = [secret, quote(secret, safe=""), body.hex(), body.hex().upper(), *quoted]
     for offset in range(3):
         coded = base64.b64encode(bytes(offset) + body).decode()
@@ -38,15 +37,28 @@ def spellings(secret: str) -> list[str]:
     return [spelling for spelling in dict.fromkeys(found) if len(spelling) >= SHORTEST]
 
 
+def _quoted(text: str) -> str:
+    """The text as it stands between the quotes of JSON."""
+    return msgspec.json.encode(text).decode()[1:-1]
+
+
+def _plain(text: str) -> str:
+    """The text as JSON has it where only ASCII is written."""
+    units = text.encode("utf-16-be")
+    pairs = (int.from_bytes(units[n : n + 2], "big") for n in range(0, len(units), 2))
+    return "".join(chr(pair) if pair < 128 else f"\\u{pair:04x}" for pair in pairs)
+
+
 class Secrecy:
     """Masks keys that this process knows, and what has the shape of one."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        words = {word for key in keys if len(key) >= SHORTEST for word in spellings(key)}
+        texts = {key.encode("utf-8", "ignore").decode() for key in keys}  # the rest is no text
+        words = {word for key in texts if len(key) >= SHORTEST for word in spellings(key)}
         self._words = sorted(words, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, self._words))) if words else None
         self._bytes = [word.encode("utf-8", "surrogatepass") for word in self._words]
-        self._twice = any(word != json.dumps(word)[1:-1] for word in self._words)
+        self._twice = any(word != _plain(_quoted(word)) for word in self._words)
         """Whether a word could be written in JSON within JSON, so that it is not found there."""
 
     def known(self, text: str) -> str:

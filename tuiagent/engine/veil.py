@@ -4,15 +4,17 @@ A prompt and a reply are kept as they were said, since hashes and signatures dep
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec.structs import replace
 
-from tuiagent.engine.secrecy import Secrecy, secrecy_of
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event, Seen
+
+if TYPE_CHECKING:
+    from tuiagent.engine.secrecy import Secrecy
 
 
 class Veil:
@@ -23,8 +25,10 @@ class Veil:
         self._codec = codec
 
     @property
-    def secrecy(self) -> Secrecy:
+    def secrecy(self) -> "Secrecy":
         """What is masked now: a key may be unlocked at any time."""
+        from tuiagent.engine.secrecy import secrecy_of  # noqa: PLC0415 - once something is shown
+
         return secrecy_of(frozenset(self._keys()))
 
     def seen(self, seen: Seen) -> Seen:

@@ -157,9 +157,11 @@ class _Said:
         self._length = 0
 
     def add(self, text: str) -> None:
+        """Some more of it."""
         self._show(self._pieces.add(text))
 
     def end(self) -> None:
+        """Nothing follows."""
         self._show(self._pieces.rest())
 
     def _show(self, text: str) -> None:
