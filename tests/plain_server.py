@@ -1,8 +1,9 @@
 """A server of the older protocol for tests, without any library: `python plain_server.py FILE`.
 
 FILE is JSON: `tools`, as they are told, read anew each time. The tool `changed` tells of a change,
-`ask` asks a person for a name, `line` answers with a line of so many bytes, `say` with a text,
-`hang` never, `child` leaves a process behind; every other one says what it was called with.
+`ask` asks a person for a name, `sample` asks our model, `line` answers with a line of so many
+bytes, `say` with a text, `hang` never, `child` leaves a process behind; every other one says what
+it was called with.
 """
 
 import json
@@ -47,6 +48,12 @@ def call(params: dict[str, Any]) -> str:
         while (found := receive()).get("id") != "e1":
             continue
         return json.dumps(found.get("result"))
+    if params["name"] == "sample":
+        asked = {"messages": [], "maxTokens": 9, "includeContext": "allServers"}
+        send(id="e2", method="sampling/createMessage", params=asked)
+        while (found := receive()).get("id") != "e2":
+            continue
+        return json.dumps(found)
     return json.dumps(params)
 
 

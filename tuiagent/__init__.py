@@ -1,6 +1,6 @@
 """tuiagent: a terminal coding assistant whose work outlives its window."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 TYPE_CHECKING = False  # typing's own would cost `tuiagent --version` as much as all the rest
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from tuiagent.environment import ADDRESSES, KEEP, KEYS
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.limits import TURNS, Limits
 from tuiagent.kernel.message import Usage
-from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.policy import MODES, NAMES, mode_of
 from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
@@ -127,7 +127,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
     if model and not all(model.partition("/")):
         raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
     mode = flags.mode or environ.get("TUIAGENT_MODE") or (user and user.mode) or flags.unset
-    if mode not in MODES:
+    if mode not in NAMES:
         raise ConfigError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
     rules = [Rule("deny", "*", f"{exactly(own)}/**", "house") for own in (root, home)]
     examples: list[Example] = []
@@ -139,7 +139,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
     return Settings(
         root,
         home,
-        mode,
+        mode_of(mode),
         model,
         tuple(rules),
         tuple(examples),

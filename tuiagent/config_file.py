@@ -156,7 +156,9 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     effort: Annotated[
         Literal["", "off", "low", "medium", "high", "max"], _means("how much the model thinks")
     ] = ""
-    mode: Annotated[str, _means("ask, accept-edits, plan, auto or locked")] = ""
+    mode: Annotated[
+        str, _means("ask, accept-edits, plan, auto or locked; or never, always or risky")
+    ] = ""
     allow: Annotated[tuple[str, ...], _means("rules such as shell(pytest *) that allow")] = ()
     ask: Annotated[tuple[str, ...], _means("rules that ask a person")] = ()
     deny: Annotated[tuple[str, ...], _means("rules that refuse")] = ()

@@ -22,7 +22,7 @@ class Credentials:
 
     def __init__(self, settings: Callable[[], Settings], environ: Mapping[str, str]) -> None:
         self._settings = settings
-        self._environ = environ
+        self._here = [key for name, key in environ.items() if name.endswith(KEYED)]
         self._vault = load(vaults.TABLE["env"])(environ)
         self._lent: dict[tuple[str, str], str] = {}
         self._kept: dict[str, concurrent.futures.Future[str | None]] = {}
@@ -52,8 +52,7 @@ class Credentials:
         """Every key that is known, which stands in no fact."""
         told = [future.result() for future in self._kept.values() if _came(future)]
         named = [table.api_key for table in self._settings().providers.values()]
-        here = [key for name, key in self._environ.items() if name.endswith(KEYED)]
-        return {key for key in (*self._lent.values(), *told, *named, *here) if key}
+        return {key for key in (*self._lent.values(), *told, *named, *self._here) if key}
 
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""

@@ -171,7 +171,7 @@ def exportable(engine: Engine) -> None:
     """Lets sessions be written to files."""
     for name, made in (("export", "exported"), ("replay", "replayable")):
         engine.reports[name] = lambda key, made=made: asyncio.to_thread(
-            load(f"tuiagent.engine.transfer:{made}"), engine.journal, key
+            load(f"tuiagent.engine.transfer:{made}"), engine.journal, key, engine.veil
         )
 
 

@@ -22,7 +22,7 @@ from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, beside
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
-from tuiagent.engine.log import open_log, quiet, silence
+from tuiagent.engine.log import hide, open_log, quiet, silence
 from tuiagent.engine.neighbours import Neighbours
 from tuiagent.engine.orphans import look_after
 from tuiagent.engine.owner import OwnerSeat
@@ -303,6 +303,7 @@ class House:
         engine.reports["gc"] = lambda key: upkeep().run()
         findable(engine, os.path.join(root, "cache", "search.db"))
         exportable(engine)
+        hide(lambda text: engine.veil.secrecy.known(text))
         return engine
 
 

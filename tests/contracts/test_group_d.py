@@ -18,7 +18,7 @@ ROWS = tomllib.loads(Path(__file__).with_name("group_d.toml").read_text())["row"
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
 def test_nothing_of_it_is_run(tmp_path: Path, row: dict[str, Any]) -> None:
     canary = tmp_path / "canary"
-    cli, done = opened(tmp_path, row, canary)
+    cli, done = opened(tmp_path, row, canary, row.get("trust", False))
     assert not canary.exists(), row["what"]
     assert not (cli.work / "elsewhere").exists()
     assert (cli.root / "journal.db").exists()

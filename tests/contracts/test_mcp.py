@@ -17,8 +17,13 @@ from tests.life import until
 from tuiagent.config_file import ServerTable
 from tuiagent.connectors import link as links
 from tuiagent.connectors import transport
+from tuiagent.connectors.tool import Use
+from tuiagent.engine.claimed import claimed
+from tuiagent.kernel.claims import NONE
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.kernel.message import Question
+from tuiagent.kernel.policy import judge
+from tuiagent.kernel.rules import parse_rule
 from tuiagent.ports import Again, Note, OutcomeUnknown
 from tuiagent.runtimes.family import processes
 
@@ -53,6 +58,30 @@ async def test_resources_are_listed_and_read(tmp_path: Path) -> None:
             await it.call("mcp_resources", {"server": "one", "uri": "file:///etc/passwd"})
         with pytest.raises(ToolError, match="there are: one"):
             await it.call("mcp_resources", {"server": "two"})
+
+
+async def test_no_sandbox_holds_what_a_server_does_so_mode_auto_asks_or_refuses(
+    tmp_path: Path,
+) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("one__add", {"a": 1, "b": 2}),
+        ("mcp_use", {"name": "one__add", "arguments": {"a": 1, "b": 2}}),
+        ("mcp_resources", {"server": "one", "uri": "note://one"}),
+    ]
+    async with lending(tmp_path, one=fake()) as it:
+        await it.ready("one")
+        tools = {**it.mcp.tools(str(tmp_path)), "mcp_use": Use(lambda: lent)}
+        lent: Any = it.mcp.tools(str(tmp_path))
+        runtime: Any = it.kit().runtime
+        runtime.sandbox = "bwrap"
+        for name, args in calls:
+            claims = await claimed(tools[name], args, runtime)
+            assert claims.sandbox == NONE
+            verdict = judge(claims, [], "auto")
+            assert (verdict.decision, verdict.gate) == ("deny", "sandbox")
+            assert "no sandbox holds it" in verdict.reason
+            asked = judge(claims, [parse_rule(name, "ask")], "ask")
+            assert asked.decision == "ask"
 
 
 async def test_progress_is_told(tmp_path: Path) -> None:

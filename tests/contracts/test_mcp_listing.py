@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from tests.lending import Lending, tool
 from tuiagent.config_file import ServerTable
 from tuiagent.connectors import asking
 from tuiagent.connectors.definition import LONGEST, TOOLS, name_of, prefix, taken
-from tuiagent.connectors.servers import Filling, Server, checked, repository
+from tuiagent.connectors.servers import (
+    WHOLE,
+    Filling,
+    Server,
+    checked,
+    offers,
+    repository,
+    unchanged,
+)
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Question
 from tuiagent.kernel.rules import parse_rule
@@ -138,6 +147,78 @@ def test_a_repositorys_servers_are_reached_only_as_they_were_trusted(tmp_path: P
     assert rows() == {"own": "known", "here": "untrusted"}
     it.trusted[path] = written(tmp_path, {"mcpServers": {"own": {"command": "evil"}}})
     assert [s.table.command for s in it.mcp._servers(str(tmp_path))] == ["y"]  # nobody shadows it
+
+
+SCRIPT = "scripts/serve.py"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"command": f"./{SCRIPT}"},
+        {"command": "python3", "args": ["-u", SCRIPT]},
+        {"command": "node", "args": [f"--import=./{SCRIPT}", "x"]},
+        {"command": "sh", "args": ["-c", f"exec python3 '{SCRIPT}' --stdio"]},
+        {"command": "python3", "args": ["${CLAUDE_PROJECT_DIR}/scripts/../scripts/serve.py"]},
+        {"command": "python3", "args": ["${WHERE:-scripts/serve.py}"]},
+        {"command": "python3", "args": ["serve.py"], "cwd": "scripts"},
+        {"command": "python3", "args": ["link.py"]},
+    ],
+    ids=range(8),
+)
+def test_a_script_that_a_server_names_is_trusted_as_it_is(
+    tmp_path: Path, table: dict[str, Any]
+) -> None:
+    it, script = Lending(tmp_path), tmp_path / SCRIPT
+    script.parent.mkdir()
+    script.write_text("good")
+    (tmp_path / "link.py").symlink_to(script)
+    written(tmp_path, {"mcpServers": {"here": table}})
+
+    def rows() -> list[str]:
+        return [row.state for row in it.mcp.lenders(str(tmp_path))]
+
+    def trust() -> None:
+        (offer,) = offers(str(tmp_path))
+        assert any(text.endswith("as it is now") for text in offer.runs)
+        it.trusted[offer.path] = offer.sha256
+
+    trust()
+    assert rows() == ["known"]
+    (server,) = it.mcp._servers(str(tmp_path))
+    unchanged(server)
+    script.write_text("evil")
+    assert rows() == ["untrusted"]
+    with pytest.raises(ToolError, match="has changed: trust it anew"):
+        unchanged(server)
+    trust()
+    assert rows() == ["known"]
+    script.unlink()
+    assert rows() == ["untrusted"]
+
+
+def test_what_is_no_script_of_the_repository_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "repo/docs").mkdir(parents=True)
+    os.mkfifo(tmp_path / "repo/pipe")
+    outside = tmp_path / "outside"
+    outside.write_text("a")
+    args = [".", "docs", "pipe", str(outside), "../outside", "gone", "a\0b", "\ud800", "'"]
+    mark = written(tmp_path / "repo", {"mcpServers": {"here": {"command": "x", "args": args}}})
+    found = repository(str(tmp_path / "repo"))
+    assert found is not None
+    assert (found.sha256, found.files) == (mark, ())
+
+
+def test_a_long_file_is_known_by_its_time(tmp_path: Path) -> None:
+    written(tmp_path, {"mcpServers": {"here": {"command": "./server"}}})
+    with (tmp_path / "server").open("wb") as file:
+        file.truncate(WHOLE + 1)
+        first = repository(str(tmp_path))
+        file.write(b"x")
+    second = repository(str(tmp_path))
+    assert first is not None
+    assert second is not None
+    assert first.sha256 != second.sha256
 
 
 @pytest.mark.parametrize(

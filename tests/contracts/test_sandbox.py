@@ -325,8 +325,8 @@ async def test_what_people_do_works_in_the_weaker_one(
 async def test_the_weaker_one_says_what_it_cannot(world: World, weaker: LocalRuntime) -> None:
     assert weaker.sandbox == "landlock"
     with pytest.raises(ToolError, match="cannot tell hosts apart"):
-        await world.run("true", weaker, reached=("pypi.org",))
-    assert (await world.run(TABLE["connects"][4], weaker, reached=("*",))).code == 0
+        await world.run("true", weaker, hosts=("pypi.org",))
+    assert (await world.run(TABLE["connects"][4], weaker, hosts=("*",))).code == 0
 
 
 def test_the_profile_of_a_mac() -> None:
@@ -444,7 +444,7 @@ async def test_one_call_gets_what_it_was_allowed_and_no_more(world: World) -> No
     assert (await world.run('echo more >>"$OUT/canary"')).code
     with pytest.raises(ToolError, match="does not exist"):
         await world.run("true", folders=(str(world.out / "none"),))
-    online = await world.run(TABLE["connects"][4], reached=("*",))
+    online = await world.run(TABLE["connects"][4], hosts=("*",))
     assert online.code == 0, online.output.decode()
 
 
@@ -477,15 +477,15 @@ class Page(BaseHTTPRequestHandler):
 async def test_hosts_are_reached_by_name_and_no_other(world: World, pages: int) -> None:
     host = f"127.0.0.1:{pages}"
     curl = f"curl -s --noproxy '' --max-time 10 http://{host}/x"
-    assert (await world.run(curl, reached=(host,))).output == f"page of {host} /x".encode()
-    assert (await world.run(f"{curl} -p", reached=(host,))).output == f"page of {host} /x".encode()
-    other = (await world.run("curl -s --noproxy '' http://127.0.0.1:$PORT", reached=(host,))).output
+    assert (await world.run(curl, hosts=(host,))).output == f"page of {host} /x".encode()
+    assert (await world.run(f"{curl} -p", hosts=(host,))).output == f"page of {host} /x".encode()
+    other = (await world.run("curl -s --noproxy '' http://127.0.0.1:$PORT", hosts=(host,))).output
     assert b"may not be reached" in other
-    assert (await world.run("curl -s -p --noproxy '' http://127.0.0.1:$PORT", reached=(host,))).code
-    lied = await world.run(f"{curl} -H 'Host: other'", reached=(host,))
+    assert (await world.run("curl -s -p --noproxy '' http://127.0.0.1:$PORT", hosts=(host,))).code
+    lied = await world.run(f"{curl} -H 'Host: other'", hosts=(host,))
     assert lied.output == f"page of {host} /x".encode()
     for direct in TABLE["connects"]:
-        await world.run(direct, reached=(host,))
+        await world.run(direct, hosts=(host,))
     assert world.listener.reached == []
     assert (await world.run(curl)).code
     configured = world.made(SandboxRuntime, hosts=[host])

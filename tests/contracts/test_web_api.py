@@ -86,7 +86,8 @@ def test_every_intent_is_for_a_scope_or_for_nobody() -> None:
     known = {kind.__name__ for kind in [*kinds, ShowPresence]}
     assert known - INTERNAL - {*INTENTS} == set(), "decide who may submit it over a wire"
     assert {*INTENTS.values(), *MODES.values()} <= {*SCOPES}
-    assert {*MODES} == {*policy.MODES} == {*get_args(shapes.Mode)}
+    assert {*MODES} == {*policy.MODES}
+    assert {*policy.NAMES} == {*get_args(shapes.Mode)}
 
 
 def test_the_documents_tell_every_route() -> None:
@@ -314,6 +315,10 @@ async def test_a_key_lets_no_mode_hold_that_says_yes_for_it(server: Served) -> N
         ("plan", False, write, 200),
         ("accept-edits", False, write, 403),
         ("accept-edits", False, "all", 200),
+        ("risky", False, write, 403),
+        ("always", False, write, 200),
+        ("never", True, write, 403),
+        ("never", False, "all", 409),
         ("auto", True, write, 403),
         ("auto", False, "all", 409),
         ("auto", True, "all", 200),

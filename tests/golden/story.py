@@ -16,6 +16,7 @@ from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Work, deliver
 from tuiagent.engine.seal import Sealer
 from tuiagent.engine.transfer import exported
+from tuiagent.engine.veil import Veil
 from tuiagent.kernel import (
     asides,
     command,
@@ -272,9 +273,8 @@ async def _calls(a: Teller) -> None:
         FOLDER,
         ("here",),
         True,
-        ("x.test",),
+        ("x.test", "pypi.org"),
         "bwrap",
-        ("pypi.org",),
         ("/work/other",),
     )
     digest = await a.judged("p1.2.4", shell)
@@ -383,7 +383,7 @@ async def _others(journal: Journal) -> None:
     await everywhere.says(standing.AcceptTools, "config#notes", {"search": "01" * 32})
     await _lent(Teller(journal, "session/tt", "helper"))
     await _actors(Teller(journal, directory.STREAM))
-    lines = tuple(line.encode() for line in exported(journal, "session/bb"))
+    lines = tuple(line.encode() for line in exported(journal, "session/bb", Veil(tuple, codec())))
     brought = Teller(journal, "session/gg")
     await brought.says(transfer.ImportSession, OPENED, lines)
     await waiting.drives()

@@ -11,6 +11,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.message import Call, Observation, Question, Reply
+from tuiagent.kernel.policy import CONFIRMING
 
 CALL = "p1.1.1"
 
@@ -202,6 +203,22 @@ def test_mode_auto_needs_a_sandbox_or_that_none_is_said_openly() -> None:
     world.do(grants.ChangeSandbox(STREAM, "off"), person=True)
     world.do(session.ChangeMode(STREAM, "auto"), person=True)
     assert world.state.mode == "auto"
+
+
+@pytest.mark.parametrize(("name", "mode"), CONFIRMING.items())
+def test_a_confirmation_policy_is_a_mode_and_no_fact_has_its_name(name: str, mode: str) -> None:
+    world = asked()
+    assert world.do(session.ChangeMode(STREAM, name), person=True) == (
+        [session.ModeChanged(mode)] if mode != "ask" else []
+    )
+    assert world.state.mode == mode
+    opened = session.SessionOpened("/work", "scripted/x", name, "bwrap")
+    begun = session.decide(session.Session(), session.OpenSession(STREAM, opened), At(1.0, "owner"))
+    assert begun == [msgspec.structs.replace(opened, mode=mode)]
+    world.do(grants.ChangeSandbox(STREAM, ""), person=True)
+    if mode == "auto":
+        world.do(session.ChangeMode(STREAM, "ask"), person=True)
+        assert "--no-sandbox" in refused(world, session.ChangeMode(STREAM, name))
 
 
 def test_another_sandbox_is_another_question() -> None:

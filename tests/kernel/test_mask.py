@@ -1,10 +1,10 @@
 """What is masked, what is not, and that the same secret is the same placeholder."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuiagent.kernel.mask import KEYS, PARTS, Mask
+from tuiagent.kernel.mask import KEYS, MARKS, PARTS, PIECE, Mask
 
 A = "x7Kp2mQv9RtB4nWz8LcH3sYd6FgJ1aUe5TiO0bNkPqMwXrZ2vSj7Gh4Dy9Cf3EuAl6Vo"
 H = "0a1b2c3d4e5f6978" * 4
@@ -177,3 +177,20 @@ def test_whatever_stands_around_it_nothing_of_a_secret_is_left(
 )
 def test_hostile_text_costs_no_more_than_its_length(part: str) -> None:
     Mask(places=True).text(part * (400_000 // len(part)))  # what is square takes minutes
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_every_key_holds_one_of_the_marks(kind: str, data: st.DataObject) -> None:
+    key = data.draw(st.from_regex(KEYS[kind], fullmatch=True))
+    assert any(mark in key for mark in MARKS), key
+
+
+@pytest.mark.parametrize("before", [0, 1, PIECE - 5, PIECE, PIECE + 5, 3 * PIECE])
+@pytest.mark.parametrize("line", ["word ", "word\n", "\r\n"])
+def test_a_key_is_found_wherever_it_stands_in_a_long_text(before: int, line: str) -> None:
+    lead = (line * (before // len(line) + 1))[:before]
+    text = f"{lead} {SECRETS['github-token']}\n{line * PIECE}{SECRETS['jwt']}"
+    found = Mask(named=False).text(text)
+    assert found == f"{lead} <github-token-1>\n{line * PIECE}<jwt-1>"

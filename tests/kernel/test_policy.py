@@ -1,5 +1,6 @@
 """Policy: which gate fires, and what would have let a call through."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.call import CallJudged
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.policy import MODES, judge
@@ -80,16 +83,15 @@ def test_modes(claims: Claims, mode: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("texts", "more", "expected"),
     [
-        ((), {"reached": ("pypi.org",)}, "ask"),
+        ((), {"hosts": ("pypi.org",)}, "ask"),
         ((), {"folders": ("/other",)}, "ask"),
-        (("allow shell(go)",), {"reached": ("pypi.org",)}, "ask"),
+        (("allow shell(go)",), {"hosts": ("pypi.org",)}, "ask"),
         (("allow shell(go)",), {"folders": ("/other",)}, "ask"),
-        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("pypi.org",)}, "allow"),
-        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("evil.org",)}, "ask"),
-        (("allow shell(go)", "allow network(*)"), {"reached": ("pypi.org",)}, "ask"),
-        (("allow shell(go)", "allow network(pypi.org)"), {"reached": ("*",)}, "ask"),
-        (("allow shell(go)", "allow network"), {"reached": ("pypi.org",)}, "allow"),
-        (("deny network(*.org)",), {"reached": ("evil.org",)}, "deny"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"hosts": ("pypi.org",)}, "allow"),
+        (("allow shell(go)", "allow network(pypi.org)"), {"hosts": ("evil.org",)}, "ask"),
+        (("allow shell(go)", "allow fetch(pypi.org)"), {"hosts": ("pypi.org",)}, "ask"),
+        (("allow shell(go)", "allow *(pypi.org)"), {"hosts": ("pypi.org",)}, "ask"),
+        (("deny network(*.org)",), {"hosts": ("evil.org",)}, "deny"),
         ((), {"folders": ("/root/.ssh",)}, "deny"),
         ((), {"folders": ("/w/.tuiagent",)}, "deny"),
         (("deny shell(/state/**)",), {"folders": ("/state/x",)}, "deny"),
@@ -104,6 +106,94 @@ def test_more_than_the_sandbox_gives(
         assert verdict.gate == "sandbox"
         assert verdict.risk == "high"
         assert judge(held(shell("go"), **more), rules(*texts), "auto").decision == "deny"
+
+
+@pytest.mark.parametrize(
+    ("texts", "hosts", "expected"),
+    [
+        ((), ("docs.test",), "ask"),
+        (("allow network(docs.test)",), ("docs.test",), "allow"),
+        (("allow network(Docs.TEST)",), ("docs.test",), "allow"),
+        (("allow network(docs.test)",), ("docs.test:8080",), "ask"),
+        (("allow network(docs.test:8080)",), ("docs.test:8080",), "allow"),
+        (("allow network(docs.test)",), ("evil-docs.test",), "ask"),
+        (("allow network(docs.test)",), ("docs.test.evil.test",), "ask"),
+        (("allow network(docs.test)",), ("docs.test", "evil.test"), "ask"),
+        (("allow network(docs.test)", "allow network(b.test)"), ("docs.test", "b.test"), "allow"),
+        (("allow network(*.test)",), ("docs.test",), "allow"),
+        (("allow network(*.docs.test)",), ("evil-docs.test",), "ask"),
+        (("allow network",), ("docs.test",), "allow"),
+        (("allow network(*)",), ("docs.test",), "allow"),
+        (("allow network", "deny network(docs.test)"), ("docs.test",), "deny"),
+        (("allow network", "deny network(docs.test)"), ("docs.test:8080",), "deny"),
+        (("allow network", "deny network(docs.test:22)"), ("docs.test:8080",), "allow"),
+        (("allow network", "deny network(*.test)"), ("a.docs.test",), "deny"),
+        (("allow network", "deny network(b.test)"), ("a.test", "b.test"), "deny"),
+        (("allow network", "ask network(docs.test)"), ("docs.test",), "ask"),
+        (("allow network", "deny network"), ("docs.test",), "deny"),
+    ],
+)
+def test_a_host_is_judged_the_same_whatever_connects_to_it(
+    texts: tuple[str, ...], hosts: tuple[str, ...], expected: str
+) -> None:
+    fetch = Claims("fetch", "network", hosts[0], hosts=hosts, folder="/w")
+    command = held(shell("go"), hosts=hosts)
+    assert judge(fetch, rules(*texts), "ask").decision == expected
+    assert judge(command, rules("allow shell(go)", *texts), "ask").decision == expected
+    if expected != "deny":
+        theirs = tuple(msgspec.structs.replace(rule, source="project") for rule in rules(*texts))
+        assert judge(fetch, theirs, "ask").decision == "ask"
+        assert judge(command, (*rules("allow shell(go)"), *theirs), "ask").decision == "ask"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ((), "ask"),
+        (("allow network",), "allow"),
+        (("allow network(*)",), "allow"),
+        (("allow network(*.test)",), "ask"),
+        (("allow network(docs.test)",), "ask"),
+        (("allow network", "deny network(docs.test)"), "deny"),
+    ],
+)
+def test_any_host_is_more_than_every_host_that_is_named(
+    texts: tuple[str, ...], expected: str
+) -> None:
+    claims = held(shell("go"), hosts=("*",))
+    assert judge(claims, rules("allow shell(go)", *texts), "ask").decision == expected
+
+
+def test_a_rule_about_hosts_lets_no_command_run() -> None:
+    texts = ("allow network", "allow network(go)", "allow network(*)")
+    verdict = judge(held(shell("go"), hosts=("pypi.org",)), rules(*texts), "ask")
+    assert (verdict.decision, verdict.gate) == ("ask", "words")
+
+
+def test_a_host_that_a_command_wants_is_offered_by_its_rule() -> None:
+    claims = held(shell("go"), hosts=("pypi.org",))
+    found = judge(claims, (), "auto")
+    assert (found.decision, found.gate) == ("deny", "sandbox")
+    assert (found.offer, found.neighbour) == ("network(pypi.org)", "other.pypi.org")
+    assert "--allow 'network(pypi.org)'" in found.reason
+    assert judge(claims, rules("allow network(pypi.org)"), "auto").decision == "allow"
+    assert judge(claims, (), "ask").offer == ""  # one rule alone does not let it through
+
+
+def test_what_older_versions_wrote_of_hosts_is_read_as_it_was_meant() -> None:
+    old = {"tool": "shell", "effect": "execute", "subject": "go"}
+    fetched = {"tool": "fetch", "effect": "network", "subject": "a", "hosts": ["a"]}
+    for claims, hosts in (
+        (old, ()),
+        ({**old, "reached": ["b"]}, ("b",)),
+        ({**old, "reached": ["b"], "hosts": ["a"]}, ("a", "b")),
+        (fetched, ("a",)),
+    ):
+        verdict = {"decision": "ask", "gate": "sandbox", "reason": "x"}
+        row = {"call": "c", "verdict": verdict, "claims": claims, "digest": "d", "revision": 1}
+        fact = codec().fact("CallJudged", 1, json.dumps(row).encode())
+        assert isinstance(fact, CallJudged)
+        assert fact.claims.hosts == hosts
 
 
 @pytest.mark.parametrize(

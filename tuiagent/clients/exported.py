@@ -1,7 +1,7 @@
 """A session as a text, to be read, worked with, imported or played again.
 
 What is for reading and for being given away has placeholders for secrets. What is for being
-imported is exact, or its chain would not hold.
+imported is whole: only keys that this machine's programs know are left out of it.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ from tuiagent.kernel.replay import Header as Bundle
 from tuiagent.kernel.replay import header as header_of
 from tuiagent.ports import Client
 
+WHOLE = "with everything that was said in it, secrets too but for keys that are known here"
 KINDS = {".md": "markdown", ".json": "json", ".jsonl": "events"}
 """What a file's ending says of what it is to hold."""
 
@@ -28,7 +29,7 @@ async def told(client: Client, row: dict[str, Any], kind: str) -> tuple[str, str
         lines = (await client.read(view, stream)).data
         text = "\n".join(lines) + "\n"
         if kind == "events":
-            return text, "with everything that was said in it, secrets too"
+            return text, WHOLE
         return text, _bundled(header_of(text.encode().split(b"\n")[:-1]))
     items = (await client.read("transcript", stream, ALL)).data
     mask = Mask()

@@ -40,7 +40,7 @@ class Mcp:
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._made: dict[str, tuple[tuple[object, ...], dict[str, Tool]]] = {}
         """By folder the tools, and what they were made of."""
-        self._read: dict[str, tuple[tuple[int, ...], Repository | None]] = {}
+        self._read: dict[str, Repository] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -117,16 +117,13 @@ class Mcp:
         return [*own, *(s for s in found.servers if s.name not in names)]
 
     def _repository(self, folder: str) -> Repository | None:
-        """What the folder's own file says; read again when it changes."""
-        try:
-            found = os.stat(os.path.join(folder, FILE))
-        except OSError:
-            return None
-        mark = (found.st_mtime_ns, found.st_size, found.st_ino)
+        """What the folder's own file says; read again when it, or a file it names, changes."""
         known = self._read.get(folder)
-        if known is None or known[0] != mark:
-            known = self._read[folder] = (mark, repository(folder))
-        return known[1]
+        if known is None or not known.fresh:
+            known = repository(folder)
+            if known is not None:
+                self._read[folder] = known
+        return known
 
     def _reached(self, folder: str) -> list[Link]:
         """The links of this folder; a server that was named otherwise meanwhile is let go of."""

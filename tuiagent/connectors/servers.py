@@ -1,8 +1,10 @@
 """Which servers there are: a person's own, and those of a repository whose file is trusted."""
 
+import contextlib
 import hashlib
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -15,11 +17,15 @@ from tuiagent.config import KEEP
 from tuiagent.config_file import ServerTable
 from tuiagent.kernel.errors import ConfigError, ToolError
 from tuiagent.kernel.standing import MCP
+from tuiagent.named import named
 from tuiagent.ports import Offer
 
 FILE = ".mcp.json"
 """What a repository's file with servers is called."""
 LARGEST = 1 << 20
+"""Bytes of that file."""
+WHOLE = 64 << 20
+"""Bytes of a file that a command names which are looked at; a longer one is known by its time."""
 CONFIG = "config"
 NEEDED = frozenset("USER LOGNAME SHELL TERM".split()) | KEEP
 """Names of the environment that servers get; everything else only where a person names it."""
@@ -40,6 +46,8 @@ class Server(Struct, frozen=True):
     table: ServerTable
     folder: str = ""
     """The repository of that file."""
+    sha256: str = ""
+    """What of it was trusted; "" for a person's own."""
 
     @property
     def key(self) -> str:
@@ -52,13 +60,27 @@ class Server(Struct, frozen=True):
         return self.table.url or " ".join((self.table.command, *self.table.args))
 
 
+Stamp = tuple[int, ...]
+"""By what a file is known to have been left as it was; () where there is none."""
+
+
 class Repository(Struct, frozen=True):
     """What a repository's file says."""
 
     path: str
     sha256: str = ""
+    """Over the file, and the files of the repository that its commands name."""
     servers: tuple[Server, ...] = ()
     problem: str = ""
+    files: tuple[str, ...] = ()
+    """The files that its commands name."""
+    stamps: tuple[tuple[str, Stamp], ...] = ()
+    """Of all that was looked at, as it was then."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing of it has changed since."""
+        return all(_stamp(path) == stamp for path, stamp in self.stamps)
 
 
 def configured(tables: Mapping[str, ServerTable]) -> list[Server]:
@@ -69,6 +91,7 @@ def configured(tables: Mapping[str, ServerTable]) -> list[Server]:
 def repository(folder: str) -> Repository | None:
     """What the file in this folder says; None where there is none."""
     path = os.path.join(folder, FILE)
+    stamp = ((path, _stamp(path)),)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -77,13 +100,59 @@ def repository(folder: str) -> Repository | None:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
         body = file.read(LARGEST + 1)
-    mark = hashlib.sha256(body).hexdigest()
+    mark = hashlib.sha256(body)
     try:
         if len(body) > LARGEST:
             raise ValueError(f"it is longer than {LARGEST} bytes")
-        return Repository(path, mark, tuple(_servers(path, body)))
+        servers = _servers(path, body)
     except (ValueError, RecursionError) as error:
-        return Repository(path, mark, problem=f"it cannot be read: {error}")
+        problem = f"it cannot be read: {error}"
+        return Repository(path, mark.hexdigest(), problem=problem, stamps=stamp)
+    names = sorted({name for server in servers for name in _named(server)})
+    stamps = (*stamp, *((name, _stamp(name)) for name in names))
+    files = tuple(name for name in names if _marked(name, mark))
+    sha256 = mark.hexdigest()
+    servers = [msgspec.structs.replace(server, sha256=sha256) for server in servers]
+    return Repository(path, sha256, tuple(servers), files=files, stamps=stamps)
+
+
+def _named(server: Server) -> list[str]:
+    """The paths in the repository that the server's command names."""
+    folder = os.path.join(server.folder, server.table.cwd)
+    words: list[str] = []
+    for text in (server.table.command, *server.table.args):
+        text = VARIABLE.sub(lambda match: match[3] or match[0], text)
+        words.append(text)
+        with contextlib.suppress(ValueError):
+            words += shlex.split(text)
+    return [*named(words, folder, server.folder)]
+
+
+def _marked(path: str, mark: "hashlib._Hash") -> bool:
+    """Has the mark cover a file and its content; whether it is a regular file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return False
+    with open(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        mark.update(f"\0{path}\0{found.st_size}\0".encode("utf-8", "surrogateescape"))
+        if found.st_size > WHOLE:
+            mark.update(f"{found.st_ctime_ns} {found.st_ino}".encode())
+            return True
+        while piece := file.read(LARGEST):
+            mark.update(piece)
+        return True
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ()
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
 def offers(folder: str) -> list[Offer]:
@@ -91,8 +160,9 @@ def offers(folder: str) -> list[Offer]:
     found = repository(os.path.realpath(folder))
     if found is None or not (found.servers or found.problem):
         return []
-    shown = tuple(f"{server.name}: {_shown(server)}" for server in found.servers)
-    return [Offer(found.path, MCP, found.sha256, shown, found.problem)]
+    shown = [f"{server.name}: {_shown(server)}" for server in found.servers]
+    shown += [f"with {path} as it is now" for path in found.files]
+    return [Offer(found.path, MCP, found.sha256, tuple(shown), found.problem)]
 
 
 def _shown(server: Server) -> str:
@@ -143,6 +213,15 @@ def checked(server: Server) -> ServerTable:
     if parts.scheme == "http" and table.headers and parts.hostname not in LOCAL:
         raise ToolError("headers go only to https addresses, or to this machine")
     return table
+
+
+def unchanged(server: Server) -> None:
+    """Raises ToolError where a repository's server is not any more what was trusted."""
+    if not server.folder:
+        return
+    found = repository(server.folder)
+    if found is None or found.sha256 != server.sha256:
+        raise ToolError(f"{server.source}, or a file that it names, has changed: trust it anew")
 
 
 class Filling:

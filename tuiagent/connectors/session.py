@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tuiagent import __version__
 from tuiagent.connectors import asking, oauth, results
 from tuiagent.connectors.definition import plain
-from tuiagent.connectors.servers import Server, checked
+from tuiagent.connectors.servers import Server, checked, unchanged
 from tuiagent.connectors.surroundings import Surroundings
 from tuiagent.connectors.transport import LARGEST, Bounded, Streams, over_http, piped, told
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
@@ -85,6 +85,7 @@ async def _transport(
 ) -> AbstractAsyncContextManager[Streams]:
     """The way to the server. Raises ToolError for what is missing, OSError."""
     table = checked(server)
+    await asyncio.to_thread(unchanged, server)
     # in a thread: a person may have to unlock the keyring
     filled = await asyncio.to_thread(around.filling(server).all, table)
     if table.url:

@@ -17,4 +17,5 @@ async def claimed(tool: Tool, args: dict[str, Any], runtime: Runtime) -> Claims:
     sandbox = OFF if runtime.sandbox == OFF else claims.sandbox or runtime.sandbox
     if sandbox in CONFINED:
         return msgspec.structs.replace(claims, sandbox=sandbox)
-    return msgspec.structs.replace(claims, sandbox=sandbox, reached=(), folders=())
+    hosts = () if claims.effect == "execute" else claims.hosts
+    return msgspec.structs.replace(claims, sandbox=sandbox, hosts=hosts, folders=())

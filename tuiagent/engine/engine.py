@@ -23,7 +23,9 @@ from tuiagent.engine.drive import Context, Means
 from tuiagent.engine.hub import Subscription
 from tuiagent.engine.journal import Request
 from tuiagent.engine.neighbours import Neighbours, Tie
+from tuiagent.engine.seat import Seat
 from tuiagent.engine.snapshots import Kept, Snapshots
+from tuiagent.engine.veil import Veil
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory, media
 from tuiagent.kernel.errors import Refused
@@ -131,6 +133,7 @@ class Engine:
         self._snapshots = snapshots
         self.journal = context.journal
         self.hub = context.hub
+        self.veil = Veil(context.means.keys, context.journal.codec)
         self.attendance = context.attendance
         self.worker = Worker(context)
         self.neighbours = neighbours
@@ -148,7 +151,7 @@ class Engine:
         self._standing = _standing()
         self.journal.publish = self.hub.publish
 
-    def seat(self, actor: str = directory.OWNER) -> "Seat":
+    def seat(self, actor: str = directory.OWNER) -> Seat:
         """The engine as this actor sees it."""
         return Seat(self, actor)
 
@@ -249,7 +252,7 @@ class Engine:
 
     async def watch(
         self, select: str, after: int, actor: str = directory.OWNER
-    ) -> AsyncIterator[Seen]:
+    ) -> AsyncGenerator[Seen]:
         """History, one CaughtUp, then live; a slow reader catches up from the store."""
         await self.admit(actor)
         subscription = self.hub.subscribe(select)
@@ -371,27 +374,6 @@ class Engine:
                 self.journal.writer.close()
                 self.journal.writer = None
             self.journal.store.close()
-
-
-class Seat:
-    """ports.Client for one actor, in the engine's own thread."""
-
-    def __init__(self, engine: Engine, actor: str) -> None:
-        self.actor = actor
-        self._engine = engine
-
-    async def submit(self, intent: Intent, once: str = "") -> int:
-        """See ports.Client."""
-        return await self._engine.submit(self.actor, intent, once)
-
-    def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
-        """See ports.Client."""
-        return self._engine.watch(select, after, self.actor)
-
-    async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
-        """See ports.Client."""
-        await self._engine.admit(self.actor)
-        return await self._engine.read(view, key, window or Window())
 
 
 __all__ = ["Context", "Engine", "Means", "Seat"]

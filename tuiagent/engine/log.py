@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -22,6 +22,8 @@ class JsonLines(logging.Formatter):
         super().__init__()
         named = (value for name, value in environ.items() if SECRET.search(name))
         self._secrets = sorted({v for v in named if len(v) >= SHORTEST}, key=len, reverse=True)
+        self.masked: Callable[[str], str] = lambda text: text
+        """Masks what is known by now, such as keys that were unlocked since."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, however many its text has."""
@@ -37,7 +39,7 @@ class JsonLines(logging.Formatter):
         line = msgspec.json.encode(row).decode()
         for secret in self._secrets:
             line = line.replace(msgspec.json.encode(secret).decode()[1:-1], "***")
-        return line
+        return self.masked(line)
 
 
 def quiet() -> logging.Logger:
@@ -46,6 +48,13 @@ def quiet() -> logging.Logger:
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
     return logger
+
+
+def hide(masked: Callable[[str], str]) -> None:
+    """Has the log of this process mask more than was known when it began."""
+    for handler in quiet().handlers:
+        if isinstance(handler.formatter, JsonLines):
+            handler.formatter.masked = masked
 
 
 def silence() -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from tuiagent import __version__
 from tuiagent.engine.journal import Journal
+from tuiagent.engine.veil import Veil
 from tuiagent.kernel import audit, transfer
 from tuiagent.kernel.aggregates import SESSION
 from tuiagent.kernel.codec import Record
@@ -21,23 +22,25 @@ from tuiagent.views.sessions import SessionsView
 from tuiagent.views.transcript import TranscriptView
 
 
-def exported(journal: Journal, stream: str) -> list[str]:
-    """The lines of a file that holds all of a session. Raises Refused, StoreError.
+def exported(journal: Journal, stream: str, veil: Veil) -> list[str]:
+    """The lines of a file that holds all of a session but keys. Raises Refused, StoreError.
 
     A fork's file begins with what its origin said, so that it stands alone.
     """
     records = [record for record in journal.lineage(stream) if record.body is not None]
     if not records:
         raise Refused(f"nothing is left of {stream}")
+    blobs, others = _without_keys(_blobs(journal, records), veil)
     lines: list[bytes] = []
     state, link = Session(), audit.root(stream)
     for version, record in enumerate(records, 1):
         place = (stream, version, record.at, record.actor, record.kind, record.shape)
-        link = audit.link(link, *place, record.body_hash)
-        body = msgspec.Raw(record.body or b"")
-        lines.append(msgspec.json.encode(Line(*place[1:], body, link.hex())))
+        body = veil.body(record.body or b"")
+        for key, other in others.items():
+            body = body.replace(key.encode(), other.encode())
+        link = audit.link(link, *place, hashlib.sha256(body).digest())
+        lines.append(msgspec.json.encode(Line(*place[1:], msgspec.Raw(body), link.hex())))
         state = fold(state, journal.codec.event(record).fact)
-    blobs = _blobs(journal, records)
     header = Header(
         transfer.FORMAT,
         transfer.SHAPE,
@@ -52,9 +55,22 @@ def exported(journal: Journal, stream: str) -> list[str]:
     return [line.decode() for line in whole]
 
 
-def replayable(journal: Journal, stream: str) -> list[str]:
+def replayable(journal: Journal, stream: str, veil: Veil) -> list[str]:
     """The lines of a bundle that plays a session again. Raises Refused."""
-    return bundle(stream, journal.history(stream), __version__, journal.world.now())
+    events = [veil.event(event) for event in journal.history(stream)]
+    return bundle(stream, events, __version__, journal.world.now())
+
+
+def _without_keys(blobs: list[Blob], veil: Veil) -> tuple[list[Blob], dict[str, str]]:
+    """The blobs with keys masked, and what those are called then that held some."""
+    found: list[Blob] = []
+    others: dict[str, str] = {}
+    for blob in blobs:
+        body = veil.blob(blob.data)
+        if body is not blob.data:
+            others[blob.blob] = hashlib.sha256(body).hexdigest()
+        found.append(Blob(others.get(blob.blob, blob.blob), body))
+    return found, others
 
 
 def _blobs(journal: Journal, records: list[Record]) -> list[Blob]:

@@ -1,15 +1,15 @@
 """A tool call from the model's wish to its observation: facts, intents, decide and fold."""
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
 from tuiagent.kernel import policy
-from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.claims import Claims, with_hosts
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.event import At, Fact, Intent, Upgrade
 from tuiagent.kernel.grants import RuleGranted
 from tuiagent.kernel.hooks import Ruling
 from tuiagent.kernel.message import Call, Observation, Question
@@ -32,6 +32,8 @@ class CallJudged(Fact, frozen=True):
     """The policy's revision it was judged under."""
     hooks: tuple[Ruling, ...] = ()
     """What hooks said of it; they are not run again for the same call."""
+
+    upgrades: ClassVar[tuple[Upgrade, ...]] = (with_hosts,)
 
 
 class ApprovalAnswered(Fact, frozen=True):

@@ -1,5 +1,7 @@
 """What a call would touch, as its tool found out without any effect."""
 
+from typing import Any
+
 from msgspec import Struct
 
 CONFINED = frozenset({"bwrap", "landlock", "seatbelt"})
@@ -38,12 +40,11 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     secret: bool = False
     """Whether a key that is known stands in the arguments."""
     hosts: tuple[str, ...] = ()
-    """Where it connects to: names in lower case, with the port where that is not the usual one."""
+    """Where it connects to, a command from within its sandbox: names in lower case, with the port
+    where that is not a usual one; `*` for any."""
     sandbox: str = ""
     """What stands between its command and the machine: bwrap, landlock or seatbelt; `off`, `none`;
     "" where none works, or for a call of a version that knew of none."""
-    reached: tuple[str, ...] = ()
-    """Hosts that it wants to reach from within the sandbox; `*` for any."""
     folders: tuple[str, ...] = ()
     """Paths that it wants to write beside those that the sandbox lets everything write."""
     server: str = ""
@@ -57,3 +58,10 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     def confined(self) -> bool:
         """Whether a sandbox holds it, or a person said openly that none is to."""
         return self.sandbox in CONFINED or self.sandbox == OFF
+
+
+def with_hosts(body: dict[str, Any]) -> dict[str, Any]:
+    """A fact with claims as they were before a command's hosts stood where all others stand."""
+    claims = dict(body["claims"])
+    hosts = [*claims.get("hosts", ()), *claims.pop("reached", ())]
+    return {**body, "claims": claims | ({"hosts": hosts} if hosts else {})}

@@ -5,7 +5,7 @@ from msgspec import Struct
 from tuiagent.kernel.claims import CONFINED, OFF
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
-from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.policy import MODES, NAMES, mode_of
 from tuiagent.kernel.rules import Rule, parse_rule
 
 # ---------------------------------------------------------------- facts
@@ -93,23 +93,24 @@ class Rulebook(Struct):
         return any(not rule.holds(0.0, self.uses[name]) for rule in limited)
 
 
-def check_mode(mode: str) -> None:
-    """Raises Refused for a mode that is not known."""
-    if mode not in MODES:
-        raise Refused(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+def named_mode(name: str) -> str:
+    """The mode of this name. Raises Refused where there is none."""
+    if name not in NAMES:
+        raise Refused(f"unknown mode {name!r}: use one of {', '.join(MODES)}")
+    return mode_of(name)
 
 
 def decide_mode(mode: str, sandbox: str, intent: ChangeMode, at: At, agent: str) -> list[Fact]:
     """The other mode, unless it holds already."""
-    check_mode(intent.mode)
-    if intent.mode == "auto" and not sandbox:
+    wanted = named_mode(intent.mode)
+    if wanted == "auto" and not sandbox:
         raise Refused(
             "mode auto needs a sandbox, and none holds the commands of this session: go on with it "
             "where one works, or say openly with --no-sandbox that none is to"
         )
     if at.actor == agent:
         raise Refused("an agent does not change its own mode")
-    return [ModeChanged(intent.mode)] if intent.mode != mode else []
+    return [ModeChanged(wanted)] if wanted != mode else []
 
 
 def decide_sandbox(sandbox: str, intent: ChangeSandbox, at: At, agent: str) -> list[Fact]:

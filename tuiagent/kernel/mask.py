@@ -7,7 +7,7 @@ This finds what is usual, never everything: whoever gives a masked text away rea
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,14 @@ KEYS = {
     r"|SK[0-9a-f]{32}|key-[0-9a-f]{32}|AGE-SECRET-KEY-1[A-Z0-9]{20,80}|\d{8,10}:AA[\w-]{30,40}",
 }
 """Kinds of keys that are known by how they begin, where a word begins, and what follows."""
+MARKS = (
+    "eyJ tua_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- glrt- gldt- glptt- glsoat- xox "
+    "hooks.slack.com/ AKIA ASIA ABIA ACCA AIza ya29. GOCSPX- k_live_ k_test_ whsec_ sk- xai- gsk_ "
+    "hf_ r8_ npm_ pypi- dckr_pat_ SG. _v1_ SK key- AGE-SECRET-KEY-1 :AA"
+).split()
+"""One of these stands in every such key: a text without them need not be looked at further."""
+PIECE = 1 << 16
+"""Characters, about, that are looked at together; no such key goes on in the next line."""
 PARTS = {
     "private-key": r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z))",
@@ -120,8 +128,11 @@ class Mask:
     def _by_shape(self, text: str) -> str:
         for kind, shape in self._parts:
             text = shape.sub(partial(self._part, kind, 1), text)
-        text = self._keys.sub(self._key, text)
+        text = "".join(map(self._without_keys, _pieces(text)))
         return NAMED.sub(self._named, text) if self._by_name else text
+
+    def _without_keys(self, text: str) -> str:
+        return self._keys.sub(self._key, text) if any(mark in text for mark in MARKS) else text
 
     def _key(self, match: re.Match[str]) -> str:
         return self._placeholder((match.lastgroup or "").replace("_", "-"), match[0])
@@ -163,6 +174,15 @@ class Mask:
         if match[2].lower() in GENERAL:
             return match[0]
         return match[1] + self._placeholder("person", match[2])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in parts that are whole lines."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + PIECE) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def _secret(name: str, value: str) -> bool:

@@ -9,9 +9,13 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.hooks import Ruling, strictest
 from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
 from tuiagent.kernel.risk import risk
-from tuiagent.kernel.rules import ANY, Rule, exactly, fired, nearest, reaches, wild
+from tuiagent.kernel.rules import ANY, NETWORK, Rule, exactly, fired, nearest, unreached, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
+CONFIRMING = {"never": "auto", "always": "ask", "risky": "accept-edits"}
+"""What others call a policy of confirming, and the mode that is nearest and allows no more."""
+NAMES = (*MODES, *CONFIRMING)
+"""All names by which a mode may be asked for."""
 
 
 class Verdict(Struct, frozen=True, omit_defaults=True):
@@ -32,6 +36,11 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     """The rule that comes closest, and where the call differs from it."""
     risk: str = ""
     """low, medium, high or unknown."""
+
+
+def mode_of(name: str) -> str:
+    """The mode that is asked for by this name; a name that is not known stays as it is."""
+    return CONFIRMING.get(name, name)
 
 
 def judge(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
@@ -83,8 +92,6 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
     if own and not named:
         return Verdict("deny", "own", f"{own} holds settings of this program")
-    if host := next((host for host in claims.reached if reaches(host, rules, "deny")), ""):
-        return Verdict("deny", "rule", f"a rule says deny: network({host})", f"network({host})")
     if claims.secret and not denied:
         return Verdict("ask", "secrets", "a key stands in the arguments")
     if denied:
@@ -113,8 +120,7 @@ def _names(rule: Rule) -> bool:
 
 def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
     """What the call wants beyond its sandbox and no rule lets it have, in words; "" for nothing."""
-    hosts = [host for host in claims.reached if not reaches(host, rules, "allow")]
-    if hosts:
+    if claims.effect == "execute" and (hosts := unreached(claims, rules)):
         names = "any host" if ANY in hosts else ", ".join(hosts)
         return f"it wants to reach {names} from the sandbox"
     if claims.folders:
@@ -176,14 +182,19 @@ def _offer(claims: Claims, rules: Sequence[Rule], mode: str) -> tuple[str, str]:
     if not claims.subject or claims.effect == "ask":
         return "", ""
     # what a lent tool does with its arguments is not known: a rule is about the tool as a whole
-    rule = Rule("allow", claims.tool, "" if claims.server else exactly(claims.subject), "user")
-    more = (*rules, rule)
-    if _gates(claims, more, mode).decision != "allow":
-        return "", ""
-    for near in _neighbours(claims):
-        if _gates(near, more, mode).decision != "allow":
-            return str(rule), near.subject
-    return str(rule), ""
+    offers = [Rule("allow", claims.tool, "" if claims.server else exactly(claims.subject), "user")]
+    if claims.effect == "execute" and len(claims.hosts) == 1:
+        offers.append(Rule("allow", NETWORK, exactly(claims.hosts[0]), "user"))
+    for rule in offers:
+        more = (*rules, rule)
+        if _lets(claims, more, mode):
+            apart = (near for near in _neighbours(claims) if not _lets(near, more, mode))
+            return str(rule), next((near.subject for near in apart), "")
+    return "", ""
+
+
+def _lets(claims: Claims, rules: Sequence[Rule], mode: str) -> bool:
+    return _gates(claims, rules, mode).decision == "allow"
 
 
 def _neighbours(claims: Claims) -> list[Claims]:
@@ -197,10 +208,9 @@ def _neighbours(claims: Claims) -> list[Claims]:
             lists = tuple((*argv, *more.split()) for argv in claims.commands)
             subject = claims.subject + more
             found.append(msgspec.structs.replace(claims, subject=subject, commands=lists))
-        return found
+        return [*found, *_elsewhere(claims)]
     if claims.hosts:
-        other = f"other.{claims.subject}"
-        return [msgspec.structs.replace(claims, subject=other, hosts=(other,))]
+        return _elsewhere(claims)
     head, _, name = claims.subject.rpartition("/")
     other = f"{head}/other-{name}"
     swap = {claims.subject: other}
@@ -212,6 +222,12 @@ def _neighbours(claims: Claims) -> list[Claims]:
             writes=tuple(swap.get(path, path) for path in claims.writes),
         )
     ]
+
+
+def _elsewhere(claims: Claims) -> list[Claims]:
+    """The same with another host."""
+    others = [f"other.{host}" for host in claims.hosts[:1] if host != ANY]
+    return [msgspec.structs.replace(claims, subject=one, hosts=(one,)) for one in others]
 
 
 def _quoted(text: str) -> str:

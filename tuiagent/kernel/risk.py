@@ -58,7 +58,8 @@ def risk(claims: Claims) -> str:
     """low, medium, high or unknown; low only for what is known to only read in the folder."""
     away = places.outside(claims)
     guarded = any(places.PROTECTED.search(p) or places.OWN.search(p) for p in claims.writes)
-    if any(places.secrets(claims)) or claims.reached or claims.folders:
+    beyond = claims.folders or (claims.hosts if claims.effect == "execute" else ())
+    if any(places.secrets(claims)) or beyond:
         return "high"
     if claims.effect == "execute":
         outward = any(not places.inside(path, claims) for path in claims.writes)

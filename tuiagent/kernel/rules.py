@@ -16,7 +16,9 @@ ALIKE = {"terminal": "shell"}
 """Of a tool, another that does the same by other means: who refuses that, refuses this."""
 _TOOL = r"[A-Za-z_][A-Za-z0-9_-]*(?:__\*)?"
 ANY = "*"
-"""The tool of a rule that is about all of them."""
+"""The tool of a rule that is about all of them; of hosts, any."""
+NETWORK = "network"
+"""The tool of a rule that is about hosts, whichever tool connects to them."""
 
 
 class Rule(Struct, frozen=True, omit_defaults=True):
@@ -25,7 +27,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     action: str
     """allow, ask or deny."""
     tool: str
-    """Its name; `NAME__*` for all that a server lends, `*` for every tool."""
+    """Its name; `NAME__*` for all that a server lends, `*` for every tool, `network` for hosts."""
     pattern: str = ""
     """Empty for every subject; `*` stands for anything, in paths `*` stops at a slash; `[*]` is a
     star itself."""
@@ -71,14 +73,16 @@ def fired(claims: Claims, rules: Sequence[Rule], action: str) -> list[Rule]:
         for rule in rules
         if rule.action == action
         and (
-            _about(rule, claims.tool) or (action != "allow" and rule.tool == ALIKE.get(claims.tool))
+            _about(rule, claims.tool)
+            or (action != "allow" and rule.tool == ALIKE.get(claims.tool))
+            or (rule.tool == NETWORK and claims.hosts)
         )
         and not (action == "allow" and rule.source == "project")
     ]
     if not own:
         return []
     own.sort(key=lambda rule: (not rule.pattern, wild(rule)))
-    exact = [rule for rule in own if _exact(rule, claims.subject)]
+    exact = [rule for rule in own if rule.tool != NETWORK and _exact(rule, claims.subject)]
     if exact:
         return exact
     if action == "allow":
@@ -104,12 +108,10 @@ def wild(rule: Rule) -> bool:
     return not rule.pattern or "*" in rule.pattern.replace("[*]", "")
 
 
-def reaches(host: str, rules: Sequence[Rule], action: str) -> bool:
-    """Whether a rule `network(HOST)` says this of a host; an allowing one names it exactly."""
-    found = [rule for rule in rules if rule.action == action and rule.tool == "network"]
-    if action == "allow":
-        return any(rule.source != "project" and rule.pattern in ("", host) for rule in found)
-    return any(not rule.pattern or glob(rule.pattern, False).fullmatch(host) for rule in found)
+def unreached(claims: Claims, rules: Sequence[Rule]) -> list[str]:
+    """The hosts that no rule `network(HOST)` lets it connect to."""
+    own = [r for r in rules if r.action == "allow" and r.tool == NETWORK and r.source != "project"]
+    return [host for host in claims.hosts if _reaching(host, own) is None]
 
 
 def nearest(claims: Claims, rules: Sequence[Rule]) -> str:
@@ -132,7 +134,7 @@ def nearest(claims: Claims, rules: Sequence[Rule]) -> str:
 
 def _allowing(claims: Claims, rules: list[Rule]) -> list[Rule]:
     if claims.effect == "execute":
-        return _allowing_commands(claims, rules)
+        return _allowing_commands(claims, [rule for rule in rules if rule.tool != NETWORK])
     if claims.hosts:
         covering = [_reaching(host, rules) for host in claims.hosts]
         hits = [rule for rule in covering if rule is not None]
@@ -173,10 +175,10 @@ def _fits(fits: re.Pattern[str], argv: tuple[str, ...]) -> bool:
 
 
 def _refuses(rule: Rule, claims: Claims) -> bool:
+    if rule.tool == NETWORK or claims.effect == "network":
+        return any(_reaching(host, [rule]) for host in claims.hosts)
     paths = (*claims.reads, *claims.writes, *claims.mentions, *claims.folders)
     if any(_covering(path, claims.folder, [rule]) for path in paths):
-        return True
-    if any(_reaching(host, [rule]) for host in claims.hosts):
         return True
     if claims.effect != "execute":
         return False
@@ -212,7 +214,14 @@ def _covering(path: str, folder: str, rules: list[Rule]) -> Rule | None:
 
 
 def _reaching(host: str, rules: list[Rule]) -> Rule | None:
-    return next((rule for rule in rules if glob(rule.pattern, False).fullmatch(host)), None)
+    """The rule that covers a host; a refusing one also on other ports, and where any is wanted."""
+    for rule in rules:
+        fits = glob(rule.pattern.lower() or ANY, False)
+        if fits.fullmatch(host):
+            return rule
+        if rule.action != "allow" and (host == ANY or fits.fullmatch(re.sub(r":\d+$", "", host))):
+            return rule
+    return None
 
 
 @lru_cache(maxsize=512)

@@ -115,10 +115,10 @@ class Session(Struct):
 def _open(state: Session, intent: OpenSession, at: At) -> list[Fact]:
     if state.opened or state.label.erased:
         raise Refused("the session is open already, or was erased")
-    grants.check_mode(intent.opened.mode)
+    mode = grants.named_mode(intent.opened.mode)
     if intent.opened.name:
         lifecycle.check_name(intent.opened.name)
-    return [intent.opened]
+    return [msgspec.structs.replace(intent.opened, mode=mode)]
 
 
 def _label(state: Session, intent: Intent, at: At) -> list[Fact]:

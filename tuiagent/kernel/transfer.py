@@ -21,7 +21,7 @@ from tuiagent.kernel.call import CallFinished
 from tuiagent.kernel.codec import Codec
 from tuiagent.kernel.errors import Conflict, Refused
 from tuiagent.kernel.event import At, Fact, Intent, Past, Unknown
-from tuiagent.kernel.grants import check_mode
+from tuiagent.kernel.grants import named_mode
 from tuiagent.kernel.jobs import JobEnded
 from tuiagent.kernel.lifecycle import (
     NAME,
@@ -162,8 +162,8 @@ def decide(
         raise Conflict(f"{intent.stream} cannot be had here: use a new id")
     if not STREAM.fullmatch(intent.stream) or at.fence:
         raise Refused("only a person brings in a session")
-    opened = replace(intent.opened, origin=None)
-    check_mode(opened.mode)
+    mode = named_mode(intent.opened.mode)
+    opened = replace(intent.opened, origin=None, mode=mode)
     if opened.name:
         check_name(opened.name)
     told = header(intent.lines)

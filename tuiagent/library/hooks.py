@@ -18,6 +18,7 @@ from tuiagent.kernel.hooks import EVENTS, LONGEST
 from tuiagent.kernel.standing import Standing
 from tuiagent.library import places
 from tuiagent.library.places import Place
+from tuiagent.named import named
 from tuiagent.ports.library import Hook, Offer
 
 FILES = {".claude": ("settings.json", "settings.local.json")}
@@ -160,10 +161,6 @@ def _scripts(command: str, folder: str, top: str) -> Iterator[str]:
         words = split(command)
     except ValueError:
         words = command.split()
-    for word in words:
-        for name in ("CLAUDE_PROJECT_DIR", "TUIAGENT_PROJECT_DIR", "PWD"):
-            word = word.replace(f"${{{name}}}", folder).replace(f"${name}", folder)
-        path = os.path.normpath(os.path.join(folder, word))
-        inside = path.startswith(top.rstrip("/") + "/")
-        if inside and os.path.lexists(path) and not os.path.isdir(path):
+    for path in named(words, folder, top):
+        if os.path.lexists(path) and not os.path.isdir(path):
             yield path

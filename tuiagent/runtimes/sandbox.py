@@ -108,12 +108,12 @@ class SandboxRuntime(LocalRuntime):
 
     def _reached(self) -> tuple[str, ...]:
         """The hosts that a command of this call may reach."""
-        return (*self._hosts, *(self._claims.reached if self._claims is not None else ()))
+        return (*self._hosts, *(self._claims.hosts if self._claims is not None else ()))
 
     def _weaker(self, found: Walls, spool: Spool) -> list[str]:
         """What stands before a command where there is no bubblewrap. Raises ToolError."""
         hosts = self._reached()
-        if self._claims is not None and {*self._claims.reached} - {ANY}:
+        if self._claims is not None and {*self._claims.hosts} - {ANY}:
             raise ToolError(
                 f"{self.sandbox} cannot tell hosts apart: ask for any (`*`), or install bubblewrap"
             )

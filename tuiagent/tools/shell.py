@@ -156,7 +156,7 @@ def beyond(claims: Claims, args: dict[str, Any], runtime: Runtime) -> Claims:
     if odd:
         raise ToolError(f"{odd!r} is not the name of a host, such as pypi.org or pypi.org:8443")
     folders = tuple(dict.fromkeys(runtime.resolve(path) for path in args.get("folders", ())))
-    return structs.replace(claims, reached=hosts, folders=folders)
+    return structs.replace(claims, hosts=hosts, folders=folders)
 
 
 def sized(command: str) -> str:

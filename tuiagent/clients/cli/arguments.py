@@ -10,7 +10,7 @@ from tuiagent.clients.cli import COMMANDS, OFFLINE
 from tuiagent.clients.terminal import able
 from tuiagent.config import Flags
 from tuiagent.kernel.message import EFFORTS
-from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.policy import NAMES
 from tuiagent.registry import load
 
 DRAWN = "TEXTUAL_DRIVER"
@@ -214,7 +214,7 @@ def main() -> argparse.ArgumentParser:
     parser.add_argument("prompt", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="who answers")
     parser.add_argument("--effort", default="", choices=EFFORTS, help="how much the model thinks")
-    parser.add_argument("--mode", default="", choices=MODES, help="what may be done unasked")
+    parser.add_argument("--mode", default="", choices=NAMES, help="what may be done unasked")
     parser.add_argument(
         "--no-sandbox", action="store_true", help="say openly that commands run unconfined"
     )

@@ -6,7 +6,7 @@ import signal
 from tuiagent.clients.cli.able import ABLE
 from tuiagent.clients.cli.arguments import Help
 from tuiagent.kernel.directory import SCOPES
-from tuiagent.kernel.policy import MODES
+from tuiagent.kernel.policy import NAMES
 from tuiagent.views.runs import ENDS, WAITS
 
 
@@ -32,7 +32,7 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("--session", dest="within", default="", help="search: only in this one")
     formats = ("markdown", "json", "events")
     kinds = "export: as what; markdown and json are for reading, with placeholders for secrets; "
-    kinds += "events is exact, secrets too, to be imported"
+    kinds += "events is whole, secrets too but for keys known here, to be imported"
     parser.add_argument("--format", default="", choices=formats, help=kinds)
     replay = "export: a bundle that plays the session again, with placeholders for secrets"
     parser.add_argument("--replay", default="", metavar="FILE", help=replay)
@@ -41,7 +41,7 @@ def _sessions() -> argparse.ArgumentParser:
     parser.add_argument("--cwd", default=".", metavar="DIR", help="create: the folder to work in")
     model = "create, input: who answers"
     parser.add_argument("--model", default="", metavar="PROVIDER/MODEL", help=model)
-    parser.add_argument("--mode", default="", choices=MODES, help="create, input: likewise")
+    parser.add_argument("--mode", default="", choices=NAMES, help="create, input: likewise")
     parser.add_argument("--no-sandbox", action="store_true", help="commands run unconfined")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser
@@ -148,7 +148,7 @@ def _policy() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", help="check: a command or path; else: a rule")
     parser.add_argument("--tool", default="shell", help="the tool that is checked")
     parser.add_argument("--session", default="", help="with the rules of this session")
-    parser.add_argument("--mode", default="", choices=MODES)
+    parser.add_argument("--mode", default="", choices=NAMES)
     parser.add_argument("--cwd", default=".", metavar="DIR")
     parser.add_argument("--output", default="text", choices=("text", "json"))
     return parser

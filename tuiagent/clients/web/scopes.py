@@ -6,6 +6,7 @@ from tuiagent.clients.web.gate import Principal
 from tuiagent.clients.web.problem import Problem
 from tuiagent.kernel.event import Intent, kind_of
 from tuiagent.kernel.grants import ChangeMode
+from tuiagent.kernel.policy import mode_of
 
 OPEN, ANY, LOGIN = "open", "any", "login"
 """Of a route: nobody is asked for a key; any live key will do; a ticket will do as well."""
@@ -98,7 +99,7 @@ def need(principal: Principal, scopes: Iterable[str]) -> None:
 
 def of_mode(mode: str) -> str:
     """What letting this mode hold takes."""
-    return MODES.get(mode, ADMIN)
+    return MODES.get(mode_of(mode), ADMIN)
 
 
 def of_intent(intent: Intent) -> tuple[str, ...]:

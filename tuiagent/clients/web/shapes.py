@@ -18,7 +18,7 @@ KEY = "^[ -~]{0,200}$"
 BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 NO_STAR = "^[A-Za-z0-9_-]{0,64}$"
 """A session's id in a query, or none."""
-Mode = Literal["ask", "accept-edits", "plan", "auto", "locked"]
+Mode = Literal["ask", "accept-edits", "plan", "auto", "locked", "never", "always", "risky"]
 
 
 def _means(text: str, **more: Any) -> Meta:

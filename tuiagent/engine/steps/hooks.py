@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tuiagent.engine.drive import Drive
-from tuiagent.engine.secrecy import Secrecy
+from tuiagent.engine.secrecy import secrecy_of
 from tuiagent.kernel import hooks, loop
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError, TuiagentError
@@ -154,7 +154,7 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
     if ended.timed_out:
         reason = f"it took longer than {limit:g} s and was ended"
         return Ruling(hook.source, hook.command, unknown, reason)
-    secrecy = Secrecy(drive.context.means.keys())
+    secrecy = secrecy_of(frozenset(drive.context.means.keys()))
     text = secrecy.text(ended.output.decode("utf-8", "replace"))
     out, _, err = text.rpartition(f"\n{END}\n") if END in text else (text, "", "")
     return ruling(hook.event, hook.source, hook.command, ended.code, out, err)

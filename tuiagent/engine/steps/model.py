@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from tuiagent.engine.drive import Drive
 from tuiagent.engine.retry import available, retry_at
+from tuiagent.engine.secrecy import Pieces, Secrecy, secrecy_of
 from tuiagent.engine.steps import asides, calls
 from tuiagent.kernel import media
 from tuiagent.kernel import run as runs
@@ -133,18 +134,41 @@ async def _whole(drive: Drive) -> Prompt:
 
 async def _stream(drive: Drive, provider: Provider, assembly: Assembly) -> None:
     """Takes the parts as they arrive. Raises ProviderError, also for a stream without an end."""
-    hub = drive.context.hub
-    text = thoughts = 0
+    secrecy = secrecy_of(frozenset(drive.context.means.keys()))
+    said, thought = (_Said(drive, assembly.attempt, secrecy, more) for more in (False, True))
     async for part in provider.stream(await _whole(drive)):
         assembly.add(part)
         if isinstance(part, TextPart):
-            hub.signal(runs.Delta(drive.stream, assembly.attempt, text, part.text))
-            text += len(part.text)
+            said.add(part.text)
         elif isinstance(part, ReasoningPart) and part.text:
-            hub.signal(runs.Delta(drive.stream, assembly.attempt, thoughts, part.text, True))
-            thoughts += len(part.text)
+            thought.add(part.text)
+    said.end()
+    thought.end()
     if assembly.stop is None:
         raise ProviderError("cut", "the model's answer ended without its final event")
+
+
+class _Said:
+    """The text of an attempt, or its reasoning, as it is seen while it comes: without keys."""
+
+    def __init__(self, drive: Drive, attempt: str, secrecy: Secrecy, reasoning: bool) -> None:
+        self._drive, self._attempt, self._reasoning = drive, attempt, reasoning
+        self._pieces = Pieces(secrecy, secrecy.known)
+        self._length = 0
+
+    def add(self, text: str) -> None:
+        """Some more of it."""
+        self._show(self._pieces.add(text))
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self._show(self._pieces.rest())
+
+    def _show(self, text: str) -> None:
+        if text:
+            place = (self._drive.stream, self._attempt, self._length)
+            self._drive.context.hub.signal(runs.Delta(*place, text, self._reasoning))
+            self._length += len(text)
 
 
 async def _fail(drive: Drive, assembly: Assembly, error: ProviderError) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from tuiagent.engine.claimed import claimed
 from tuiagent.engine.drive import Drive, SessionJobs
 from tuiagent.engine.notes import encode_note
-from tuiagent.engine.secrecy import Secrecy
+from tuiagent.engine.secrecy import Pieces, secrecy_of
 from tuiagent.engine.steps import asides
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.call import CallState
@@ -55,17 +55,14 @@ class Work:
         self.id = ident
         self.args = args or {}
         self.blobs = StagedBlobs(drive)
-        self.secrecy = Secrecy(drive.context.means.keys())
-        self._held = ""
-        """The end of what it wrote, where that may be the beginning of a key."""
+        self.secrecy = secrecy_of(frozenset(drive.context.means.keys()))
+        self._written = Pieces(self.secrecy, self.secrecy.text)
         place = f"{drive.stream.partition('/')[2]}.{ident}"
         jobs = SessionJobs(drive)
         self.kit = Kit(place, drive.runtime, self.blobs, self._progress, jobs, self._ask)
 
     def _progress(self, text: str) -> None:
-        text = self._held + text
-        whole = len(text) - self.secrecy.begun(text)
-        shown, self._held = self.secrecy.text(text[:whole]), text[whole:]
+        shown = self._written.add(text)
         self.drive.context.hub.signal(Progress(self.drive.stream, self.id, shown))
 
     async def _ask(self, question: Question) -> str | None:

@@ -13,6 +13,7 @@ from tuiagent.clients.web.shapes import NewSession
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
+from tuiagent.kernel.policy import mode_of
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.session import OpenSession
 
@@ -69,7 +70,7 @@ def _mode(asked: Asked, wanted: NewSession, usual: str, sandbox: str) -> str:
     """The mode that is asked for; else the usual one, unless this key could not ask for it."""
     if wanted.mode:
         may_hold(asked, wanted.mode, sandbox)
-        return wanted.mode
+        return mode_of(wanted.mode)
     try:
         may_hold(asked, usual, sandbox)
     except Problem:

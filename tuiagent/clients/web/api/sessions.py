@@ -24,6 +24,7 @@ from tuiagent.kernel.lifecycle import (
 )
 from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.media import File, attached
+from tuiagent.kernel.policy import mode_of
 from tuiagent.kernel.prompts import ChangeModel, ShortenConversation, SubmitPrompt
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.kernel.session import ChangeMode
@@ -141,7 +142,7 @@ def sandbox_of(asked: Asked, no_sandbox: bool, folder: str) -> str:
 def may_hold(asked: Asked, mode: str, sandbox: str) -> None:
     """Whether who asks may let this mode hold in such a sandbox. Raises a Problem."""
     need(asked.principal, [of_mode(mode)])
-    if mode == "auto" and not sandbox:
+    if mode_of(mode) == "auto" and not sandbox:
         raise Problem(
             409, "sandbox_missing", "mode auto needs a sandbox; without one, say no_sandbox openly"
         )
