@@ -100,6 +100,7 @@ async def _everywhere(
         for size in order:
             if it.app.size != SIZES[size]:
                 it.resize(*SIZES[size])
+                await it.until(lambda size=size: it.app.screen.size == SIZES[size])
             await it.settle()
             look = looked(it, part)
             if patient:
