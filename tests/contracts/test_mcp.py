@@ -22,6 +22,9 @@ from tuiagent.kernel.message import Question
 from tuiagent.ports import Again, Note, OutcomeUnknown
 from tuiagent.runtimes.family import processes
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*MemoryObject:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 async def test_a_server_lends_its_tools(tmp_path: Path) -> None:
