@@ -27,7 +27,7 @@ from tuiagent.clients.web.browser.screens import DRIVER, Screen, Screens
 from tuiagent.clients.web.guard import Guard, guarding
 from tuiagent.clients.web.outlet import Outlet, beside
 
-LIMIT = 30.0
+LIMIT = 60.0
 APP = (sys.executable, "-P", str(Path(__file__).parent / "drawn.py"))
 LOGIN = "/screen/login"
 MOUSE = 1003 << 5
