@@ -1,11 +1,14 @@
 """Runs the groups of checks, and says what each took against its budget."""
 
 import os
-import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -25,36 +28,84 @@ GROUPS: dict[str, tuple[int, list[str]]] = {
     "rest": (120, ["tests/flows", "tests/scripts"]),
 }
 """Budget in seconds, and what pytest is given."""
-COUNTS = re.compile(r"(\d+) (passed|failed|error|errors|skipped)\b")
 
 
-def static() -> tuple[int, int]:
-    """Runs the four static checks; how many passed and failed."""
-    passed = failed = 0
-    for name, command in STATIC:
-        done = subprocess.run([str(part) for part in command], cwd=ROOT, check=False)
-        print(f"  {name}: {'ok' if done.returncode == 0 else 'FAILED'}", flush=True)
-        passed += done.returncode == 0
-        failed += done.returncode != 0
-    return passed, failed
+class Group(NamedTuple):
+    """What a group came to."""
+
+    took: float
+    """Seconds: of checks that ran side by side, or of its tests, shared by all workers."""
+    passed: int
+    failed: int
+    skipped: int = 0
 
 
-def tests(paths: list[str], more: list[str]) -> tuple[int, int, int] | None:
-    """Runs pytest on what exists of these paths; passed, failed, skipped, or None for nothing."""
-    there = [path for path in paths if (ROOT / path).exists()]
-    if not there:
-        return None
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(os.cpu_count() or 1), *there, *more]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    last = ""
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        last = line if COUNTS.search(line) else last
-    code = process.wait()
-    found = {word.rstrip("s"): int(number) for number, word in COUNTS.findall(last)}
-    failed = found.get("failed", 0) + found.get("error", 0)
-    return found.get("passed", 0), failed or int(code not in (0, 5)), found.get("skipped", 0)
+def static() -> Group:
+    """Runs the four static checks side by side."""
+    began = time.monotonic()
+    pipe, told = subprocess.PIPE, subprocess.STDOUT
+    running = [
+        (
+            name,
+            subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=pipe, stderr=told),
+        )
+        for name, command in STATIC
+    ]
+    failed = 0
+    for name, process in running:
+        said, _ = process.communicate()
+        wrong = process.returncode != 0
+        failed += wrong
+        print(
+            f"{said.decode() if wrong else ''}  {name}: {'FAILED' if wrong else 'ok'}", flush=True
+        )
+    return Group(time.monotonic() - began, len(STATIC) - failed, failed)
+
+
+def tests(names: Sequence[str], more: list[str]) -> dict[str, Group]:
+    """Runs all tests of these groups at once, so that no worker waits for the end of a group."""
+    workers = 1 + (os.cpu_count() or 1)  # many tests wait for processes of their own
+    paths = [path for name in names for path in GROUPS[name][1]]
+    with tempfile.NamedTemporaryFile(suffix=".xml") as file:
+        usual = ["-q", "-n", str(workers), "--dist", "worksteal", f"--junitxml={file.name}"]
+        command = [sys.executable, "-m", "pytest", *usual, *paths, *more]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        cases = list(ElementTree.parse(file.name).iter("testcase")) if code in (0, 1) else []
+    found = {name: [case for case in cases if group_of(case) == name] for name in names}
+    groups = {name: counted(cases, workers) for name, cases in found.items()}
+    if code not in (0, 5) and not any(group.failed for group in groups.values()):
+        groups["pytest"] = Group(0.0, 0, 1)
+    return groups
+
+
+def group_of(case: ElementTree.Element) -> str:
+    """The group to whose paths a test belongs."""
+    module = case.get("classname", "") or case.get("name", "")
+    for name, (_, paths) in GROUPS.items():
+        for path in paths:
+            place = path.removesuffix(".py").replace("/", ".")
+            if module == place or module.startswith(f"{place}."):
+                return name
+    return ""
+
+
+def counted(cases: Sequence[ElementTree.Element], workers: int) -> Group:
+    """How the tests of a group ended."""
+    kinds = [{child.tag for child in case} & {"failure", "error", "skipped"} for case in cases]
+    failed = sum(bool(kind & {"failure", "error"}) for kind in kinds)
+    skipped = sum(kind == {"skipped"} for kind in kinds)
+    took = sum(float(case.get("time", 0)) for case in cases) / workers
+    return Group(took, len(cases) - failed - skipped, failed, skipped)
+
+
+def row(name: str, group: Group) -> str:
+    """A group's line."""
+    budget = GROUPS[name][0] if name in GROUPS else 0
+    over = "  OVER ITS BUDGET" if group.took > budget else ""
+    return (
+        f"{name:10} {group.took:6.1f} s of {budget:3} s{over}  "
+        f"{group.passed} passed, {group.failed} failed, {group.skipped} skipped"
+    )
 
 
 def main() -> int:
@@ -67,26 +118,18 @@ def main() -> int:
     if unknown:
         print(f"no group {unknown[0]}; there are: {', '.join(GROUPS)}", file=sys.stderr)
         return 2
-    rows: list[str] = []
-    total = [0, 0, 0]
-    for name in names or GROUPS:
-        budget, paths = GROUPS[name]
-        print(f"== {name}", flush=True)
-        began = time.monotonic()
-        counts = (*static(), 0) if name == "static" else tests(paths, more)
-        took = time.monotonic() - began
-        over = "  OVER ITS BUDGET" if took > budget else ""
-        if counts is None:
-            rows.append(f"{name:10} no tests yet")
-            continue
-        total = [a + b for a, b in zip(total, counts, strict=True)]
-        passed, failed, skipped = counts
-        rows.append(
-            f"{name:10} {took:6.1f} s of {budget:3} s{over}  "
-            f"{passed} passed, {failed} failed, {skipped} skipped"
-        )
-    print("\n".join(["", *rows, f"{total[0]} passed, {total[1]} failed, {total[2]} skipped"]))
-    return 1 if total[1] else 0
+    names = names or list(GROUPS)
+    began = time.monotonic()
+    ended = {"static": static()} if "static" in names else {}
+    if tested := [name for name in names if name != "static"]:
+        ended |= tests(tested, more)
+    passed, failed, skipped = (
+        sum(column) for column in zip(*(g[1:] for g in ended.values()), strict=True)
+    )
+    print("\n".join(["", *(row(name, group) for name, group in ended.items())]))
+    took = time.monotonic() - began
+    print(f"{took:.0f} s: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

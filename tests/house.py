@@ -32,7 +32,7 @@ from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.stores.memory import MemoryStore
 
 STREAM = "session/s1"
-LIMIT = 20.0
+LIMIT = 60.0
 """Seconds after which a test that waits for a fact gives up."""
 
 

@@ -1,12 +1,14 @@
-"""A server for tests, and nothing else: `python fake_server.py [http PORT] [FLAG…]`.
+"""A server for tests, and nothing else: `python lending_server.py [http SOCKET] [FLAG…]`.
 
 With the flag `noisy` it writes what is no message.
 """
 
 import os
+import socket
 import sys
 from typing import Annotated, Any
 
+import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve
@@ -119,7 +121,8 @@ def main() -> None:
         print("this is no message", flush=True)
         sys.stderr.write("a word on the side\n")
     if FLAGS[:1] == ["http"]:
-        server.run("streamable-http", host="127.0.0.1", port=int(FLAGS[1]))
+        config = uvicorn.Config(server.streamable_http_app(), log_level="error")
+        uvicorn.Server(config).run([socket.socket(fileno=int(FLAGS[1]))])
     else:
         server.run("stdio")
 

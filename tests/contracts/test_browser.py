@@ -21,13 +21,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.life import until
 from tests.web import Served, served
 from tuiagent.clients.web.access import Ending, Pace
-from tuiagent.clients.web.browser import stream
+from tuiagent.clients.web.browser import screens, stream
 from tuiagent.clients.web.browser.files import known
 from tuiagent.clients.web.browser.screens import DRIVER, Screen, Screens
 from tuiagent.clients.web.guard import Guard, guarding
 from tuiagent.clients.web.outlet import Outlet, beside
 
-LIMIT = 30.0
+LIMIT = 60.0
 APP = (sys.executable, "-P", str(Path(__file__).parent / "drawn.py"))
 LOGIN = "/screen/login"
 MOUSE = 1003 << 5
@@ -376,14 +376,15 @@ async def test_the_app_gets_no_key(tmp_path: Path) -> None:
     assert cookie.partition("=")[2] not in said
 
 
-@pytest.mark.parametrize(
-    "frame",
-    ["{", "{}", "[]", "[1]", '["stdin"]', '["stdin", 1]', '["resize", {"width": 0, "height": 1}]'],
-)
-async def test_what_is_no_frame_ends_it(server: Served, frame: str) -> None:
-    async with browser(server, await cookie_of(server)) as page:
-        await page.socket.send(frame)
-        assert (await page.closed())[0] == 4400
+async def test_what_is_no_frame_ends_it(server: Served) -> None:
+    cookie, place = await cookie_of(server), {}
+    wrong = ('["stdin"]', '["stdin", 1]', '["resize", {"width": 0, "height": 1}]')
+    for frame in ("{", "{}", "[]", "[1]", *wrong):
+        async with browser(server, cookie, **place) as page:
+            await page.until("app ")
+            await page.socket.send(frame)
+            assert (await page.closed())[0] == 4400, frame
+            place = {"screen": page.name}
 
 
 async def test_what_no_window_is_like_is_refused(server: Served) -> None:
@@ -443,7 +444,8 @@ async def test_a_page_that_never_reads_is_cut_and_the_app_goes_on(tmp_path: Path
             assert running(await back.until("heard flood")) == pid
 
 
-async def test_an_app_that_hangs_is_killed(tmp_path: Path) -> None:
+async def test_an_app_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "PATIENCE", 0.1)
     hangs = (
         "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "sys.stdout.write('__GANGLION__\\n'); sys.stdout.flush(); time.sleep(600)"

@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,10 @@ async def run(kit: Kit, name: str, **args: Any) -> str:
     return done.text
 
 
-async def fails(kit: Kit, name: str, within: float = 2.0, **args: Any) -> str:
-    """What is said instead of doing it, soon."""
-    began = time.monotonic()
+async def fails(kit: Kit, name: str, **args: Any) -> str:
+    """What is said instead of doing it."""
     with pytest.raises(ToolError) as caught:
         await run(kit, name, **args)
-    assert time.monotonic() - began < within
     assert str(caught.value)
     return str(caught.value)
 

@@ -250,13 +250,21 @@ async def test_what_was_lent_before_is_known_at_once(tmp_path: Path) -> None:
         assert "one__x" not in it.mcp.tools(str(tmp_path))  # nobody accepted it
 
 
-async def test_a_dead_server_is_nobodys_trouble(tmp_path: Path) -> None:
+@pytest.fixture
+def deaf() -> Generator[int]:
+    """A port that nobody listens at, and that nobody else gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+async def test_a_dead_server_is_nobodys_trouble(tmp_path: Path, deaf: int) -> None:
     dead = {
         "gone": ServerTable(command="/nonexistent/server"),
         "mute": ServerTable(
             command="/bin/sh", args=("-c", "echo I am dead >&2; cat >/dev/null"), timeout=1.0
         ),
-        "far": ServerTable(url=f"http://127.0.0.1:{free()}/mcp"),
+        "far": ServerTable(url=f"http://127.0.0.1:{deaf}/mcp"),
         "both": ServerTable(command="x", url="https://y"),
         "bare": ServerTable(command="x", env={"A": "${MISSING}"}),
     }
@@ -339,26 +347,14 @@ async def test_of_many_tools_a_model_is_told_how_to_find_them(tmp_path: Path) ->
 # ---------------------------------------------------------------- HTTP
 
 
-def free() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
 def served() -> Generator[str]:
-    """The address of a server over HTTP."""
-    port = free()
-    command = [sys.executable, str(HERE / "lending_server.py"), "http", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        with socket.socket() as found:
-            return found.connect_ex(("127.0.0.1", port)) == 0
-
+    """The address of a server over HTTP, which answers as soon as it can."""
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        port, number = listens.getsockname()[1], listens.fileno()
+        command = [sys.executable, str(HERE / "lending_server.py"), "http", str(number)]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, pass_fds=[number])
     try:
-        until(answers, "the server does not listen")
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()

@@ -36,14 +36,14 @@ STEP = Migration(
 )
 ALONE = Migration("ALTER TABLE once RENAME TO answers; CREATE VIEW once AS SELECT 1", alone=True)
 KILLED = """
-import os, signal, sys
+import os, signal, sys, traceback
 import apsw
 from tuiagent.stores import copying, opening
 from tuiagent.stores.schema import Migration
 from tuiagent.stores.sqlite import SqliteStore
 
-path, left, sql = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-opening.MIGRATIONS = (*opening.MIGRATIONS, Migration(sql))
+left = 0
+opening.MIGRATIONS = (*opening.MIGRATIONS, Migration(sys.argv[1]))
 
 def point(*_):
     global left
@@ -60,10 +60,18 @@ def before(work):
 
 os.fsync, os.replace, os.makedirs = map(before, (os.fsync, os.replace, os.makedirs))
 apsw.connection_hooks.append(watched)
-store = SqliteStore(path)
-print("migrated", left)
-store.close()
+for left, line in enumerate(sys.stdin):
+    child = os.fork()
+    if not child:
+        try:
+            SqliteStore(line.strip()).close()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Opens the journals that it is told; the nth one in a process that is killed at its nth step."""
 
 
 @pytest.fixture
@@ -120,24 +128,28 @@ def test_killed_anywhere_it_opens_again_old_or_new_and_never_half(tmp_path: Path
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     original = written(tmp_path / "state", 40)
     outcomes: list[int] = []
-    for left in range(1000):
-        root = tmp_path / f"at-{left}"
-        shutil.copytree(original.parent, root)
-        path = root / "journal.db"
-        argv = [sys.executable, "-c", KILLED, str(path), str(left), STEP.sql]
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        version = _whole(path)
-        outcomes.append(version)
-        for name in copies(root):  # what has its name is whole
-            if name.endswith(".db"):
-                with closing(reading.copy(str(root / "backups" / name))) as copy:
-                    assert len(copy.read("session/a", 0, 99)) == 40
-        if version == NEWEST + 1:
-            assert f"schema-{NEWEST}.db" in copies(root)
-        shutil.rmtree(root)
+    argv, pipe = [sys.executable, "-c", KILLED, STEP.sql], subprocess.PIPE
+    with subprocess.Popen(argv, env=env, stdin=pipe, stdout=pipe, text=True) as opens:
+        assert opens.stdin is not None
+        assert opens.stdout is not None
+        for left in range(1000):
+            root = tmp_path / f"at-{left}"
+            shutil.copytree(original.parent, root)
+            path = root / "journal.db"
+            print(path, file=opens.stdin, flush=True)
+            code = int(opens.stdout.readline())
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            version = _whole(path)
+            outcomes.append(version)
+            for name in copies(root):  # what has its name is whole
+                if name.endswith(".db"):
+                    with closing(reading.copy(str(root / "backups" / name))) as copy:
+                        assert len(copy.read("session/a", 0, 99)) == 40
+            if version == NEWEST + 1:
+                assert f"schema-{NEWEST}.db" in copies(root)
+            shutil.rmtree(root)
     assert len(outcomes) > 20
     assert outcomes == sorted(outcomes), "once it is new it stays so"
     assert {NEWEST, NEWEST + 1} == set(outcomes)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -21,7 +22,7 @@ from tuiagent import connect
 from tuiagent.clients.web.access import Pace
 from tuiagent.clients.web.app import Application
 from tuiagent.clients.web.frames import FRAME, Answer, Ask
-from tuiagent.clients.web.listen import bound, listening
+from tuiagent.clients.web.listen import listening
 from tuiagent.clients.web.live import WATCHES, frames
 from tuiagent.clients.web.outlet import ROOM
 from tuiagent.clients.web.socket import serving
@@ -173,11 +174,11 @@ async def test_this_users_own_server_is_found_by_itself(
 
 
 async def test_there_is_nobody_to_connect_to(tmp_path: Path) -> None:
-    with bound("127.0.0.1:0") as free:
-        port = free.getsockname()[1]
-    with pytest.raises(OSError, match=r"refused|failed"):
-        async with connect(f"http://127.0.0.1:{port}", "k"):
-            pass
+    with socket.socket() as held:  # nobody else gets it meanwhile, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match=r"refused|failed"):
+            async with connect(f"http://127.0.0.1:{held.getsockname()[1]}", "k"):
+                pass
     for url in ("ftp://x", "localhost", "http://"):
         with pytest.raises(ConfigError, match="not the URL"):
             async with connect(url, "k"):

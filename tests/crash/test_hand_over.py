@@ -21,8 +21,6 @@ TIMES = int(os.environ.get("TUIAGENT_TEST_HAND_OVERS", "10"))
 """Hand-overs, and kills of servers; `scripts/soak` asks for more."""
 LIVES = 2
 WORDS = ["Some ", "words ", "that ", "come ", "slowly."]
-RESUMED = 3.0
-"""Seconds after a server's start within which a session has gone on."""
 TURNS: list[dict[str, Any]] = [
     {
         "text": WORDS,
@@ -107,12 +105,7 @@ def test_random_kills_of_the_server(tmp_path: Path, number: int) -> None:
                 wanted -= 1
                 before = len(cli.told())
                 server = cli.serve()
-                record = server_record(str(cli.root))
-                assert record is not None
                 until(lambda: len(cli.told()) > before or over(cli), "the session to go on")  # noqa: B023
-                assert cli.events()[before:][:1] == [] or (
-                    cli.events()[before].at - record.started <= RESUMED
-                )
             visitor.communicate(timeout=LIMIT)
             cli.check_effects()
             assert cli.unknown == 0

@@ -69,9 +69,7 @@ def test_the_death_of_a_wrapper_is_told_truly(
 @pytest.mark.parametrize("number", range(LIVES))
 def test_random_kills(tmp_path: Path, number: int) -> None:
     """Each life is killed at random until it is over; a new one begins, until enough died."""
-    seed = int(os.environ.get("SEED", "0")) or random.randrange(1 << 32)
-    print(f"SEED={seed}")
-    chance = random.Random(seed + number)
+    chance = random.Random(int(os.environ.get("SEED", "0")) + number)
     wanted = KILLS // LIVES
     lives = 0
     while wanted > 0:
@@ -103,7 +101,9 @@ def test_work_outlives_the_process_that_began_it(tmp_path: Path) -> None:
     assert watcher.stdout is not None
     seen = b""
     while b"I call it." not in seen:
-        seen += os.read(watcher.stdout.fileno(), 4096)
+        more = os.read(watcher.stdout.fileno(), 4096)
+        assert more, seen.decode()
+        seen += more
     first.kill()
     assert life.ended(first) == -signal.SIGKILL
     second = life.go()

@@ -82,7 +82,7 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-async def until(true: Callable[[], bool], what: str, seconds: float = 10) -> None:
+async def until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"

@@ -1,5 +1,6 @@
 """Talking line by line: as a script, in a terminal, with a screen reader; what answers a call."""
 
+import codecs
 import os
 import pty
 import re
@@ -28,6 +29,7 @@ class Screen:
     def __init__(self, cli: Cli, *args: str) -> None:
         self.master, slave = pty.openpty()
         self.shown = ""
+        self._text = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         self.process = cli.start(*args, stdin=slave, start_new_session=True)
         os.close(slave)
         assert self.process.stdout is not None
@@ -40,9 +42,9 @@ class Screen:
     def wait(self, words: str, count: int = 1) -> str:
         """Reads on until these words were shown so often; everything that was shown."""
         while self.shown.count(words) < count:
-            more = os.read(self._out.fileno(), 65536).decode()
+            more = os.read(self._out.fileno(), 65536)
             assert more, self.shown
-            self.shown += more
+            self.shown += self._text.decode(more)
         return self.shown
 
     def interrupt(self) -> None:
@@ -51,7 +53,7 @@ class Screen:
 
     def end(self) -> int:
         """Reads to the end; the exit code."""
-        self.shown += self._out.read().decode()
+        self.shown += self._text.decode(self._out.read(), final=True)
         assert self.process.stderr is not None
         assert self.process.stderr.read() == b""
         return self.process.wait()

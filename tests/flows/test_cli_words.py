@@ -127,6 +127,14 @@ OFF = (1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1049, 2004, 2026, 2031, 2
 LOCAL = termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN
 
 
+def come(master: int, end: bytes) -> bytes:
+    """What was written to a terminal up to these bytes; it may come in pieces."""
+    found = b""
+    while not found.endswith(end):
+        found += os.read(master, 65536)
+    return found
+
+
 def reset(spoil: bool, elsewhere: bool = False) -> tuple[list[Any], list[Any], str]:
     """The modes of a terminal before and after `tuiagent reset`, and what was written to it.
 
@@ -139,7 +147,7 @@ def reset(spoil: bool, elsewhere: bool = False) -> tuple[list[Any], list[Any], s
         before = termios.tcgetattr(slave)
         if spoil:
             os.write(slave, BROKEN)
-            assert os.read(master, 4096) == BROKEN
+            assert come(master, BROKEN) == BROKEN
             termios.tcsetattr(slave, termios.TCSANOW, [0, 0, before[2], 0, *before[4:]])
             os.write(master, b"\x1b[<35;10;10M")
         argv = [sys.executable, "-m", "tuiagent", "reset"]
@@ -156,7 +164,8 @@ def reset(spoil: bool, elsewhere: bool = False) -> tuple[list[Any], list[Any], s
             env={"TUIAGENT_HOME": "/dev/null/x", "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert (done.returncode, done.stderr) == (0, b"")
-        return before, termios.tcgetattr(slave), os.read(master, 65536).decode()
+        os.write(slave, b"END")
+        return before, termios.tcgetattr(slave), come(master, b"END").decode().removesuffix("END")
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

@@ -126,8 +126,8 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
     cli.run(*PROMPT, "--name", "a")
     process = cli.start("replay", bundle(cli), "--step", stdin=subprocess.PIPE)
     assert process.stdout is not None
-    while b"opened" not in process.stdout.readline():
-        continue
+    while b"opened" not in (line := process.stdout.readline()):
+        assert line
     process.send_signal(2)
     assert process.wait(20) == -2
     process.communicate()

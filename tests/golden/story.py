@@ -91,6 +91,8 @@ OPENED = lifecycle.SessionOpened(
     effort="low",
 )
 USAGE = Usage(1200, 80, 700, 300, 40)
+BEFORE = b"one\n" * 5000
+"""What stood in a file; so long that a blob holds it."""
 
 
 class Clockwork(World):
@@ -230,8 +232,6 @@ async def _own_commands(a: Teller) -> None:
 
 async def _calls(a: Teller) -> None:
     """One reply with a call of each sort, and what becomes of them."""
-    path, before = f"{FOLDER}/a.txt", b"one\n" * 5000
-    todo = Call("p1.2.5", "todo", {"items": []})
     blocks = (
         Reasoning("I think.", {"signature": "s1"}),
         Text("On it. 🐈"),
@@ -239,27 +239,45 @@ async def _calls(a: Teller) -> None:
         Call("p1.2.2", "shell", None, '{"command": ', details={"signature": "s"}),
         Call("p1.2.3", "ask", {"text": "Which?"}),
         Call("p1.2.4", "shell", {"command": "rm -r x"}),
-        todo,
+        Call("p1.2.5", "todo", {"items": []}),
         Call("p1.2.6", "shell", {"command": "make"}),
     )
     reply = Reply(blocks, "calls", USAGE, "gpt-5.5-2026-04-23")
     await a.does(runs.ReceiveReply, "p1.2", reply, 0.0125, 1280)
     files = (File("shot.png", png(1024, 768)), File("plan.pdf", pdf("The plan")))
     await a.says(session.SubmitPrompt, "p2", "And quickly.", True, files=files)
+    await _changed_file(a)
+    await a.does(calls.FinishCall, "p1.2.2", Observation("error", "The arguments are no JSON."))
+    await _question(a)
+    await _doubt(a)
+    await _todos(a)
+    await _job(a)
+
+
+async def _changed_file(a: Teller) -> None:
+    """A file is written with other arguments than the agent's, under a rule that is granted."""
+    path = f"{FOLDER}/a.txt"
     digest = await a.judged("p1.2.1", writes(path, state=("sha256:0",)))
     yes = {"reason": "fine", "grant": f"write({FOLDER}/*)", "until": START + 9e5, "uses": 3}
     changed = {"path": "a.txt", "content": "three"}
     await a.says(calls.AnswerApproval, "p1.2.1", digest, True, args=changed, **yes)
     await a.judged("p1.2.1", writes(path, state=("sha256:0",)))
-    key = hashlib.sha256(before).hexdigest()
-    await a.does(calls.StartCall, "p1.2.1", {"before": key}, blobs={key: before})
+    key = hashlib.sha256(BEFORE).hexdigest()
+    await a.does(calls.StartCall, "p1.2.1", {"before": key}, blobs={key: BEFORE})
     diff = Diff(path, "@@ -1 +1 @@\n-one\n+three\n", key, "ab" * 32)
     await a.does(calls.FinishCall, "p1.2.1", Observation("ok", "written", (diff,)))
-    await a.does(calls.FinishCall, "p1.2.2", Observation("error", "The arguments are no JSON."))
+
+
+async def _question(a: Teller) -> None:
+    """A question that a person answers."""
     await a.judged("p1.2.3", Claims("ask", "ask", "Which?"))
     await a.does(calls.StartCall, "p1.2.3", {})
     await a.does(calls.DeferCall, "p1.2.3", Question("Which?", ("red", "blue")))
     await a.says(calls.AnswerQuestion, "p1.2.3", "blue")
+
+
+async def _doubt(a: Teller) -> None:
+    """A command whose outcome nobody knows until a person looks."""
     shell = Claims(
         "shell",
         "execute",
@@ -286,6 +304,10 @@ async def _calls(a: Teller) -> None:
     unknown = Observation("unknown", "Nobody knows.", seen)
     await a.does(calls.FinishCall, "p1.2.4", unknown, True)
     await a.says(calls.ResolveOutcome, "p1.2.4", "verified", "I looked.")
+
+
+async def _todos(a: Teller) -> None:
+    """A list of what is to be done, told with an image and a document."""
     kept = pdf("One", "Two")
     media = (
         Image("image/png", "cd" * 32, "seen.png", 640, 480, 2000),
@@ -295,6 +317,10 @@ async def _calls(a: Teller) -> None:
     await a.judged("p1.2.5", Claims("todo", "read", "todo"))
     await a.does(calls.StartCall, "p1.2.5", {})
     await a.does(calls.FinishCall, "p1.2.5", listed, blobs={digest_of(kept): kept})
+
+
+async def _job(a: Teller) -> None:
+    """A command that goes on in the background, and is stopped."""
     digest = await a.judged(
         "p1.2.6", Claims("shell", "execute", "make", why="?", folder=FOLDER, hosts=("a.test",))
     )
@@ -304,7 +330,7 @@ async def _calls(a: Teller) -> None:
     goes_on = Observation("ok", "It goes on as job1.")
     await a.does(calls.FinishCall, "p1.2.6", goes_on, False, note)
     await a.says(jobs.StopJob, "job1")
-    ended = Command("make", 143, 60.0, output=key)
+    ended = Command("make", 143, 60.0, output=hashlib.sha256(BEFORE).hexdigest())
     await a.does(jobs.EndJob, "job1", Observation("error", "It was ended.", (ended,)))
 
 

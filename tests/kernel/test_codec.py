@@ -61,6 +61,15 @@ def test_a_whole_life_survives(life: tuple[int, int]) -> None:
         assert CODEC.fact(draft.kind, draft.shape, draft.body) == fact
 
 
+def test_what_threads_share_is_made_before_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """msgspec crashes where a type is first read by two threads at once."""
+    known = codec()
+    monkeypatch.delattr(msgspec.json, "Decoder")
+    for kind in FACTS:
+        fact = known.fact(kind.__name__, 1 + len(kind.upgrades), b"{")
+        assert isinstance(fact, Unknown)
+
+
 @given(st.text(min_size=1), st.binary())
 def test_an_unknown_kind_is_kept_as_it_is(kind: str, body: bytes) -> None:
     record = Record(1, "session/x", 1, 0.0, "owner", f"{kind}?", 1, body, b"", b"")

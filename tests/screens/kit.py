@@ -37,7 +37,7 @@ from tuiagent.ports import Client, Owner
 from tuiagent.providers.scripted import Turn
 from tuiagent.reports import findable, kept, written
 
-LIMIT = 30.0
+LIMIT = 60.0
 """Seconds after which a test that waits for the screen gives up."""
 GOLDEN = Path(__file__).parent / "shown"
 NEW = os.environ.get("TUIAGENT_SHOWN") == "new"

@@ -7,6 +7,7 @@ the theme, the same in both THEMES, or as two numbers where no name fits. Bold i
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from difflib import unified_diff
 from functools import lru_cache
 from pathlib import Path
 from string import ascii_letters, digits, punctuation
@@ -79,7 +80,9 @@ async def check_looks(
             file.write_text(found[one])
         else:
             assert one in before, f"{file.name} is not there: TUIAGENT_SHOWN=new writes it"
-            assert found[one] == before[one], file.name
+            lines = (before[one].splitlines(), found[one].splitlines())
+            changed = "\n".join(unified_diff(*lines, "before", "now", n=0, lineterm=""))
+            assert found[one] == before[one], f"{file.name}:\n{changed}"
 
 
 async def _everywhere(
@@ -97,6 +100,7 @@ async def _everywhere(
         for size in order:
             if it.app.size != SIZES[size]:
                 it.resize(*SIZES[size])
+                await it.until(lambda size=size: it.app.screen.size == SIZES[size])
             await it.settle()
             look = looked(it, part)
             if patient:

@@ -18,7 +18,7 @@ import pyte
 from tests.flows.test_cli import Cli
 from tests.life import PROGRAM
 
-LIMIT = 20.0
+LIMIT = 60.0
 """Seconds after which what a test waits for counts as never coming."""
 UNKNOWN = re.compile(rb"\x1b\[[<>]\d*[um]")
 """Sequences that pyte would print."""

@@ -438,6 +438,7 @@ async def test_it_looks_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     utc(monkeypatch)
     async with screen(tmp_path) as it:
         it.engine.reports["proposed"] = lambda key: Proposed("d1", (DIFF,))
+        monkeypatch.setattr(it.app, "notify", print)  # notices stand before it only for a time
         it.app.action_pane("approvals")
         for look, waiting in LOOKS.items():
             show(it, waiting)

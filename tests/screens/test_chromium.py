@@ -219,24 +219,7 @@ def picture(name: str) -> dict[str, Any]:
 async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path: Path) -> None:
     async with server(tmp_path, DESK) as it:
         page = await it.page()
-        await page.goto(it.line.url)
-        await page.fill("#key", it.key[:-1] + "x")
-        await page.click("button[type=submit]")
-        await page.wait_for_function("() => document.getElementById('said').textContent")
-        assert "opens nothing" in await page.inner_text("#said")
-        await page.screenshot(**picture("login"))
-        await page.fill("#key", it.key)
-        await page.keyboard.press("Enter")
-        assert await state(page, "connected") == "connected"
-        assert await page.evaluate("document.cookie") == "", "no script reads it"
-        (cookie,) = await it.context.cookies()
-        assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (
-            True,
-            "Strict",
-            "/screen",
-        )
-        assert it.key not in str(await it.context.storage_state())
-
+        await logs_in(it, page)
         await shows(page, "Nothing waits for you.")
         await page.keyboard.type("do it 日本👧")
         await shows(page, "do it 日本👧")
@@ -246,33 +229,59 @@ async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path:
         await page.keyboard.press("F4")
         await insists(page, lambda: pressed(page, "y", "+one"), "+two")
         screen = await page.evaluate("sessionStorage.getItem('screen')")
-
-        await it.line.cut()
-        assert re.search(r"trying again in \d+ s", await state(page, "lost"))
-        await page.screenshot(**picture("lost"))
-        await asyncio.to_thread(it.allow)
-        await page.click("#again")
-        await it.line.begin()
-        await page.evaluate("() => void dispatchEvent(new Event('online'))")
-        await state(page, "connected")
-        await shows(page, "All of it is done.")
+        await loses_the_connection(it, page)
         for name, text in (("f", "one\n"), ("g", "two\n")):
             assert (it.life.home / name).read_text() == text, "without a folder it is home"
         assert await page.evaluate("sessionStorage.getItem('screen')") == screen
-
         await page.reload()
         await shows(page, "All of it is done.")
         assert await page.evaluate("sessionStorage.getItem('screen')") == screen
         await page.screenshot(**picture("desk"))
         await page.set_viewport_size({"width": 700, "height": 500})
         await shows(page, "Approvals")
-        await page.keyboard.press("Control+q")
-        assert await state(page, "over") == "the app has ended"
-        await page.click("#again")
-        await state(page, "connected")
-        await page.click("#leave")
-        await page.wait_for_selector("#login", state="visible")
-        assert await it.context.cookies() == []
+        await leaves(it, page)
+
+
+async def logs_in(it: Server, page: Page) -> None:
+    """With a wrong key, and then with the right one, which no script ever gets."""
+    await page.goto(it.line.url)
+    await page.fill("#key", it.key[:-1] + "x")
+    await page.click("button[type=submit]")
+    await page.wait_for_function("() => document.getElementById('said').textContent")
+    assert "opens nothing" in await page.inner_text("#said")
+    await page.screenshot(**picture("login"))
+    await page.fill("#key", it.key)
+    await page.keyboard.press("Enter")
+    assert await state(page, "connected") == "connected"
+    assert await page.evaluate("document.cookie") == "", "no script reads it"
+    (cookie,) = await it.context.cookies()
+    kept = (cookie["httpOnly"], cookie["sameSite"], cookie["path"])
+    assert kept == (True, "Strict", "/screen")
+    assert it.key not in str(await it.context.storage_state())
+
+
+async def loses_the_connection(it: Server, page: Page) -> None:
+    """What goes on meanwhile is there when it comes back."""
+    await it.line.cut()
+    assert re.search(r"trying again in \d+ s", await state(page, "lost"))
+    await page.screenshot(**picture("lost"))
+    await asyncio.to_thread(it.allow)
+    await page.click("#again")
+    await it.line.begin()
+    await page.evaluate("() => void dispatchEvent(new Event('online'))")
+    await state(page, "connected")
+    await shows(page, "All of it is done.")
+
+
+async def leaves(it: Server, page: Page) -> None:
+    """Ends the app, begins it anew, and logs out."""
+    await page.keyboard.press("Control+q")
+    assert await state(page, "over") == "the app has ended"
+    await page.click("#again")
+    await state(page, "connected")
+    await page.click("#leave")
+    await page.wait_for_selector("#login", state="visible")
+    assert await it.context.cookies() == []
 
 
 async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def test_it_is_told_once_and_each_line_leads_somewhere(tmp_path: Path, kin
         await it.until(lambda: panel._at is None)
         await it.app.desk.open(S)
         await it.until(lambda: panel._at is not None)
-        await it.pilot.pause(0.2)
+        await it.settle()
         assert not panel.display
 
 

@@ -79,7 +79,7 @@ async def test_the_work_place(tmp_path: Path) -> None:
         await it.until("A run is going on")
         await check_looks(it, "leaving", told=timeless)
         await it.press("escape")
-        it.app.notify("It could not be written: the disk is full.", severity="error")
+        it.app.notify("It could not be written: the disk is full.", severity="error", timeout=600)
         await it.until("the disk is full")
         await check_looks(it, "place-trouble", told=timeless)
 

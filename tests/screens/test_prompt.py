@@ -45,7 +45,7 @@ async def said(it: Screen) -> list[str]:
 
 
 async def until_said(it: Screen, *texts: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while it.app.desk.conversation is None or await said(it) != list(texts):
             await it.pilot.pause(0.01)
 

@@ -52,7 +52,9 @@ class Codec:
     def __init__(self, facts: Iterable[type[Fact]], intents: Iterable[type[Intent]]) -> None:
         self._facts = {kind.__name__: kind for kind in facts}
         self._intents = {kind.__name__: kind for kind in intents}
-        self._decoders: dict[str, msgspec.json.Decoder[Fact]] = {}
+        # all at once, before threads share them: msgspec crashes where one thread
+        # first reads a type while another thread does
+        self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in self._facts.items()}
         self._encode = msgspec.json.Encoder().encode
 
     def draft(self, fact: Fact, refs: tuple[str, ...] = ()) -> Draft:
@@ -88,9 +90,7 @@ class Codec:
         if not self.knows(kind, shape):
             return Unknown(kind, body)
         known = self._facts[kind]
-        decoder = self._decoders.get(kind)
-        if decoder is None:
-            decoder = self._decoders[kind] = msgspec.json.Decoder(known)
+        decoder = self._decoders[kind]
         try:
             if older := known.upgrades[shape - 1 :]:
                 upgraded = reduce(lambda value, step: step(value), older, msgspec.json.decode(body))
