@@ -89,7 +89,7 @@ class TuiApp(Opens):
         self.last = ""
         """The id of the session that was shown at the end."""
         name = f"{client.actor} at {_where()}"
-        self.desk = Desk(client, host, self, name)
+        self.desk = Desk(client, args, host, self, name)
         self.layout = Layout(host.settings.root)
         wished = host.settings.tui or ScreenTable()
         self.notices = Notices(self.desk, self, wished.notify)
@@ -134,10 +134,17 @@ class TuiApp(Opens):
 
     async def _begin(self) -> None:
         if not (self.desk.host.settings.model or places.named(self.args)):
-            self.action_welcome()
-            return
-        stream = await places.arrival(self.desk, self.args)
-        if stream:
+            self.action_welcome(self._arrive)
+        else:
+            await self._arrive()
+
+    async def _arrive(self, _: object = None) -> None:
+        """Goes where the arguments say; what could not be said stands in the prompt."""
+        if not await self.desk.attempt(self._go()) and self.args.prompt:
+            self.query_one(Prompt).give_back(self.args.prompt)
+
+    async def _go(self) -> None:
+        if stream := await places.arrival(self.desk, self.args):
             await self.desk.open(stream)
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
