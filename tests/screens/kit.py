@@ -106,7 +106,11 @@ class TestHost:
     def opening(self, folder: str) -> SessionOpened:
         environment = {"PATH": os.environ["PATH"]}
         return SessionOpened(
-            folder or str(self.work), "scripted/x", self.settings.mode, environment, sandbox=self.sandbox
+            folder or str(self.work),
+            "scripted/x",
+            self.settings.mode,
+            environment,
+            sandbox=self.sandbox,
         )
 
     def rules(self, folder: str) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.clients.find import watched
 from tuiagent.clients.host import Host
-from tuiagent.clients.slash import SLASH, commands, given, said
+from tuiagent.clients.slash import SLASH, commands, given
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs

@@ -242,7 +242,7 @@ class Prompt(Vertical):
 
     def action_accept(self) -> None:
         """Puts the choice where it belongs."""
-        if not self.popup.open:
+        if not self.offers.open:
             raise SkipAction  # the key is for going on to the next pane
         self.offers.take()
 
