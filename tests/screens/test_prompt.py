@@ -23,6 +23,7 @@ from tuiagent.clients.tui.prompt.complete import Wanted
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder, Found
 from tuiagent.clients.tui.prompt.popup import Choice
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import Refused
 from tuiagent.ports import Window
@@ -750,9 +751,21 @@ async def test_a_command_that_cannot_be_run_stands_in_the_prompt_again(tmp_path:
 
 async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) -> None:
     wished = ScreenTable(theme="forest", reduced_motion=True)
-    async with screen(tmp_path, tui=wished) as it:
+    async with screen(tmp_path, [say(LONG)], tui=wished) as it:
         assert it.app.theme == "forest"
-        assert it.app.animation_level == "none"
+        talk, moved = it.app.query_one(Talk), list[float]()
+        await it.type("go\n")
+        await it.until("line 119")
+        it.app.watch(talk, "scroll_y", lambda y: moved.append(y), init=False)
+        for key in ("home", "end", "pageup", "pagedown"):
+            moved.clear()
+            talk.focus()
+            await it.press(key)
+            await it.until(lambda: moved)
+            assert len(moved) == 1, "it goes there at once"
+        it.app.notify("words")
+        await it.until("words")
+        assert not it.app._animator._animations
 
 
 @pytest.mark.parametrize("pressed", [("alt+e",), ("ctrl+x", "ctrl+e")])

@@ -270,7 +270,7 @@ class Attached:
                 self.voice.speaker("assistant")
             self.voice.text(fact.reply.text[done:])
             self.voice.end()
-        elif not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
+        if not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
             self.voice.tell(seen, self._follow, self._client.actor)
 
     async def typed(self, line: str) -> None:
