@@ -29,6 +29,7 @@ from textual.screen import Screen
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
+from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
@@ -61,6 +62,7 @@ class TerminalDriver(LinuxDriver):
         self._parser = XTermParser(debug)
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._output = Output(window.terminal, self._loop, self._free)
+        self.graphics = Graphics(self.write, os.environ, lambda: self._output.busy)
         self.turns = Turns(app, self._told)
         self._entered = False
         """Whether the terminal is as the app needs it."""
@@ -208,7 +210,7 @@ class TerminalDriver(LinuxDriver):
             os.kill(os.getpid(), signal.SIGHUP)
 
     def _feed(self, data: bytes) -> None:
-        if text := self._decode(data):
+        if text := self.graphics.heard(self._decode(data)):
             for message in self._parser.feed(text):
                 self.process_message(message)
             if (until := self._parser._timeout_time) is not None:
