@@ -78,6 +78,7 @@ async def test_a_long_picture_is_sent_in_pieces_but_in_one_go() -> None:
         (OK,),
         (KITTY,),
         (OK, "\x1bP>|WezTerm 20240203\x1b\\"),
+        (OK, "\x1bP>|kitty(0.26.5)\x1b\\"),
         ("\x1b_Gi=31;ENOTSUPPORTED\x1b\\", KITTY),
         ("\x1b_Gi=7;OK\x1b\\", KITTY),
     ],
@@ -118,7 +119,7 @@ async def test_through_tmux_where_it_passes_pictures_on(
     assert it.got == [f"\x1bPtmux;{inner}\x1b\\"]
 
 
-@pytest.mark.parametrize("said", ["", "0 RGB kitty(0.42)", "1 256 kitty(0.42)", "1 RGB xterm"])
+@pytest.mark.parametrize("said", ["", "0 RGB kitty(0.42)", "1 256 kitty(0.42)", "1 RGB xterm", "1 RGB kitty(0.9)"])
 async def test_tmux_is_sent_nothing_where_it_does_not(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,8 +28,8 @@ QUESTION = f"\x1b_Gi={ASKED},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q"
 """Whether pictures are understood, and who it is (XTVERSION)."""
 ANSWER = re.compile(r"\x1b_G[^\x1b]{0,999}\x1b\\|\x1bP>\|[^\x1b]{0,999}\x1b\\")
 BEGUN = re.compile(r"(?:\x1b_G|\x1bP>\|)[^\x1b]{0,999}\x1b?\Z")
-SURE = re.compile(r"kitty|ghostty", re.IGNORECASE)
-"""Who places pictures by text cells; others answer that they know pictures, and do not."""
+SURE = re.compile(r"\bkitty\((?:[1-9]|0\.(?:2[89]|[3-9]\d|\d{3}))|\bghostty\b", re.IGNORECASE)
+"""Who places pictures by text cells, kitty since 0.28; others know pictures, and do not."""
 PASSED = ("PATH", "TMUX", "TMUX_PANE")
 """Of the environment, to the command that asks tmux."""
 LIMIT = 2.0
