@@ -11,8 +11,10 @@ from PIL import Image as Picture
 from PIL.PngImagePlugin import PngInfo
 from rich.cells import cell_len
 
+from tests.flows.test_cli import SAY, Cli
 from tests.house import say
 from tests.screens.kit import Screen, screen
+from tests.screens.terminal import terminal
 from tests.screens.test_images import colours, striped
 from tests.screens.test_prompt import editor
 from tuiagent import apart
@@ -119,7 +121,9 @@ async def test_through_tmux_where_it_passes_pictures_on(
     assert it.got == [f"\x1bPtmux;{inner}\x1b\\"]
 
 
-@pytest.mark.parametrize("said", ["", "0 RGB kitty(0.42)", "1 256 kitty(0.42)", "1 RGB xterm", "1 RGB kitty(0.9)"])
+@pytest.mark.parametrize(
+    "said", ["", "0 RGB kitty(0.42)", "1 256 kitty(0.42)", "1 RGB xterm", "1 RGB kitty(0.9)"]
+)
 async def test_tmux_is_sent_nothing_where_it_does_not(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,3 +225,30 @@ async def test_pictures_are_blocks_or_a_line_where_that_is_wished(
         else:
             await it.settle()
             assert HALF not in it.shown
+
+
+@pytest.mark.parametrize("answer", [OK + KITTY, ""], ids=["kitty", "silent"])
+def test_a_terminal_is_asked_with_the_first_picture_and_shows_it(
+    tmp_path: Path, answer: str
+) -> None:
+    cli = Cli(tmp_path, SAY)
+    cli.environ["COLORTERM"] = "truecolor"
+    (tmp_path / "a.png").write_bytes(striped(640, 480))
+    with terminal(cli, "--image", str(tmp_path / "a.png"), "look", size=(120, 30)) as it:
+        it.until(QUESTION.encode())
+        it.type(answer)
+        if answer:
+            it.until(f"\x1b_Ga=T,U=1,f=100,t=d,q=2,i={FIRST},c=32,r=12,m=0;".encode())
+            red, green, blue = FIRST.to_bytes(3, "big")
+            it.until(f"38;2;{red};{green};{blue}".encode())
+            it.until(graphics.cells(11, 32).encode())
+        else:
+            it.until(HALF * 30)
+        it.type("typed")
+        shown = it.until("typed")
+        assert "Gi=31" not in shown
+        assert "kitty" not in shown
+        it.type("\x11")
+        assert it.end() == 0
+        it.check()
+        assert it.raw.count(f"\x1b_Ga=d,d=I,q=2,i={FIRST}\x1b\\".encode()) == bool(answer)

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.events import Key
 from textual.geometry import Region
+from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, Screen, screen
@@ -23,7 +26,6 @@ from tuiagent.clients.tui.prompt.complete import Wanted
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder, Found
 from tuiagent.clients.tui.prompt.popup import Choice
-from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import Refused
 from tuiagent.ports import Window
@@ -751,15 +753,16 @@ async def test_a_command_that_cannot_be_run_stands_in_the_prompt_again(tmp_path:
 
 async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) -> None:
     wished = ScreenTable(theme="forest", reduced_motion=True)
-    async with screen(tmp_path, [say(LONG)], tui=wished) as it:
+    async with screen(tmp_path, tui=wished, size=(80, 24)) as it:
         assert it.app.theme == "forest"
-        talk, moved = it.app.query_one(Talk), list[float]()
-        await it.type("go\n")
-        await it.until("line 119")
-        it.app.watch(talk, "scroll_y", lambda y: moved.append(y), init=False)
-        for key in ("home", "end", "pageup", "pagedown"):
+        scrolls = VerticalScroll(Static(LONG))
+        await it.app.push_screen(ModalScreen())
+        await it.app.screen.mount(scrolls)
+        scrolls.focus()
+        moved = list[float]()
+        it.app.watch(scrolls, "scroll_y", lambda y: moved.append(y), init=False)
+        for key in ("end", "home", "pagedown", "pageup"):
             moved.clear()
-            talk.focus()
             await it.press(key)
             await it.until(lambda: moved)
             assert len(moved) == 1, "it goes there at once"
