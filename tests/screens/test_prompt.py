@@ -338,7 +338,7 @@ async def test_a_list_of_what_stood_there_before_is_not_taken_from(
 
     async with screen(tmp_path, TURNS) as it:
         await it.type("@")
-        await it.until("README.md")
+        await it.until(lambda: prompt(it).popup.chosen)
         monkeypatch.setattr(Finder, "look", slowly)
         editor(it).insert("words")  # so fast that nobody was told of it when the key comes
         (prompt(it).action_accept if key == "tab" else prompt(it).action_send)()

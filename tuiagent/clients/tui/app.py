@@ -133,19 +133,11 @@ class TuiApp(Opens):
         self.call_after_refresh(self.layout.apply, self.screen_stack[0])
 
     async def _begin(self) -> None:
+        give_back = self.query_one(Prompt).give_back
         if not (self.desk.host.settings.model or places.named(self.args)):
-            self.action_welcome(self._arrive)
+            self.action_welcome(lambda _: places.arrive(self, give_back))
         else:
-            await self._arrive()
-
-    async def _arrive(self, _: object = None) -> None:
-        """Goes where the arguments say; what could not be said stands in the prompt."""
-        if not await self.desk.attempt(self._go()) and self.args.prompt:
-            self.query_one(Prompt).give_back(self.args.prompt)
-
-    async def _go(self) -> None:
-        if stream := await places.arrival(self.desk, self.args):
-            await self.desk.open(stream)
+            await places.arrive(self, give_back)
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""

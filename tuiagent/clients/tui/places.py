@@ -1,7 +1,7 @@
 """Where a person goes from a screen: to another session, a place in it, or a moment of it."""
 
 import argparse
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +34,17 @@ async def arrival(desk: Desk, args: argparse.Namespace) -> str:
         return begun.stream
     row = await left(client, args, host)
     return row["stream"] if row else ""
+
+
+async def arrive(app: "TuiApp", give_back: Callable[[str], None]) -> None:
+    """Goes where the arguments say; gives back what could not be said."""
+
+    async def go() -> None:
+        if stream := await arrival(app.desk, app.args):
+            await app.desk.open(stream)
+
+    if not await app.desk.attempt(go()) and app.args.prompt:
+        give_back(app.args.prompt)
 
 
 async def resume(app: "TuiApp", stream: str, position: int = 0) -> None:
