@@ -104,6 +104,10 @@ class ScreenTable(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str], _means("other keys for a binding, such as prompt.queue = 'alt+w'")
     ] = {}
     reduced_motion: Annotated[bool, _means("nothing moves by itself")] = False
+    images: Annotated[
+        Literal["auto", "blocks", "none"],
+        _means("pictures as sharp as the terminal can, of coloured blocks, or as a line alone"),
+    ] = "auto"
     screen_reader: Annotated[
         bool, _means("line by line in place of the full screen, to be read aloud")
     ] = False

@@ -85,6 +85,20 @@ def squares(data: bytes) -> bytes:
     return json.dumps({"colours": [f"#{one}" for one in colours], "rows": rows}).encode()
 
 
+def pixels(data: bytes, side: str) -> bytes:
+    """The image's pixels in few colours as PNG, with no side longer than this."""
+    from PIL import Image  # noqa: PLC0415 - only in this process
+
+    opened = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "GIF", "WEBP"))
+    opened.draft("RGB", (int(side), int(side)))
+    opened.thumbnail((int(side), int(side)))
+    made = io.BytesIO()
+    few = opened.convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE)
+    few.info.clear()
+    few.save(made, "PNG", optimize=True)
+    return made.getvalue()
+
+
 def page(data: bytes, encoding: str) -> bytes:
     """An HTML page as Markdown, without what nobody reads: scripts, styles, pictures in words."""
     from bs4 import BeautifulSoup  # noqa: PLC0415 - only in this process
@@ -114,5 +128,6 @@ READERS: dict[str, Callable[..., bytes]] = {
     "pdf": pdf,
     "image": image,
     "squares": squares,
+    "pixels": pixels,
     "page": page,
 }

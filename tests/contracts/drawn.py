@@ -1,8 +1,10 @@
 """A small app for browsers, told apart from others by its process: say something to it."""
 
 import os
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from tuiagent.clients.tui.driver import TerminalApp
@@ -13,12 +15,17 @@ FLOOD = 400
 class Drawn(TerminalApp):
     """Answers what is said."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f5", "mark")]
+
     def compose(self) -> ComposeResult:
         yield Input()
         yield Static(f"app {os.getpid()}", id="said")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+
+    def action_mark(self) -> None:
+        self.query_one(Input).insert_text_at_cursor("!")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         said, event.input.value = event.value, ""

@@ -277,6 +277,13 @@ async def test_what_is_typed_before_the_app_is_there_is_kept(server: Served) -> 
         await page.until("heard early")
 
 
+async def test_no_letter_overtakes_a_key_that_is_bound(server: Served) -> None:
+    async with browser(server, await cookie_of(server)) as page:
+        await page.until("app ")
+        await page.say("stdin", "a\x1b[15~b\x1b[15~\r")
+        await page.until("heard a!b! ")
+
+
 async def test_whoever_comes_back_sees_the_same_screen_whole(server: Served) -> None:
     cookie = await cookie_of(server)
     async with browser(server, cookie) as page:

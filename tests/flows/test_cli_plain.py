@@ -15,10 +15,15 @@ import pytest
 from tests.flows.test_cli import FOREVER, SAY, SHELL, Cli
 from tests.life import until
 from tuiagent.clients.approve import answer, edited, grant
+from tuiagent.clients.cli.follow import Follow
 from tuiagent.clients.cli.voice import Voice, utf8
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.grants import RuleGranted
+from tuiagent.kernel.hooks import HookRan, Ruling
+from tuiagent.kernel.message import Call, Reply
+from tuiagent.kernel.run import ReplyReceived
+from tuiagent.providers.rescue import MARK
 
 FANCY = {"text": "It’s “done” — naïve…"}
 
@@ -334,6 +339,20 @@ def test_new_arguments() -> None:
     for wrong in ("", "nothing x", "lines five", "{", '{"a": ', "[]"):
         with pytest.raises(TuiagentError):
             edited(args, wrong)
+
+
+def test_what_hooks_said_and_what_was_written_as_text_is_told(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    voice, follow = Voice(), Follow("p1")
+    reply = Reply((Call("p1.1.1", "read", {}, details=MARK), Call("p1.1.2", "list", {})))
+    said = (Ruling("hooks.json", "look", note="seen"),)
+    for fact in (ReplyReceived("p1.1", reply), HookRan("Stop", "p1", said)):
+        voice.tell(Event(1, "session/s1", 1, 0.0, "agent", fact), follow, "owner")
+    assert capfd.readouterr().out.splitlines() == [
+        "note: the model wrote this as text, and it was taken for a call: read",
+        "note: hooks of Stop: seen (`look`)",
+    ]
 
 
 def test_who_comes_and_goes_does_not_interrupt_what_is_being_said(

@@ -11,13 +11,18 @@ from tests.kernel.test_session import lived, lives
 from tests.kernel.world import STREAM
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.event import Erased, Event, Unknown
+from tuiagent.kernel.hooks import HookRan, Ruling
+from tuiagent.kernel.message import Call, Reply
+from tuiagent.kernel.policy import Verdict
+from tuiagent.providers.rescue import MARK
 from tuiagent.views.changes import ChangesView
 from tuiagent.views.context import ContextView
 from tuiagent.views.inbox import InboxView
 from tuiagent.views.prompt import PromptView
 from tuiagent.views.sessions import SessionsView
-from tuiagent.views.transcript import TranscriptView
+from tuiagent.views.transcript import HOOK, TranscriptView
 
 VIEWS = (ChangesView, ContextView, InboxView, SessionsView, TranscriptView)
 
@@ -93,6 +98,21 @@ def test_progress_shows_only_while_the_call_runs() -> None:
     assert view.apply(runs.Progress(STREAM, "p1.1.1", "x")) == []
     view.apply(event_of(1, calls.CallStarted("p1.1.1", 1)))
     assert view.apply(runs.Progress(STREAM, "p1.1.1", "x")) == []
+
+
+def test_a_call_tells_what_hooks_said_of_it_and_that_it_was_written_as_text() -> None:
+    view = TranscriptView(STREAM)
+    view.apply(event_of(1, runs.AttemptStarted("p1.1", 1)))
+    made = [Call("p1.1.1", "read", {}, details=MARK), Call("p1.1.2", "read", {})]
+    view.apply(event_of(2, runs.ReplyReceived("p1.1", Reply(tuple(made)))))
+    said = (Ruling("hooks.json", "look", note="seen"),)
+    verdict, claims = Verdict("allow", "mode", ""), Claims("read", "read", "f")
+    view.apply(event_of(3, calls.CallJudged("p1.1.1", verdict, claims, "d", 1, said)))
+    view.apply(event_of(4, HookRan("Stop", "p1", said)))
+    _, first, second, hook = view.items
+    assert (first.rescued, first.hooks) == (True, "hooks of PreToolUse: seen (`look`)")
+    assert (second.rescued, second.hooks) == (False, "")
+    assert (hook.name, hook.text) == (HOOK, "hooks of Stop: seen (`look`)")
 
 
 @pytest.mark.parametrize("kind", ["CallFinished", "add", "delta", "Newer"])

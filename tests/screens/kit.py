@@ -106,7 +106,11 @@ class TestHost:
     def opening(self, folder: str) -> SessionOpened:
         environment = {"PATH": os.environ["PATH"]}
         return SessionOpened(
-            str(self.work), "scripted/x", self.settings.mode, environment, sandbox=self.sandbox
+            folder or str(self.work),
+            "scripted/x",
+            self.settings.mode,
+            environment,
+            sandbox=self.sandbox,
         )
 
     def rules(self, folder: str) -> tuple[Any, ...]:
@@ -226,6 +230,10 @@ def arguments(**more: Any) -> argparse.Namespace:
         "once": "",
         "cwd": ".",
         "no_sandbox": True,
+        "skills": [],
+        "mode": "",
+        "model": "",
+        "effort": "",
     }
     return argparse.Namespace(**(usual | more))
 

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.widget import Widget
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
+from tuiagent.clients.tui.files import Files
+from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.kernel.call import AnswerApproval
 
 TURNS = [call("write", path="f", content="one\n"), say("All ", "done.")]
@@ -101,3 +104,60 @@ async def test_a_pane_is_hidden_and_stays_so(tmp_path: Path) -> None:
         assert "─ Trace" not in it.shown
     async with screen(tmp_path) as it:
         assert "─ Trace" not in it.shown
+
+
+async def test_what_the_command_line_says_first_is_said_with_its_files(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("the plan\n")
+    said = {"prompt": "look", "file": [str(tmp_path / "note.txt")], "name": "mine"}
+    async with screen(tmp_path, [say("Seen.")], **said) as it:
+        await it.until("Seen.")
+        (block,) = it.means.prompts[0].messages[-1].blocks
+        assert "look" in block.text  # type: ignore[union-attr]
+        assert "the plan" in block.text  # type: ignore[union-attr]
+        assert it.app.desk.conversation is not None
+        assert it.app.desk.conversation.status.name == "mine"
+
+
+async def test_a_command_of_ones_own_is_meant_on_the_command_line_too(tmp_path: Path) -> None:
+    commands = tmp_path / "home/commands"
+    commands.mkdir(parents=True)
+    (commands / "fix.md").write_text("---\ndescription: Mend it\n---\nFix $1 now.")
+    async with screen(tmp_path, [say("Seen.")], prompt="/fix f.py") as it:
+        await it.until("Fix f.py now.")
+
+
+async def test_what_cannot_be_said_at_first_stands_in_the_prompt(tmp_path: Path) -> None:
+    async with screen(tmp_path, prompt="look", file=[str(tmp_path / "none")]) as it:
+        await it.until(lambda: "cannot be read" in it.told or "not a regular file" in it.told)
+        await it.until(lambda: it.app.query_one(Prompt).editor.text == "look")
+        assert it.app.desk.conversation is None
+
+
+async def test_without_a_prompt_the_first_session_is_called_and_placed_as_was_said(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "else"
+    place.mkdir()
+    async with screen(tmp_path, [say("Done.")], name="mine", cwd=str(place)) as it:
+        assert it.app.query_one(Files).place.root == str(place)
+        await it.type("go\n")
+        await it.until("Done.")
+        assert it.app.desk.conversation is not None
+        status = it.app.desk.conversation.status
+        assert (status.name, status.folder) == ("mine", str(place))
+
+
+async def test_what_cannot_hold_is_refused_also_without_a_prompt(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        it.app.args.cwd = str(tmp_path / "none")
+        await it.type("go\n")
+        await it.until(lambda: "is not a folder" in it.told)
+        await it.until(lambda: it.app.query_one(Prompt).editor.text == "go")
+
+
+async def test_a_prompt_waits_for_a_model(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("Seen.")], model="", prompt="look") as it:
+        await it.until("Welcome to tuiagent")
+        it.host.settings = replace(it.host.settings, model="scripted/x")
+        it.app.screen.dismiss()
+        await it.until("Seen.")

@@ -309,7 +309,7 @@ async def test_a_change_is_seen_before_a_yes(tmp_path: Path) -> None:
         await it.press("y")
         assert sent == []
         ready.set()
-        await it.until("+y")
+        await it.until("+ y")
         clock.now += 1
         await it.press("y")
         assert len(sent) == 1
@@ -338,7 +338,7 @@ async def test_an_answer_is_for_what_was_shown(tmp_path: Path) -> None:
         (it.work / "f").write_text("old\n")
         clock = await begun(it)
         one = await asked(it, clock, "write")
-        assert "-old" in it.shown
+        assert "- old" in it.shown
         await it.press("r")
         await it.until(lambda: isinstance(it.app.screen, Form))
         (it.work / "f").write_text("other\n")
@@ -357,7 +357,7 @@ async def test_what_a_file_holds_meanwhile_is_shown(tmp_path: Path) -> None:
         (it.work / "f").write_text("old\n")
         await it.until(lambda: it.app.desk.waiting)
         await asked(it, clock, "write")
-        await it.until("+one")
+        await it.until("+ one")
 
 
 async def test_what_another_answered_vanishes_and_says_who(tmp_path: Path) -> None:
@@ -444,6 +444,7 @@ async def test_it_looks_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             show(it, waiting)
             words = {"nothing": "Nothing waits", "diff": "sum(cart) * tax"}
             await it.until(words.get(look, " o open"))
+            it.app.clear_notifications()  # of what was shown before
             await check_looks(it, f"approvals-{look}", "Approvals")
             show(it, [])
             await it.until("Nothing waits")

@@ -5,11 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.events import Key
+from textual.geometry import Region
+from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, Screen, screen
@@ -17,7 +22,10 @@ from tests.screens.looks import check_looks
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import GAP
+from tuiagent.clients.tui.prompt.complete import Wanted
 from tuiagent.clients.tui.prompt.editor import Editor
+from tuiagent.clients.tui.prompt.finder import Finder, Found
+from tuiagent.clients.tui.prompt.popup import Choice
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import Refused
 from tuiagent.ports import Window
@@ -315,6 +323,61 @@ async def test_escape_closes_the_list_for_this_word(tmp_path: Path) -> None:
         await until_said(it, "@app")
 
 
+@pytest.mark.parametrize("key", ["tab", "enter"])
+async def test_a_list_of_what_stood_there_before_is_not_taken_from(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path)
+    looked = asyncio.Event()
+    look = Finder.look
+
+    async def slowly(self: Finder, wanted: Wanted) -> AsyncIterator[Found]:
+        await looked.wait()
+        async for found in look(self, wanted):
+            yield found
+
+    async with screen(tmp_path, TURNS) as it:
+        await it.type("@")
+        await it.until(lambda: prompt(it).popup.chosen)
+        monkeypatch.setattr(Finder, "look", slowly)
+        editor(it).insert("words")  # so fast that nobody was told of it when the key comes
+        (prompt(it).action_accept if key == "tab" else prompt(it).action_send)()
+        looked.set()
+        if key == "enter":
+            await until_said(it, "@words")
+        else:
+            await it.until(lambda: editor(it).text == '@"src/two words.txt" ')
+
+
+async def test_what_is_found_once_the_screen_closes_is_not_drawn(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        popup = prompt(it).popup
+    popup.show([Choice("late", "late", positions=(0,))], "", 0, Region(0, 20, 40, 3))
+    assert not popup.open
+
+
+async def test_going_on_to_type_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path)
+    asked = list[str]()
+    looked = asyncio.Event()
+
+    async def never(self: Finder, wanted: Wanted) -> AsyncIterator[Found]:
+        asked.append(wanted.query)
+        await looked.wait()
+        yield [Choice(wanted.query, f"taken {wanted.query}")], ""
+
+    monkeypatch.setattr(Finder, "look", never)
+    async with screen(tmp_path, TURNS) as it:
+        await it.type("@a")
+        await it.until(lambda: asked[-1:] == ["a"])
+        await it.press("tab", "b")
+        looked.set()
+        await it.until(lambda: chosen(it, "taken ab"))
+        assert editor(it).text == "@ab"
+
+
 async def test_a_file_that_was_written_out_is_sent_at_once(tmp_path: Path) -> None:
     tree(tmp_path)
     async with screen(tmp_path, TURNS) as it:
@@ -506,6 +569,7 @@ async def test_a_search_goes_on_and_back(tmp_path: Path) -> None:
 
 TYPE = """
 import asyncio, os, sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from tests.screens.kit import screen
 from tests.screens.test_prompt import editor, prompt
@@ -689,9 +753,22 @@ async def test_a_command_that_cannot_be_run_stands_in_the_prompt_again(tmp_path:
 
 async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) -> None:
     wished = ScreenTable(theme="forest", reduced_motion=True)
-    async with screen(tmp_path, tui=wished) as it:
+    async with screen(tmp_path, tui=wished, size=(80, 24)) as it:
         assert it.app.theme == "forest"
-        assert it.app.animation_level == "none"
+        scrolls = VerticalScroll(Static(LONG))
+        await it.app.push_screen(ModalScreen())
+        await it.app.screen.mount(scrolls)
+        scrolls.focus()
+        moved = list[float]()
+        it.app.watch(scrolls, "scroll_y", lambda y: moved.append(y), init=False)
+        for key in ("end", "home", "pagedown", "pageup"):
+            moved.clear()
+            await it.press(key)
+            await it.until(lambda: moved)
+            assert len(moved) == 1, "it goes there at once"
+        it.app.notify("words")
+        await it.until("words")
+        assert not it.app._animator._animations
 
 
 @pytest.mark.parametrize("pressed", [("alt+e",), ("ctrl+x", "ctrl+e")])

@@ -1,5 +1,6 @@
 """The tool trace, the grants and the context, over a client of each kind."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,42 @@ async def test_the_context_says_what_fills_it(tmp_path: Path, kind: str) -> None
         assert "tool results" in it.shown
         await it.press("escape")
         await it.until(lambda: "replies and calls" not in it.shown)
+
+
+async def test_what_hooks_said_has_a_line_from_which_one_goes_to_the_conversation(
+    tmp_path: Path,
+) -> None:
+    hooks = {
+        "PreToolUse": 'echo \'{"systemMessage": "looked at it"}\'',
+        "PostToolUse": 'echo \'{"systemMessage": "it was run"}\'',
+        "Stop": 'echo \'{"systemMessage": "may end"}\'',
+    }
+    groups = {e: [{"hooks": [{"type": "command", "command": c}]}] for e, c in hooks.items()}
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/hooks.json").write_text(json.dumps({"hooks": groups}))
+    async with screen(tmp_path, [call("shell", command="echo a"), say("Done.")], mode="auto") as it:
+        trace = await ran(it)
+        await it.until(lambda: len(trace.index.shown) == 4)
+        called, _, after, stop = trace.index.shown
+        await it.until("» hook PreToolUse: looked at it")
+        await it.until("» hook PostToolUse: it was run")
+        trace.go_to(called)
+        await it.press("enter")
+        await it.until("hooks of PreToolUse: looked")
+        trace.go_to(stop)
+        await it.press("enter")
+        await it.until(lambda: it.shown.count("may end") >= 3)
+        gone: list[str] = []
+        it.app.query_one(Talk).go_to = gone.append  # type: ignore[method-assign]
+        trace.go_to(after)
+        await it.press("c")
+        await it.until(lambda: gone == [after])
+
+
+async def test_a_call_that_was_written_as_text_says_so(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        shown_as(it, [reply(1), ok(1, rescued=True)])
+        await it.until("was written as text")
+        it.app.action_pane("trace")
+        await it.press("enter")
+        await it.until("the model wrote this as text")

@@ -258,10 +258,10 @@ async def test_what_cannot_be_followed_is_said(
 
 def test_a_search_finds_by_words_and_counts_the_rest() -> None:
     paths = [f"src/{n}/module.py" for n in range(disk.FOUND + 3)] + ["docs/Module", "x"]
-    found = disk.matching(paths, "MODULE")
+    found = disk.matching(paths, "module", bool)
     assert found.entries[0].name == "docs/Module"
     assert (len(found.entries), found.more) == (disk.FOUND, 4)
-    assert [e.name for e in disk.matching(paths, "docs mod").entries] == ["docs/Module"]
+    assert [e.name for e in disk.matching(paths, "docs mod", bool).entries] == ["docs/Module"]
     assert above("a/b") == "a"
 
 

@@ -13,6 +13,7 @@ from tuiagent.clients.attach import images
 from tuiagent.clients.console import Console
 from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
+from tuiagent.clients.slash import said as meant
 from tuiagent.clients.slash import written
 from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import ConfigError, Refused
@@ -86,6 +87,16 @@ def began(begun: Begun, output: str, console: Console) -> None:
     ident = begun.stream.partition("/")[2]
     found = msgspec.json.encode({"session": ident, "run": begun.prompt}).decode()
     console.say((found if output == "json" else begun.prompt) + "\n")
+
+
+async def words(client: Client, args: argparse.Namespace, host: Host) -> str:
+    """What the arguments say first: the prompt, with what is read along, or what a command of
+    people's own comes to; "" for nothing. Raises ConfigError.
+    """
+    if not args.prompt:
+        return ""
+    text = "\n\n".join([args.prompt, *attached(args.file, host.console.folder)])
+    return await meant(client, place(args, host), text)
 
 
 def attached(paths: list[str], folder: str) -> list[str]:

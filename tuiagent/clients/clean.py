@@ -11,7 +11,7 @@ ESCAPES = (
 CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 HIDDEN = (
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
+    "\U000e0000-\U000e007f\ud800-\udfff\U0010eeee]"
 )
 
 
@@ -19,7 +19,7 @@ def clean(text: str) -> str:
     """The text without escape sequences and control characters; what would hide is shown.
 
     Line feeds and tabs stay. Directional marks, zero-width and tag characters become \\u escapes,
-    and so do halves of a pair: bytes of file names that are no text.
+    and so do halves of a pair, bytes of file names that are no text, and what stands for a picture.
     """
     text = re.sub(ESCAPES, "", text.replace("\r\n", "\n"))
     text = re.sub(CONTROLS, "", text)

@@ -1,5 +1,6 @@
-"""Images of a session as a few coloured squares, for screens that draw letters."""
+"""Images of a session for screens: a few coloured squares, or pixels that were made anew."""
 
+import base64
 from importlib import util
 
 import msgspec
@@ -13,6 +14,9 @@ from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.kernel.message import Image
 
+SIDE = 1000
+"""Pixels of a side at most."""
+
 
 class Squares(Struct, frozen=True):
     """A small picture."""
@@ -23,8 +27,11 @@ class Squares(Struct, frozen=True):
     """Each square is a letter: `0` stands for the first colour, `1` for the second, by code."""
 
 
-async def picture(journal: Journal, key: str) -> Squares | None:
-    """An image that a session keeps; None where it is not there or cannot be drawn here."""
+async def picture(journal: Journal, key: str) -> Squares | str | None:
+    """An image that a session keeps; None where it is not there or cannot be drawn here.
+
+    With a `side` it is a PNG whose sides have at most so many pixels, in base64.
+    """
     asked = question(key, "session", "blob")
     if util.find_spec("PIL") is None or not _keeps(journal, asked["session"], asked["blob"]):
         return None
@@ -35,8 +42,11 @@ async def picture(journal: Journal, key: str) -> Squares | None:
             return None
         if found.width * found.height > apart.PIXELS:
             return None
+        if side := asked.get("side"):
+            pixels = str(min(int(side), SIDE))
+            return base64.b64encode(await apart.read_apart("pixels", body, pixels)).decode()
         return msgspec.json.decode(await apart.read_apart("squares", body), type=Squares)
-    except (Refused, ToolError, msgspec.DecodeError):
+    except (Refused, ToolError, ValueError):
         return None
 
 

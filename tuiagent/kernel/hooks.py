@@ -171,10 +171,15 @@ def words(fact: HookRan) -> list[str]:
 
 def line(fact: HookRan) -> str:
     """What people are told of it, in one line."""
-    parts = [_part(one) for one in fact.rulings]
-    return f"hooks of {fact.event}: " + "; ".join(parts)
+    return told(fact.event, fact.rulings)
+
+
+def told(event: str, rulings: Sequence[Ruling]) -> str:
+    """What people are told of what hooks of an event said, in one line; "" where none did."""
+    parts = [_part(one) for one in rulings]
+    return f"hooks of {event}: " + "; ".join(parts) if parts else ""
 
 
 def _part(one: Ruling) -> str:
     said = ": ".join(text for text in (one.decision, one.reason or one.note) if text)
-    return f"`{one.command[:80]}` {said or 'told the model something'}"
+    return f"{said or 'told the model something'} (`{one.command[:80]}`)"

@@ -36,6 +36,11 @@ class Call(Struct, frozen=True, tag="call", omit_defaults=True):
     details: dict[str, Any] = {}
     """What goes back to the provider unchanged beside it (signatures)."""
 
+    @property
+    def rescued(self) -> bool:
+        """Whether the model wrote it as text, and it was taken for a call; see providers.rescue."""
+        return self.details.get("rescued") is True
+
 
 class Image(Struct, frozen=True, tag="image", omit_defaults=True):
     """A picture; only its hash is kept here."""

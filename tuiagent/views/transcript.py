@@ -39,7 +39,8 @@ class Item(Struct):
     at: float = 0.0
     actor: str = ""
     name: str = ""
-    """The tool's name; `steer` for a prompt that the run that goes on is to see."""
+    """The tool's name; `steer` for a prompt that the run that goes on is to see; `hook` for a
+    notice of what hooks said."""
     position: int = 0
     """Of the event that added it: what came before is read with it."""
     args: dict[str, Any] | None = None
@@ -56,11 +57,15 @@ class Item(Struct):
     """Images and documents of a prompt or of what a call gave."""
     answered: str = ""
     """Who allowed or refused the call."""
+    hooks: str = ""
+    """What hooks said of the call before it was made."""
+    rescued: bool = False
+    """Whether the model wrote the call as text."""
 
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
-STEER = "steer"
+STEER, HOOK = "steer", "hook"
 
 
 def settled(item: Item) -> bool:
@@ -152,8 +157,9 @@ class TranscriptView:
                 return self._add(Item(f"unknown.{seen.position}", "notice", text), seen)
             notice = NOTICES.get(type(fact))
             if notice is not None:
-                ident = f"{seen.kind}.{seen.position}"
-                return self._add(Item(ident, "notice", notice(fact)), seen)
+                item = Item(f"{seen.kind}.{seen.position}", "notice", notice(fact))
+                item.name = HOOK if isinstance(fact, hooks.HookRan) else ""
+                return self._add(item, seen)
             handler = getattr(self, "_" + type(fact).__name__, None)
             return handler(seen, fact) if handler is not None else []
         if isinstance(seen, runs.Delta):
@@ -252,7 +258,7 @@ class TranscriptView:
         )
         for call in reply.calls:
             item = Item(call.id, "call", status="proposed", name=call.name, args=call.args)
-            item.text = call.raw
+            item.text, item.rescued = call.raw, call.rescued
             changed += self._add(item, event)
         return changed
 
@@ -261,7 +267,9 @@ class TranscriptView:
 
     def _CallJudged(self, event: Event, fact: calls.CallJudged) -> list[str]:
         status = {"allow": "allowed", "ask": "asked", "deny": "denied"}[fact.verdict.decision]
-        return self._set(fact.call, status=status, verdict=fact.verdict, digest=fact.digest)
+        said = hooks.told(hooks.BEFORE, fact.hooks)
+        told = {"verdict": fact.verdict, "digest": fact.digest, "hooks": said}
+        return self._set(fact.call, status=status, **told)
 
     def _ApprovalAnswered(self, event: Event, fact: calls.ApprovalAnswered) -> list[str]:
         status = "allowed" if fact.allow else "denied"

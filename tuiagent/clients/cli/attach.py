@@ -10,14 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 from tuiagent.clients.approve import SHORT, WORDS, answer
-from tuiagent.clients.begin import attached, begin, left, place
+from tuiagent.clients.begin import begin, left, place, words
 from tuiagent.clients.cli import NEEDS_PERSON, trust
 from tuiagent.clients.cli.follow import EXITS, Follow
 from tuiagent.clients.cli.talk import person, talk
 from tuiagent.clients.cli.voice import Voice
 from tuiagent.clients.find import watched
 from tuiagent.clients.host import Host
-from tuiagent.clients.slash import SLASH, commands, given, said
+from tuiagent.clients.slash import SLASH, commands, given
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import lifecycle, session, standing, undo
 from tuiagent.kernel import run as runs
@@ -91,9 +91,7 @@ async def plain(client: Client, args: argparse.Namespace, host: Host) -> int:
         args.resume = row["stream"].removeprefix("session/")
     if person():
         await trust.take(client, place(args, host), Voice(), "asked")
-    files = attached(args.file, host.console.folder) if args.prompt else []
-    text = "\n\n".join([args.prompt, *files] if args.prompt else [])
-    begun = await begin(client, args, host, await said(client, place(args, host), text))
+    begun = await begin(client, args, host, await words(client, args, host))
     conversation = Attached(client, begun.stream, host)
     if args.newest or args.resume:
         await conversation.show_past()
@@ -272,7 +270,7 @@ class Attached:
                 self.voice.speaker("assistant")
             self.voice.text(fact.reply.text[done:])
             self.voice.end()
-        elif not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
+        if not (isinstance(fact, session.PromptSubmitted) and fact.prompt in self._own):
             self.voice.tell(seen, self._follow, self._client.actor)
 
     async def typed(self, line: str) -> None:

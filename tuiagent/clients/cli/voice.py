@@ -125,12 +125,19 @@ class Voice:
             self.line(f"question: {fact.question.text}{choices}\nanswer: /answer TEXT")
         elif isinstance(fact, session.PromptRebased) and fact.shortened:
             self.line(f"note: the conversation was made shorter: {fact.reason}")
+        elif isinstance(fact, runs.ReplyReceived):
+            self._rescued([call.name for call in fact.reply.calls if call.rescued])
         elif type(fact) in NOTICES:
             self.line(f"note: {NOTICES[type(fact)](fact)}")
         else:
             line = _line(seen, follow)
             if line:
                 self.exact(line)
+
+    def _rescued(self, names: list[str]) -> None:
+        if names:
+            taken = "the model wrote this as text, and it was taken for a call"
+            self.line(f"note: {taken}: {', '.join(names)}")
 
     def _approval(self, fact: calls.CallJudged, follow: Follow) -> None:
         row = follow.calls.get(fact.call, {})

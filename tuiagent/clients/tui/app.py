@@ -89,7 +89,7 @@ class TuiApp(Opens):
         self.last = ""
         """The id of the session that was shown at the end."""
         name = f"{client.actor} at {_where()}"
-        self.desk = Desk(client, host, self, name)
+        self.desk = Desk(client, args, host, self, name)
         self.layout = Layout(host.settings.root)
         wished = host.settings.tui or ScreenTable()
         self.notices = Notices(self.desk, self, wished.notify)
@@ -133,12 +133,11 @@ class TuiApp(Opens):
         self.call_after_refresh(self.layout.apply, self.screen_stack[0])
 
     async def _begin(self) -> None:
+        give_back = self.query_one(Prompt).give_back
         if not (self.desk.host.settings.model or places.named(self.args)):
-            self.action_welcome()
-            return
-        stream = await places.arrival(self.desk, self.args)
-        if stream:
-            await self.desk.open(stream)
+            self.action_welcome(lambda _: places.arrive(self, give_back))
+        else:
+            await places.arrive(self, give_back)
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""

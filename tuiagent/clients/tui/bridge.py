@@ -1,12 +1,15 @@
 """The only door to the engine: what the screens show, kept current, and what they ask for."""
 
+import argparse
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
+from tuiagent.clients.begin import check, place
 from tuiagent.clients.host import Host
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import TuiagentError
@@ -178,9 +181,14 @@ class Conversation:
 class Desk:
     """What all panes and screens share."""
 
-    def __init__(self, client: Client, host: Host, teller: Teller, name: str) -> None:
+    def __init__(
+        self, client: Client, args: argparse.Namespace, host: Host, teller: Teller, name: str
+    ) -> None:
         self.client = client
         self.host = host
+        self.folder = place(args, host)
+        """Where a session is opened."""
+        self._args = args
         self.id = host.new_id()
         """Of this screen, for others at a session."""
         self.conversation: Conversation | None = None
@@ -240,11 +248,17 @@ class Desk:
         async with self._beginning:
             if self.conversation is None:
                 stream = f"session/{self.host.new_id()}"
-                opening = OpenSession(stream, self.host.opening(self.host.console.folder or "."))
-                if not await self.send(opening):
+                if not await self.attempt(self._begin(stream)):
                     return False
                 await self.open(stream)
             return self.conversation is not None
+
+    async def _begin(self, stream: str) -> None:
+        """Opens a session as the arguments say; the name is the first one's. Raises ConfigError."""
+        await check(self.client, self._args, self.host)
+        opening = replace(self.host.opening(self.folder), name=self._args.name)
+        await self.client.submit(OpenSession(stream, opening))
+        self._args.name = ""
 
     async def say(
         self,

@@ -1,11 +1,14 @@
 """How the app draws for a browser: Textual's way, with an end and a repainting of its own."""
 
-from threading import Event, Lock
+from contextlib import suppress
+from threading import Event
 from typing import Any
 
 from textual import events, messages
 from textual.drivers.web_driver import WebDriver
 from textual.message import Message
+
+from tuiagent.clients.tui.turns import Turns
 
 
 class Driver(WebDriver):
@@ -14,7 +17,7 @@ class Driver(WebDriver):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._begun = Event()
-        self._lock = Lock()
+        self.turns = Turns(self._app)
         self._early: list[Message] | None = []
         """What was typed before there was anybody to take it; None from then on."""
 
@@ -24,19 +27,22 @@ class Driver(WebDriver):
         self._begun.set()
 
     def send_message(self, message: Message) -> None:
-        """Tells the app; what is typed waits until it is ready."""
-        with self._lock:
-            if self._early is None or not isinstance(message, events.InputEvent | events.Paste):
-                super().send_message(message)
-            else:
-                self._early.append(message)
+        """Tells the app, from any thread; what is typed waits until it is ready."""
+        with suppress(RuntimeError):  # it has ended meanwhile
+            self._loop.call_soon_threadsafe(self._take, message)
+
+    def _take(self, message: Message) -> None:
+        typed = isinstance(message, events.InputEvent | events.Paste)
+        if self._early is not None and typed:
+            self._early.append(message)
+        else:
+            self.turns.send(message)
 
     def take(self) -> None:
         """The app is ready: has what was typed until now, and then what comes."""
-        with self._lock:
-            for message in self._early or ():
-                super().send_message(message)
-            self._early = None
+        early, self._early = self._early or (), None
+        for message in early:
+            self.turns.send(message)
 
     def run_input_thread(self) -> None:
         """Takes what comes, until nothing can come any more."""

@@ -3,14 +3,12 @@
 Everything happens on the app's loop: no thread waits for keys or writes, and nothing blocks.
 """
 
-import asyncio
 import gc
 import os
 import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -31,8 +29,10 @@ from textual.screen import Screen
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
+from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
+from tuiagent.clients.tui.turns import Turns, Understood
 from tuiagent.clients.window import Window
 
 KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
@@ -40,17 +40,9 @@ PATIENCE = 1.0
 """Seconds in which a terminal that is given back has to read what mends it."""
 SOON = 0.1
 """Seconds after which the app is drawn, though what was typed until then is not all understood."""
-LOST = 0.5
-"""Seconds after which the next key is told, though the one before seems to do something still."""
-
-
 YOUNG = 10_000
 """New objects after which garbage is looked for: what a few frames are made of, so that it is gone
 before it counts as old. With the usual 700 a look through all that is old came every second."""
-
-
-class Understood(Message):
-    """Goes the way of a key, after it: from who has the focus up to the app."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -70,9 +62,8 @@ class TerminalDriver(LinuxDriver):
         self._parser = XTermParser(debug)
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._output = Output(window.terminal, self._loop, self._free)
-        self._coming: deque[Message] = deque()
-        self._waits: asyncio.TimerHandle | None = None
-        """While a key does what it does."""
+        self.graphics = Graphics(self.write, os.environ, lambda: self._output.busy)
+        self.turns = Turns(app, self._told)
         self._entered = False
         """Whether the terminal is as the app needs it."""
         self._stopping = False
@@ -119,7 +110,7 @@ class TerminalDriver(LinuxDriver):
         self._enter("")
         if keys:
             self._feed(keys)
-        self._loop.call_later(SOON if self._waits else 0, self._show)
+        self._loop.call_later(SOON if self.turns.waits else 0, self._show)
 
     def _show(self) -> None:
         if not self.shown:
@@ -219,7 +210,7 @@ class TerminalDriver(LinuxDriver):
             os.kill(os.getpid(), signal.SIGHUP)
 
     def _feed(self, data: bytes) -> None:
-        if text := self._decode(data):
+        if text := self.graphics.heard(self._decode(data)):
             for message in self._parser.feed(text):
                 self.process_message(message)
             if (until := self._parser._timeout_time) is not None:
@@ -231,39 +222,12 @@ class TerminalDriver(LinuxDriver):
             self.process_message(message)
 
     def send_message(self, message: Message) -> None:
-        """Tells the app, one after the other: a key has done what it does before the next one.
+        """Tells the app, once it is this message's turn."""
+        self.turns.send(message)
 
-        Otherwise letters, which the focused widget takes, would overtake keys that are bound.
-        """
-        self._coming.append(message)
-        if self._waits is None:
-            self._tell()
-
-    def _tell(self) -> None:
-        self._waits = None
-        while self._coming and self._waits is None:
-            message = self._coming.popleft()
-            self._app.post_message(message)
-            if isinstance(message, events.Key | events.Paste):
-                self._waits = self._loop.call_later(LOST, self._tell)
-                self._app.call_later(self._follow)
-        if self._waits is None and self._entered:
+    def _told(self) -> None:
+        if self._entered:
             self._show()
-
-    def _follow(self) -> None:
-        target = self._app.focused or self._app.screen
-        target.post_message(Understood().set_sender(target))  # one of the app would end below it
-
-    @property
-    def coming(self) -> bool:
-        """Whether more was typed than has been told."""
-        return bool(self._coming)
-
-    def understood(self) -> None:
-        """A key has done what it does, but for what it had the app do later."""
-        if self._waits is not None:
-            self._waits.cancel()
-            self._app.call_later(self._tell)
 
     def _resized(self) -> None:
         if not self._in_band_window_resize:
@@ -355,9 +319,9 @@ class TerminalApp(App[int]):
 
     def on_understood(self, message: Understood) -> None:
         """The driver may go on with the next key; what the last one did is drawn at once."""
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.understood()
-            if not self._driver.coming and isinstance(self.screen, TerminalScreen):
+        if isinstance(turns := getattr(self._driver, "turns", None), Turns):
+            turns.understood()
+            if not turns.coming and isinstance(self.screen, TerminalScreen):
                 self.screen.draw()
 
     def exit(self, *args: Any, **more: Any) -> None:

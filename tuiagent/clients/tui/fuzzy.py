@@ -5,7 +5,8 @@ say where they stand; Textual's own search takes five times as long.
 """
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -14,6 +15,14 @@ from msgspec import Struct
 CONSECUTIVE, BOUNDARY, EXACT, IN_NAME, GAP = 12, 16, 60, 30, 2
 """Points: a letter beside the last one, at a word's start, the whole name, all in the name, and
 what is taken away for each letter skipped."""
+
+
+BLOCK = 500
+"""Texts that are searched or taken in one go, less than 1 ms."""
+BREATH = 0.0005
+"""Seconds between two of these, in which the screen has its turn."""
+SCORED = 4000
+"""Matches that are compared, the first ones."""
 
 
 class Hit(Struct, frozen=True):
@@ -45,6 +54,35 @@ def lines(query: str, block: str) -> list[str]:
     for word in words[1:]:
         found = _pattern(word).findall("\n".join(found))
     return found
+
+
+def joined(texts: Sequence[str]) -> Iterator[str]:
+    """The texts in blocks of lines; none of them has more than one."""
+    for start in range(0, len(texts), BLOCK):
+        yield "\n".join(texts[start : start + BLOCK])
+
+
+def sifted(query: str, blocks: Iterable[str], stopped: Callable[[], bool]) -> list[str]:
+    """The lines of all blocks that match, or some of them once it is to stop. Blocks."""
+    found: list[str] = []
+    for block in blocks:
+        if stopped():
+            break
+        found += lines(query, block)
+        time.sleep(BREATH)
+    return found
+
+
+def scored(query: str, texts: Sequence[str], limit: int, stopped: Callable[[], bool]) -> list[Hit]:
+    """The best of the first SCORED texts; none once it is to stop. Blocks."""
+    hits: list[Hit] = []
+    for start in range(0, min(len(texts), SCORED), 200):
+        if stopped():
+            return []
+        more = [*hits, *rank(query, texts[start : start + 200], limit)]
+        hits = best(more, limit) if query else more[:limit]
+        time.sleep(BREATH)
+    return hits
 
 
 def match(query: str, text: str) -> Hit | None:

@@ -1,6 +1,6 @@
 """What the app opens over the work place; each is loaded when it is first asked for."""
 
-import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual.theme import Theme
@@ -103,9 +103,9 @@ class Opens(TerminalApp):
         """Everything, by a few letters."""
         load(f"{SCREENS}.palette:palette")(self)
 
-    def action_welcome(self) -> None:
-        """The way to a first model."""
-        self.push_screen(load(f"{SCREENS}.welcome:Welcome")())
+    def action_welcome(self, then: Callable[[object], Awaitable[None]] | None = None) -> None:
+        """The way to a first model, and what is done after it."""
+        self.push_screen(load(f"{SCREENS}.welcome:Welcome")(), then)
 
     async def action_fork(self) -> None:
         """Goes on from here in a copy of the session."""
@@ -136,7 +136,7 @@ class Opens(TerminalApp):
     async def action_trust(self, word: str = "all") -> None:
         """What this folder's files would have us run; with `asked`, only what is to be asked."""
         conversation = self.desk.conversation
-        folder = os.path.realpath(self.desk.host.console.folder or ".")
+        folder = self.desk.folder
         folder = conversation.status.folder if conversation else folder
         rows = await load("tuiagent.clients.trusting:brought")(self.desk.client, folder)
         if word == "asked":

@@ -36,6 +36,11 @@ class Output:
         """Whether the terminal does not keep up: frames are left out until it has."""
         return self.full and monotonic() - self._since > LATE
 
+    @property
+    def busy(self) -> bool:
+        """Whether more waits for the terminal than a few frames."""
+        return self.full or len(self._left) > MOST // 4
+
     def write(self, text: str) -> None:
         """Writes this soon, together with what follows."""
         if self._gone or len(self._left) > MOST:

@@ -6,6 +6,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tuiagent.clients.tui.difference import GROUNDS
 from tuiagent.clients.tui.lines import Piece, strip
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class Pane(ScrollView, can_focus=True):
     """A list of lines of which only those that are seen are drawn."""
 
     app: "TuiApp"  # type: ignore[assignment]
-    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn", "good", "bad"}
+    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn", "good", "bad", *GROUNDS}
     EMPTY = ""
     """Said when there is nothing."""
 

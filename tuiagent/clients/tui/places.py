@@ -1,11 +1,11 @@
 """Where a person goes from a screen: to another session, a place in it, or a moment of it."""
 
 import argparse
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from tuiagent.clients.begin import begin, forked, left, place
+from tuiagent.clients.begin import begin, forked, left, place, words
 from tuiagent.clients.find import watched
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.transcript import Talk
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def named(args: argparse.Namespace) -> bool:
     """Whether the arguments name a session that is there already."""
-    return bool(args.newest or args.resume) or args.attach is not None
+    return bool(args.newest or args.resume or args.fork) or args.attach is not None
 
 
 async def arrival(desk: Desk, args: argparse.Namespace) -> str:
@@ -30,10 +30,21 @@ async def arrival(desk: Desk, args: argparse.Namespace) -> str:
     if args.attach is not None:
         return (await watched(client, args.attach, place(args, host)))["stream"]
     if args.newest or args.resume or args.fork or args.prompt:
-        begun = await begin(client, args, host, args.prompt or "")
+        begun = await begin(client, args, host, await words(client, args, host))
         return begun.stream
     row = await left(client, args, host)
     return row["stream"] if row else ""
+
+
+async def arrive(app: "TuiApp", give_back: Callable[[str], None]) -> None:
+    """Goes where the arguments say; gives back what could not be said."""
+
+    async def go() -> None:
+        if stream := await arrival(app.desk, app.args):
+            await app.desk.open(stream)
+
+    if not await app.desk.attempt(go()) and app.args.prompt:
+        give_back(app.args.prompt)
 
 
 async def resume(app: "TuiApp", stream: str, position: int = 0) -> None:

@@ -65,7 +65,7 @@ class Header(Line):
         conversation = desk.conversation
         if conversation is None:
             settings = desk.host.settings
-            folder = short(os.path.realpath(desk.host.console.folder or "."))
+            folder = short(desk.folder)
             return [(" tuiagent ", "strong"), (folder, "")], [
                 (settings.model or "no model yet", ""),
                 (f"  {settings.mode} ", "mark"),

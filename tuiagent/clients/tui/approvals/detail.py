@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tuiagent.clients.tui.difference import difference
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
 from tuiagent.clients.tui.wrap import exact, shortened, worded, wrapped
@@ -174,10 +175,7 @@ def _difference(diff: Diff, width: int) -> list[Line]:
         why = "it is empty, too large to show, or not text"
         return [[(line, "warn")] for line in wrapped(f"{diff.path} {verb}; {why}", width)]
     found: list[Line] = [[(line, "strong")] for line in wrapped(diff.path, width)]
-    for row in diff.unified.split("\n")[2:]:
-        style = {"+": "good", "-": "bad", "@": "dim"}.get(row[:1], "")
-        found += [[(line, style)] for line in wrapped(row, width)] if row else []
-    return found
+    return found + difference(diff.unified, width)
 
 
 def _about(one: Waiting, found: Proposed | None, width: int, room: int) -> list[Line]:

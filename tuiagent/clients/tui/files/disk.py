@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.files.git import Git, GitError
 from tuiagent.clients.tui.files.tree import Entry, Listing, below, order, ordered
 from tuiagent.folder import changes
@@ -102,17 +103,12 @@ def every(root: str, git: Git) -> list[str]:
     return found[: WALKED + 1]
 
 
-def matching(paths: Sequence[str], wanted: str) -> Listing:
-    """Those of the paths that hold all of these words, the best first. Blocks."""
-    words = wanted.casefold().split()
-    hits: list[tuple[bool, int, str]] = []
-    for path in paths:
-        folded = path.casefold()
-        if all(word in folded for word in words):
-            name = folded.rpartition("/")[2]
-            hits.append((not all(word in name for word in words), len(path), path))
-    best = heapq.nsmallest(FOUND, hits)
-    return Listing(tuple(Entry(path) for *_, path in best), len(hits) - len(best))
+def matching(paths: Sequence[str], wanted: str, stopped: Callable[[], bool]) -> Listing:
+    """Those of the paths that hold the letters of all these words, the best first. Blocks."""
+    named = [path for path in paths if "\n" not in path]
+    found = fuzzy.sifted(wanted, fuzzy.joined(named), stopped)
+    hits = fuzzy.scored(wanted, found, FOUND, stopped)
+    return Listing(tuple(Entry(hit.text) for hit in hits), len(found) - len(hits))
 
 
 class Watch:

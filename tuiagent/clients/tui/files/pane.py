@@ -61,7 +61,7 @@ class Files(Listed):
         desk = self.app.desk
         root = desk.conversation.status.folder if desk.conversation else ""
         if not root:
-            root = os.path.abspath(desk.host.console.folder or ".")
+            root = desk.folder
         place = self._places
         if place is None or place.root != root:
             hide = place.tree.hide if place else True

@@ -1,8 +1,10 @@
 """A search for a file by words of its path."""
 
+from collections.abc import Sequence
+
 from tuiagent.clients.tui.files import disk
 from tuiagent.clients.tui.files.place import Place
-from tuiagent.clients.tui.files.tree import Entry
+from tuiagent.clients.tui.files.tree import Entry, Listing
 from tuiagent.threads import in_thread
 
 
@@ -44,6 +46,11 @@ class Search:
         self._looking, done = True, None
         while done != self.wanted:
             done = wanted = self.wanted
-            listing = await in_thread(lambda wanted=wanted: disk.matching(every, wanted))
-            self.found, self._more = listing.entries, listing.more
+            listing = await in_thread(lambda wanted=wanted: self._found(every, wanted))
+            if wanted == self.wanted:
+                self.found, self._more = listing.entries, listing.more
         self._looking = False
+
+    def _found(self, every: Sequence[str], wanted: str) -> Listing:
+        """Ends early once something else is wanted. Blocks."""
+        return disk.matching(every, wanted, lambda: wanted != self.wanted)

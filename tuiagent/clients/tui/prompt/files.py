@@ -12,12 +12,6 @@ from tuiagent.clients.tui.prompt import symbols
 
 MOST = 300_000
 """Files that are kept; deeper ones can still be named by writing their folder."""
-BLOCK = 500
-"""Paths that are searched or taken in one go, less than 1 ms."""
-BREATH = 0.0005
-"""Seconds between two of these, in which the screen has its turn."""
-SCORED = 4000
-"""Matches that are compared, those in the highest folders first."""
 SECONDS = 20.0
 """Time to list."""
 FRESH = 10.0
@@ -78,21 +72,12 @@ class FileIndex:
             return self._beside(query, limit)
         before, known = self._last
         narrower = bool(before) and query.startswith(before)
-        matches: list[str] = []
-        for block in _joined(known) if narrower else self._blocks:
-            if stop.is_set():
-                return []
-            matches += fuzzy.lines(query, block)
-            time.sleep(BREATH)
+        blocks = fuzzy.joined(known) if narrower else self._blocks
+        matches = fuzzy.sifted(query, blocks, stop.is_set)
+        if stop.is_set():
+            return []
         self._last = (query, matches)
-        hits: list[Hit] = []
-        for start in range(0, min(len(matches), SCORED), 200):
-            if stop.is_set():
-                return []
-            more = [*hits, *fuzzy.rank(query, matches[start : start + 200], limit)]
-            hits = fuzzy.best(more, limit) if query else more[:limit]
-            time.sleep(BREATH)
-        return hits
+        return fuzzy.scored(query, matches, limit, stop.is_set)
 
     def look_for(self, name: str, limit: int, stop: threading.Event) -> list[symbols.Symbol]:
         """Symbols anywhere below the folder whose names match."""
@@ -160,14 +145,14 @@ class FileIndex:
             if len(files) >= MOST or time.monotonic() > until:
                 cut = True
                 break
-            if not len(files) % BLOCK:
-                time.sleep(BREATH)
+            if not len(files) % fuzzy.BLOCK:
+                time.sleep(fuzzy.BREATH)
             files.append(path)
             depths.setdefault(path.count("/"), []).append(path)
             while (path := path.rpartition("/")[0]) and path not in folders:
                 folders.add(path)
                 depths.setdefault(path.count("/"), []).append(path + "/")
-        blocks = [block for depth in sorted(depths) for block in _joined(depths[depth])]
+        blocks = [block for depth in sorted(depths) for block in fuzzy.joined(depths[depth])]
         self._blocks, self._files, self.cut = blocks, files, cut
         self._last = ("", [])
 
@@ -190,11 +175,6 @@ class FileIndex:
         return [
             Hit(h.score, f"{head}/{h.text}", tuple(p + start for p in h.positions)) for h in hits
         ]
-
-
-def _joined(paths: list[str]) -> Iterator[str]:
-    for start in range(0, len(paths), BLOCK):
-        yield "\n".join(paths[start : start + BLOCK])
 
 
 def _in_git(folder: str) -> bool:

@@ -76,8 +76,11 @@ class Popup(Widget, can_focus=False):
     def show(self, choices: Sequence[Choice], note: str, column: int, frame: Region) -> None:
         """Shows these choices above this frame, or below it, from a column of the screen on.
 
-        None and no note closes it.
+        None and no note closes it. Nothing is shown once the screen closes: lists end before those
+        who look for what they show, and have no styles any more.
         """
+        if not self.is_attached:
+            return
         self.choices, self.note = choices, clean(note)
         self.index = self._top = 0
         if not choices and not note:

@@ -1,7 +1,6 @@
 """The prompt's widget: the editor with its lists, its history, its drafts and its commands."""
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
@@ -108,7 +107,7 @@ class Prompt(Vertical):
     def folder(self) -> str:
         """Where the session works."""
         conversation = self.desk.conversation
-        own = os.path.realpath(self.desk.host.console.folder or ".")
+        own = self.desk.folder
         return (conversation.status.folder if conversation else "") or own
 
     def focus(self, scroll_visible: bool = True) -> "Prompt":
@@ -243,7 +242,7 @@ class Prompt(Vertical):
 
     def action_accept(self) -> None:
         """Puts the choice where it belongs."""
-        if not self.popup.open:
+        if not self.offers.open:
             raise SkipAction  # the key is for going on to the next pane
         self.offers.take()
 

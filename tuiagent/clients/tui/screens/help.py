@@ -14,6 +14,10 @@ from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 GUIDES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 
 
+NAMED = 21
+"""Columns of the names, where there is room for as many."""
+
+
 class Lines(Rows):
     """Headings, keys, commands and guides."""
 
@@ -31,7 +35,8 @@ class Lines(Rows):
         what, name, text = self.lines[number]
         if what == "heading":
             return [(name, "mark")]
-        return [(f"  {name:<22}", "strong"), (text, "")]
+        room = min(NAMED, self.size.width // 3)
+        return [(f"  {name:<{room}} ", "strong"), (text, "")]
 
 
 class Help(Sheet):

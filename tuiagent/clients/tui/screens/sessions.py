@@ -1,7 +1,6 @@
 """The sessions: all of them, what each does, what was said in them, and what is done with one."""
 
 import asyncio
-import os
 from typing import ClassVar
 
 import msgspec
@@ -63,7 +62,7 @@ class Sessions(Deeds):
         desk = self.app.desk
         status = desk.conversation.status if desk.conversation else None
         folder = status.folder if status else ""
-        self.listed.folder = folder or os.path.realpath(desk.host.console.folder or ".")
+        self.listed.folder = folder or desk.folder
         self.listed.take(desk.sessions)
         self._rows.go(0)
         self.hear("sessions", self._news)

@@ -1,14 +1,19 @@
-"""Which calls a conversation has, and which of them are shown: kept, never searched anew."""
+"""Which lines of the trace there are, and which are shown: kept, never searched anew."""
 
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import HOOK, Item
 
 KINDS = ("call", "job")
 SEARCHED = 2000
 """Letters of a call's output that a filter looks at."""
+
+
+def listed(item: Item) -> bool:
+    """Whether it has a line: a call, a job, or what hooks said."""
+    return item.kind in KINDS or item.name == HOOK
 
 
 class Index:
@@ -40,7 +45,7 @@ class Index:
         for item in items:
             if item.id == self._first:
                 break
-            fresh += [item] if item.kind in KINDS and item.id not in self._known else []
+            fresh += [item] if listed(item) and item.id not in self._known else []
         self._first = items[0].id
         for item in fresh:
             self._count(item)
@@ -55,7 +60,7 @@ class Index:
         before = len(self.shown)
         for ident in changed:
             item = find(ident)
-            if item is None or item.kind not in KINDS:
+            if item is None or not listed(item):
                 continue
             if ident not in self._known:
                 self._count(item)
@@ -94,7 +99,9 @@ class Index:
 
 
 def subject(item: Item) -> str:
-    """What a call is about, in one line."""
+    """What it is about, in one line."""
+    if item.name == HOOK:
+        return item.text.removeprefix("hooks of ")
     args = item.args or {}
     for name in ("command", "path", "pattern", "url", "query"):
         if isinstance(args.get(name), str):

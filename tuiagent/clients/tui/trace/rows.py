@@ -4,12 +4,13 @@ import time
 
 import msgspec
 
+from tuiagent.clients.tui.difference import difference
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import money, tokens
 from tuiagent.clients.tui.trace.index import subject
 from tuiagent.clients.tui.wrap import shortened, worded, wrapped
 from tuiagent.kernel.message import Command, Diff
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import HOOK, Item
 
 Line = list[Piece]
 
@@ -23,15 +24,18 @@ SIGNS: dict[str, tuple[str, str]] = {
     "started": ("▶", "mark"),
     "asked": ("?", "warn"),
     "deferred": ("?", "warn"),
+    HOOK: ("»", "dim"),
 }
-"""Of each status, its sign and how that is drawn; each sign says it without its colour."""
+"""Of each status, and of what hooks said, its sign and how that is drawn; each sign says it without
+its colour."""
+RESCUED = "the model wrote this as text, and it was taken for a call"
 OUTPUT = 400
 """Lines of an unfolded call's output that are shown, head and tail."""
 
 
 def head(item: Item, at_hand: bool) -> tuple[Line, Line]:
     """The line that stands for a call: what stands at its left, and at its right."""
-    sign, style = SIGNS.get(item.status, ("·", "dim"))
+    sign, style = SIGNS.get(item.status or item.name, ("·", "dim"))
     left: Line = [("▸" if at_hand else " ", "mark"), (f"{sign} ", style), (item.name, "strong")]
     took = _took(item.seconds) if item.seconds and item.status != "denied" else ""
     return [*left, (f" {subject(item)[:400]}", "")], [(f" {took}", "dim")] if took else []
@@ -39,6 +43,8 @@ def head(item: Item, at_hand: bool) -> tuple[Line, Line]:
 
 def lines(item: Item, reply: Item | None, siblings: int, session: str, width: int) -> list[Line]:
     """Everything about a call, below its line; `reply` is what asked for it."""
+    if item.name == HOOK:
+        return [[("   ", ""), (row, "")] for row in worded(item.text, width - 3)]
     found: list[Line] = []
     for name, value in (item.args or {}).items():
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -47,6 +53,7 @@ def lines(item: Item, reply: Item | None, siblings: int, session: str, width: in
     told = [
         f"{item.status}{_exit(item)}; {_when(item)}",
         f"asked for by {item.actor} in {session} ({item.id})",
+        *([RESCUED] if item.rescued else []),
         *_authority(item),
         *_cost(reply, siblings),
     ]
@@ -75,7 +82,7 @@ def _authority(item: Item) -> list[str]:
     if item.answered:
         word = "refused" if item.status == "denied" else "allowed"
         found.append(f"{word} by {item.answered}")
-    return found
+    return [*found, item.hooks] if item.hooks else found
 
 
 def _cost(reply: Item | None, siblings: int) -> list[str]:
@@ -109,7 +116,5 @@ def _took(seconds: float) -> str:
 
 
 def _difference(diff: Diff, width: int) -> list[Line]:
-    styles = {"+": "good", "-": "bad", "@": "dim"}
-    rows = [(row, styles.get(row[:1], "")) for row in diff.unified.split("\n")[2:] if row]
-    found = [[("   ", ""), (part, s)] for row, s in rows for part in wrapped(row, width - 3)]
+    found = [[("   ", ""), *line] for line in difference(diff.unified, width - 3)]
     return shortened(found, OUTPUT, lambda count: [(f"   {_between(count)}", "warn")])

@@ -78,7 +78,8 @@ def ending(item: Item) -> str:
     changes = [diff.counts(diff.parsed(b.unified)) for b in item.blocks if isinstance(b, Diff)]
     counted = f"+{sum(c[0] for c in changes)} −{sum(c[1] for c in changes)}" if changes else ""
     exits = f"exit {codes[0]}" if codes else ""
-    return " · ".join(filter(None, (said, exits, counted, lasted(item.seconds))))
+    written = "was written as text" if item.rescued else ""
+    return " · ".join(filter(None, (said, written, exits, counted, lasted(item.seconds))))
 
 
 def header(item: Item) -> Piece:
@@ -173,7 +174,7 @@ def _verdict(item: Item) -> list[Piece]:
     said = f"{decided} by {verdict.gate}"
     if verdict.reason:
         said += f": {verdict.reason}"
-    found = [words((line(said), "muted"))]
+    found = [words((line(told), "muted")) for told in (said, item.hooks) if told]
     for name, value in (
         ("rule", verdict.rule),
         ("would be let through by", verdict.offer),

@@ -107,12 +107,12 @@ def pairs(lines: Sequence[Line]) -> Iterator[tuple[int | None, int | None]]:
         yield from zip_longest(left, right)
 
 
-def looks(lines: Sequence[Line], path: str, most: int = MOST) -> list[Spans]:
+def looks(lines: Sequence[Line], path: str, most: int = MOST, longest: int = LONG) -> list[Spans]:
     """The words of each line, highlighted as the file was and as it is, what changed marked.
 
-    Nothing is highlighted in more than `most` characters.
+    Nothing is highlighted in more than `most` characters, and of a line so many are shown.
     """
-    texts = [_shown(line.text) for line in lines]
+    texts = [_shown(line.text, longest) for line in lines]
     found: list[Spans] = [[(text, "muted")] if text else [] for text in texts]
     for kinds in (" -", " +"):
         places = [place for place, line in enumerate(lines) if line.kind in kinds]
@@ -130,9 +130,9 @@ def looks(lines: Sequence[Line], path: str, most: int = MOST) -> list[Spans]:
     return found
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, longest: int) -> str:
     found = plain(text)
-    return found if len(found) <= LONG else found[:LONG] + "…"
+    return found if len(found) <= longest else found[:longest] + "…"
 
 
 def _compared(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:

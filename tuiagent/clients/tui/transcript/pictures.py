@@ -1,10 +1,13 @@
-"""Images and documents in the conversation: a line each, and pictures of half blocks below."""
+"""Images and documents in the conversation: a line each, and below it pictures of half blocks, or
+sharp ones where the terminal shows such; see graphics.
+"""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from msgspec import Struct
 
+from tuiagent.clients.tui import graphics
 from tuiagent.clients.tui.transcript.pieces import Piece, fixed, words
 from tuiagent.clients.tui.transcript.rows import Row, Span, line
 from tuiagent.kernel import media
@@ -28,6 +31,10 @@ class Pictures:
         self.known: dict[str, Squares | None] = {}
         self.ask: Callable[[str], object] | None = None
         """Called once for each image that is seen and not known; None draws none."""
+        self.sharp: dict[tuple[str, int], int] = {}
+        """The numbers that the terminal knows them by, by hash and step; 0 while there is none."""
+        self.sharpen: Callable[[str, int], object] | None = None
+        """Called once for each that is drawn and could be sharp; None where none can be."""
 
     def pieces(self, shown: Sequence[Media], whole: bool) -> list[Piece]:
         """What is drawn of these; half as large where it is not the whole."""
@@ -36,8 +43,18 @@ class Pictures:
             found.append(words((line(media.line(one)), "muted"), lead="  ▣ ", look="muted"))
             squares = self._squares(one)
             if squares is not None:
-                found.append(_drawn(squares, 1 if whole else 2))
+                step = 1 if whole else 2
+                number = self._number(one.blob, step)
+                found.append(_placed(squares, step, number) if number else _drawn(squares, step))
         return found
+
+    def _number(self, blob: str, step: int) -> int:
+        if self.sharpen is None:
+            return 0
+        if (blob, step) not in self.sharp:
+            self.sharp[blob, step] = 0
+            self.sharpen(blob, step)
+        return self.sharp[blob, step]
 
     def _squares(self, one: Media) -> Squares | None:
         if self.ask is None or not isinstance(one, Image):
@@ -46,6 +63,24 @@ class Pictures:
             self.known[one.blob] = None
             self.ask(one.blob)
         return self.known[one.blob]
+
+
+def extent(squares: Squares, step: int) -> tuple[int, int]:
+    """How many columns and rows of cells it is drawn in; every second square where `step` is 2."""
+    columns = max((len(row[::step]) for row in squares.rows), default=0)
+    return columns, (len(squares.rows[::step]) + 1) // 2
+
+
+def _placed(squares: Squares, step: int, number: int) -> Piece:
+    """Where the terminal shows the picture of this number."""
+    columns, rows = extent(squares, step)
+
+    def make(width: int) -> list[Row]:
+        texts = [graphics.cells(row, min(columns, max(0, width - 2))) for row in range(rows)]
+        spans = [[("  ", ""), (text, graphics.look(number))] for text in texts]
+        return [Row(each, sum(len(text) for text, _ in each)) for each in spans]
+
+    return fixed(make, rows)
 
 
 def _drawn(squares: Squares, step: int) -> Piece:

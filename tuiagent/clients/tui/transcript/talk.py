@@ -1,21 +1,27 @@
 """The conversation at hand, kept current."""
 
+import base64
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript.flow import Place
-from tuiagent.clients.tui.transcript.pictures import Squares
+from tuiagent.clients.tui.transcript.pictures import Squares, extent
 from tuiagent.clients.tui.transcript.widget import Transcript
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.views.transcript import Item
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
     from tuiagent.clients.tui.bridge import Conversation
+    from tuiagent.clients.tui.graphics import Graphics
+
+SHARP = 640
+"""Pixels of the longer side of a picture that is shown whole."""
 
 
 class Talk(Transcript):
@@ -30,12 +36,16 @@ class Talk(Transcript):
         ("F1 help        ^P  everything", "muted"),
     )
     _shows: "Conversation | None" = None
+    _graphics: "Graphics | None" = None
+    """What sends sharp pictures to the terminal, where that is wished for."""
     _sought = ""
     """The item that is gone to as soon as it is read, unless somebody goes elsewhere before."""
 
     def on_mount(self) -> None:
         """Listens."""
-        if not self.app.no_color:
+        wished = (self.app.desk.host.settings.tui or ScreenTable()).images
+        self._graphics = getattr(self.app._driver, "graphics", None) if wished == "auto" else None
+        if not self.app.no_color and wished != "none":
             self.flow.pictures.ask = lambda blob: self.app.desk.spawn(self._picture(blob))
         self.app.desk.listen("conversation", self._other)
         self.app.desk.listen("items", self._news)
@@ -78,18 +88,50 @@ class Talk(Transcript):
 
     async def _picture(self, blob: str) -> None:
         """Reads a picture, and draws what it belongs to again."""
+        if (data := await self._read(blob)) is None:
+            return
+        self.flow.pictures.known[blob] = msgspec.convert(data, Squares, strict=False)
+        self._redraw(blob)
+        if self._graphics is not None and self.app.console.color_system == "truecolor":
+            await self._graphics.ask(self._sharpen)
+
+    def _sharpen(self) -> None:
+        """The terminal shows sharp pictures: has it do so."""
+        pictures = self.flow.pictures
+        if pictures.sharpen is None:
+            pictures.sharpen = lambda blob, step: self.app.desk.spawn(self._sharp(blob, step))
+            self._redraw(*pictures.known)
+
+    async def _sharp(self, blob: str, step: int) -> None:
+        """Sends a picture to the terminal, and draws what it belongs to again."""
+        pictures, graphics = self.flow.pictures, self._graphics
+        data = await self._read(blob, str(SHARP // step))
+        if graphics is None or data is None or (squares := pictures.known[blob]) is None:
+            return
+        number = graphics.send(base64.b64decode(data), *extent(squares, step))
+        pictures.sharp[blob, step] = number
+        self._redraw(blob)
+
+    async def _read(self, blob: str, side: str = "") -> Any:
+        """A picture as squares, or as PNG with sides no longer; None where there is none."""
         conversation = self.app.desk.conversation
         if conversation is None:
-            return
-        key = msgspec.json.encode({"session": conversation.stream, "blob": blob}).decode()
-        data = None
+            return None
+        asked = {"session": conversation.stream, "blob": blob, "side": side}
         with suppress(TuiagentError):  # where it is not known how, the line is all there is
-            data = (await self.app.desk.client.read("picture", key)).data
-        if data is not None:
-            self.flow.pictures.known[blob] = msgspec.convert(data, Squares, strict=False)
-            shown = [block.item for block in self.flow.blocks]
-            items = [one for one in shown if any(media.blob == blob for media in one.media)]
-            self.changed([item.id for item in items], items)
+            key = msgspec.json.encode(asked).decode()
+            return (await self.app.desk.client.read("picture", key)).data
+        return None
+
+    def _redraw(self, *blobs: str) -> None:
+        shown = [block.item for block in self.flow.blocks]
+        items = [one for one in shown if any(media.blob in blobs for media in one.media)]
+        self.changed([item.id for item in items], items)
+
+    def on_unmount(self) -> None:
+        """The terminal need not keep what it was sent."""
+        if self._graphics is not None:
+            self._graphics.forget()
 
     def _news(self, changed: list[str]) -> None:
         conversation = self.app.desk.conversation
