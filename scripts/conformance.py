@@ -18,7 +18,7 @@ from tuiagent import connectors
 from tuiagent.config_file import ServerTable
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Question
-from tuiagent.means import filling
+from tuiagent.lending import filling
 from tuiagent.registry import load
 
 ASKED = "MCP_CONFORMANCE_SCENARIO"

@@ -18,6 +18,7 @@ from tuiagent.ports.tool import (
     OutcomeUnknown,
     Proposing,
     Tool,
+    schema,
 )
 
 __all__ = [
@@ -60,4 +61,5 @@ __all__ = [
     "Usual",
     "Window",
     "Words",
+    "schema",
 ]

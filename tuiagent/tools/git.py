@@ -10,8 +10,8 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
 from tuiagent.kernel.places import holds_keys
-from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime, schema
+from tuiagent.tools.arguments import check
 from tuiagent.tools.search import FILES, walk
 
 SECONDS = 60.0
