@@ -59,6 +59,7 @@ from tuiagent.kernel.message import (
 from tuiagent.kernel.prompts import (
     ChangeModel,
     RebasePrompt,
+    RenewTools,
     ShortenConversation,
     TellTools,
     WithdrawPrompt,
@@ -321,6 +322,7 @@ async def _rounds(a: Teller) -> None:
         await a.does(calls.StartCall, call, {})
         await a.does(calls.FinishCall, call, Observation("ok", "written"))
     await a.says(grants.RevokeRule, f"write({FOLDER}/*)")
+    await a.says(RenewTools)
     await a.says(ShortenConversation)
     short = Shortened(("p1.3.1",), "- The person wants it done [p1]", "p1.4")
     more = ("openai/gpt-5.5", "Be brief.", TOOLS, 100_000, short, Usage(900, 60), 0.003)

@@ -18,6 +18,7 @@ INTENTS = {
     "SubmitPrompt": WRITE,
     "WithdrawPrompt": WRITE,
     "ShortenConversation": WRITE,
+    "RenewTools": WRITE,
     "InterruptRun": WRITE,
     "ChangeMode": WRITE,
     "ChangeModel": WRITE,
