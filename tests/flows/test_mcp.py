@@ -15,6 +15,7 @@ from tuiagent.engine.renewal import waiting
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At
 from tuiagent.kernel.message import Observation, Question, Text
 from tuiagent.kernel.policy import judge
 from tuiagent.kernel.prompts import (
@@ -22,6 +23,7 @@ from tuiagent.kernel.prompts import (
     RenewalRequested,
     RenewTools,
     ToolsChanged,
+    decide_renewal,
 )
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.run import InterruptRun, RunFinished
@@ -149,8 +151,6 @@ async def test_new_tools_are_in_the_prompt_once_a_person_wishes_it(tmp_path: Pat
         found = waiting(made.journal, fakes, STREAM)
         assert (found.added, found.gone, found.changed) == (("one__ask",), (), ())
         assert found.tokens > 0
-        with pytest.raises(Refused, match="an agent"):
-            await made.seat("agent").submit(RenewTools(STREAM))
         await client.submit(RenewTools(STREAM))
         await client.submit(RenewTools(STREAM))
         await prompt(client, "again", "p2")
@@ -167,6 +167,12 @@ async def test_new_tools_are_in_the_prompt_once_a_person_wishes_it(tmp_path: Pat
     assert names[-2][-1] == names[-1][-1] == "one__ask"
     before, after = fakes.prompts[1].messages, fakes.prompts[-1].messages
     assert after[: len(before)] == before, "the conversation stays as it is"
+
+
+def test_no_agent_spends_what_a_cache_holds() -> None:
+    assert decide_renewal(1, False, "agent", At(0.0, "ada")) == [RenewalRequested()]
+    with pytest.raises(Refused, match="does not begin its own prompt anew"):
+        decide_renewal(1, False, "agent", At(0.0, "agent"))
 
 
 # ---------------------------------------------------------------- judged

@@ -415,7 +415,8 @@ async def _hooked(here: Teller) -> None:
     await here.says(session.SubmitPrompt, "p1", "Do it. #review-diff")
     await here.drives()
     source = f"{FOLDER}/hooks.json"
-    said = hooks.Ruling(source, "./remind", "failed", "exit 1", "Run the tests.", "slow today")
+    words = ("failed", "exit 1", "Run the tests.", "slow today", ("updatedInput",))
+    said = hooks.Ruling(source, "./remind", *words)
     await here.does(hooks.ReportHooks, hooks.PROMPT, "p1", (said,))
     await here.does(RebasePrompt, "first", "openai/gpt-5.5", "Be brief.", TOOLS)
     skill = ("The skill review-diff", "/skills/review-diff/SKILL.md", "Look twice.")
