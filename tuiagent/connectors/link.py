@@ -245,7 +245,7 @@ class Link:
 
     async def do(self, work: "Callable[[Connection], Awaitable[object]]") -> object:
         """Has the connection do something, once there is one. Raises ToolError."""
-        if self._connection is None and self.found.state != "login":
+        if self._connection is None:
             self._again.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOON):

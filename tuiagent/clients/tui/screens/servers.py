@@ -207,8 +207,8 @@ class ServersSheet(Sheet):
             return ""
 
         try:
-            await self.app.desk.host.login(row.name, self._folder, show, never())
-            self._tell(f"signed in to {row.name}")
+            place = await self.app.desk.host.login(row.name, self._folder, show, never())
+            self._tell(f"signed in to {row.name}; its token is in the {place}")
             await self._test(row)
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
