@@ -127,7 +127,8 @@ class LocalRuntime(LocalFiles):
         if execution.terminal is not None:
             command = terminal.command(spool.folder, argv, execution.terminal)
             argv = (self._shell,)
-        return spool.launch(command, argv, self.folder, self._env, **more)
+        tied = execution.tied
+        return spool.launch(command, argv, self.folder, self._env, tied=tied, **more)
 
     async def settle(self, spool: str) -> str:
         """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""

@@ -54,6 +54,13 @@ def boot() -> str:
         return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
 
 
+@functools.cache
+def lifeline() -> int:
+    """The end of a pipe that closes when this process ends: nobody else has its other end."""
+    theirs, _ = os.pipe()
+    return theirs
+
+
 class Spool:
     """The folder of one execution."""
 
@@ -72,11 +79,13 @@ class Spool:
         env: dict[str, str],
         held: int = subprocess.DEVNULL,
         given: Sequence[int] = (),
+        tied: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError.
 
         `argv` runs the file that the command is put in. The wrapper keeps the descriptor `held`
-        open for as long as it lives; what stands before the shell gets those `given`.
+        open for as long as it lives; what stands before the shell gets those `given`. One that is
+        `tied` ends when this process does.
         """
         try:
             text = command.encode()
@@ -95,7 +104,9 @@ class Spool:
                         f"Call {self.call} was begun or given up before; not started again."
                     )
                 self._write(text)
-                return self._spawn(lock, argv, cwd, env, held, given)
+                life = (lifeline(),) if tied else ()
+                words = (*map(str, life or "-"), *argv)
+                return self._spawn(lock, words, cwd, env, held, (*given, *life))
         except OSError as error:
             raise ToolError(f"The command could not be started: {error}.") from error
 
@@ -110,7 +121,7 @@ class Spool:
     def _spawn(
         self,
         lock: int,
-        argv: Sequence[str],
+        words: Sequence[str],
         cwd: str,
         env: dict[str, str],
         held: int,
@@ -118,7 +129,7 @@ class Spool:
     ) -> subprocess.Popen[bytes]:
         with open(self._path("output"), "ab", opener=_private) as out:
             process = subprocess.Popen(
-                ["/bin/sh", WRAPPER, self.folder, _CRASH, *argv],
+                ["/bin/sh", WRAPPER, self.folder, _CRASH, *words],
                 stdin=lock,
                 stdout=out,
                 stderr=held,  # the command's goes to its stdout

@@ -175,7 +175,7 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
     runtime = drive.runtime
     try:
         spool = await runtime.prepare(f"{drive.stream.partition('/')[2]}.{about}.hook")
-        execution = Execution(spool, _script(hook, given, runtime.folder), limit)
+        execution = Execution(spool, _script(hook, given, runtime.folder), limit, tied=True)
         try:
             ended = await runtime.exec(execution, lambda data: None)
         except asyncio.CancelledError:
