@@ -23,7 +23,7 @@ class Servers:
     def __init__(self) -> None:
         self.rows = {
             "good": Lender("good", "config", "good-server -x", "known", prompts=("review what",)),
-            "gone": Lender("gone", "config", "gone-server", "known"),
+            "gone": Lender("gone", "config", "gone-server", "starting"),
             "here": Lender("here", "/repo/.mcp.json", "./here", "untrusted", "look at it first"),
         }
         self.asked: list[tuple[str, str]] = []

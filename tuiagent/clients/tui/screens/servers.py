@@ -18,6 +18,8 @@ from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Lender
 
 COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "untrusted": "warn"}
+NEW = ("known", "starting")
+"""How servers are that are reached as this is opened."""
 EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
 
 
@@ -103,9 +105,11 @@ class ServersSheet(Sheet):
         self.later(self._begin())
 
     async def _begin(self) -> None:
+        self.app.desk.host.reload()  # servers may have been named in a shell meanwhile
+        await asked(self.app.desk.client, "reload")
         await self._renew()
         rows = self.query_one(Servers).rows
-        await asyncio.gather(*(self._test(row) for row in rows if row.state == "known"))
+        await asyncio.gather(*(self._test(row) for row in rows if row.state in NEW))
         await self._renew()  # the last word: those of each may have crossed
 
     @property
