@@ -14,7 +14,8 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Typed
 from tuiagent.runtimes import family, keeper, terminal
 from tuiagent.runtimes.local_files import LocalFiles
-from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
+from tuiagent.runtimes.spool import HEAD, Spool, crash
+from tuiagent.runtimes.tail import Tail
 from tuiagent.threads import in_thread
 
 TICK = 0.05
