@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bench_journal
+import bench_lending
 import bench_runs
 import bench_screens
 import bench_start
@@ -21,6 +22,8 @@ MEASURES: dict[str, Callable[[bench_runs.Server, int], Any]] = {
     "fold": bench_journal.folding,
     "upkeep": bench_journal.upkeep,
     "search": bench_journal.searching,
+    "lenders": bench_lending.lenders,
+    "request": bench_lending.request,
     "day": bench_runs.day,
     "serve": bench_web.serve,
     "viewers": bench_web.viewers,

@@ -55,6 +55,10 @@ class Held:
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
 
+    def place(self) -> str:
+        """See connectors.surroundings.Tokens."""
+        return "keyring"
+
     def get(self, name: str) -> str | None:
         """See connectors.surroundings.Tokens."""
         return self.held.get(name)

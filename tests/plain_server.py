@@ -2,13 +2,14 @@
 
 FILE is JSON: `tools`, as they are told, read anew each time. The tool `changed` tells of a change,
 `ask` asks a person for a name, `sample` asks our model, `line` answers with a line of so many
-bytes, `say` with a text, `hang` never, `child` leaves a process behind; every other one says what
-it was called with.
+bytes, `say` with a text, `hang` never, `wait` once the file `go` is there, `child` leaves a process
+behind; every other one says what it was called with.
 """
 
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def call(params: dict[str, Any]) -> str:
         Path(params["arguments"]["path"]).touch()
         while True:
             receive()
+    if params["name"] == "wait":
+        return wait(Path(params["arguments"]["path"]))
     if params["name"] == "ask":
         field = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
         asked = {"message": "Who is there?", "requestedSchema": field}
@@ -55,6 +58,15 @@ def call(params: dict[str, Any]) -> str:
             continue
         return json.dumps(found)
     return json.dumps(params)
+
+
+def wait(path: Path) -> str:
+    """Has an effect that can be counted, and answers when it may."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write("called\n")
+    while not (path.parent / "go").exists():
+        time.sleep(0.01)
+    return "waited"
 
 
 def child(path: str) -> int:

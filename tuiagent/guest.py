@@ -69,9 +69,9 @@ class Guest:
 
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
-    ) -> None:
-        """Has a person sign in to an MCP server. Raises ConfigError."""
-        await load("tuiagent.means:login")(
+    ) -> str:
+        """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
+        return await load("tuiagent.lending:login")(
             self.settings, self._environ, server, folder, show, typed
         )
 

@@ -57,7 +57,7 @@ class Lending:
         around = load(connectors.AROUND)(
             load(runtimes.COMPANION),
             lambda server: filling(self._settings(), self._environ, server),
-            load(vaults.TABLE["tokens"])(),
+            load(vaults.TABLE["tokens"])(self._settings().home),
             lambda server: self._holds.accepted.get(server, {}),
             lambda server, accepted: self.accept(server, accepted),
             os.path.expanduser("~"),
@@ -93,14 +93,14 @@ async def login(
     folder: str,
     show: Callable[[str], None],
     typed: Awaitable[str],
-) -> None:
-    """Has a person sign in to an MCP server. Raises ConfigError, and StoreError."""
+) -> str:
+    """Has a person sign in to an MCP server; where that is kept. Raises ConfigError, StoreError."""
     found = load(connectors.FOUND)(settings.servers, folder, server)
     filled = await asyncio.to_thread(filling(settings, environ, found).all, found.table)
     found = msgspec.structs.replace(found, table=filled)
     try:
         sign_in = await asyncio.to_thread(load, connectors.LOGIN)
-        await sign_in(found, load(vaults.TABLE["tokens"])(), show, typed)
+        return await sign_in(found, load(vaults.TABLE["tokens"])(settings.home), show, typed)
     except ToolError as error:
         raise ConfigError(f"{server}: {error}") from error
 

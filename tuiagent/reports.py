@@ -87,7 +87,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         "picture": lambda key: load("tuiagent.engine.picture:picture")(journal, key),
         "usual": lambda folder: Usual(house.opening(folder), house.settings.limits),
         "tools": lambda key: means.told(),
-        "mcp": lambda key: asked_of_servers(house, means, key),
+        "mcp": lambda key: asked_of_servers(house, journal, means, key),
         **written(means),
         "directory": lambda key: load("tuiagent.views.directory:listing")(
             journal.events(directory.STREAM)
@@ -101,12 +101,17 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
     }
 
 
-async def asked_of_servers(house: Asked, means: LocalMeans, key: str) -> object:
-    """How the servers are that lend tools, or what is asked of one. Raises ConfigError."""
+async def asked_of_servers(house: Asked, journal: Journal, means: LocalMeans, key: str) -> object:
+    """How the servers are that lend tools, what waits, or what is asked of one.
+
+    Raises ConfigError, Refused.
+    """
     asked = {"folder": ".", **(msgspec.json.decode(key, type=dict[str, Any]) if key else {})}
     if asked.get("what") == "reload":
         house.reload()
         return None
+    if asked.get("what") == "waiting":
+        return load("tuiagent.engine.renewal:waiting")(journal, means, str(asked.get("session")))
     try:
         if what := asked.get("what"):
             return await means.lending.connector.ask(what, str(asked.get("server")), asked)

@@ -109,9 +109,9 @@ class House:
 
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
-    ) -> None:
-        """Has a person sign in to an MCP server. Raises ConfigError."""
-        await login(self.settings, self.environ, server, folder, show, typed)
+    ) -> str:
+        """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
+        return await login(self.settings, self.environ, server, folder, show, typed)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -406,3 +406,14 @@ def test_the_guard_says_what_cannot_be_started(tmp_path: Path) -> None:
         return text
 
     assert b"/nonexistent/x cannot be started" in asyncio.run(go())
+
+
+async def test_a_new_server_is_reached_at_once_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "FRESH", 1e9)
+    async with lending(tmp_path, one=plain(tmp_path, [tool("hello")])) as made:
+        made.mcp.begin()
+        (row,) = made.mcp.lenders(str(tmp_path))
+        assert (row.state, row.tools) == ("starting", ())
+        assert (await made.ready("one")).tools == ("one__hello",)

@@ -177,13 +177,15 @@ async def test_a_stopped_engine_that_is_killed_cannot_start_what_was_given_up(sc
 async def test_a_late_wrapper_never_runs_a_void_command(scene: Scene) -> None:
     assert await scene.settle() == "void"
     (scene.spool / "command").write_text("echo $$ >>ran\n")
-    late = subprocess.run(["/bin/sh", WRAPPER, str(scene.spool), "", "/bin/sh"], cwd=scene.folder)
+    late = subprocess.run(
+        ["/bin/sh", WRAPPER, str(scene.spool), "", "-", "/bin/sh"], cwd=scene.folder
+    )
     assert late.returncode == 125
     assert scene.runs() == 0
     assert not (scene.spool / "started").exists()
     (scene.spool / "void").unlink()
     subprocess.run(
-        ["/bin/sh", WRAPPER, str(scene.spool), "", "/bin/sh"], cwd=scene.folder, check=True
+        ["/bin/sh", WRAPPER, str(scene.spool), "", "-", "/bin/sh"], cwd=scene.folder, check=True
     )
     assert scene.runs() == 1
 

@@ -264,6 +264,144 @@ async def test_skills_and_folders_are_told_once(tmp_path: Path) -> None:
         assert after[: len(before)] == before
 
 
+async def test_what_does_not_count_is_told_once(tmp_path: Path) -> None:
+    yes = '{"hookSpecificOutput": {"permissionDecision": "allow", "updatedInput": {"path": "b"}}}'
+    hooked(tmp_path, "PreToolUse", f"echo '{yes}'", "Write", **{"if": "Write(a)"})
+    hooked(tmp_path, "PermissionRequest", "exit 2")
+    turns = [call("write", path="a", content="x"), call("write", path="c", content="x"), say("ok")]
+    means = Fakes(tmp_path, turns)
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, "accept-edits")
+        await prompt(client)
+        seen = await until(client, RunFinished)
+    said = [one for fact in facts(seen, HookRan) for one in fact.rulings]
+    assert [(Path(one.source).name, one.unheard) for one in said] == [
+        ("hooks.json", ("`if` of PreToolUse: it runs each time", "hooks of PermissionRequest")),
+        ("hooks.json", ("allow", "updatedInput")),
+    ]
+    assert (tmp_path / "work/a").read_text() == "x"
+    assert not (tmp_path / "work/b").exists()
+    assert "updatedInput" not in "".join(map(words, means.prompts))
+
+
+async def test_ones_own_file_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/hooks.json").write_text('{"hooks": ')
+    async with engine(Fakes(tmp_path, [say("well")])) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        seen = await until(client, RunFinished)
+    (ran,) = facts(seen, HookRan)
+    assert ran.rulings[0].unheard[0].startswith("cannot be read")
+
+
+async def test_a_guard_of_the_shell_sees_every_tool_that_runs_commands(tmp_path: Path) -> None:
+    guard = f"cat >>{tmp_path}/told; echo 'no commits here' >&2; exit 2"
+    hooked(tmp_path, "PreToolUse", guard, "Bash")
+    means = Fakes(tmp_path, [call("git_commit", message="one"), say("well")])
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, "auto")
+        await prompt(client)
+        seen = await until(client, RunFinished)
+    assert facts(seen, CallJudged)[0].verdict.gate == "hook"
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["tool_name"], told["tool"]) == ("Bash", "git_commit")
+    assert told["tool_input"]["command"].startswith("git commit ")
+    assert "--message=one" in told["tool_input"]["command"]
+
+
+async def test_what_a_hook_is_given(tmp_path: Path) -> None:
+    """Each field that the format names and that there is here."""
+    keep = f'(cat; echo) >>{tmp_path}/told; echo "$CLAUDE_PROJECT_DIR" >>{tmp_path}/where'
+    for event in ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop"):
+        hooked(tmp_path, event, keep)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a").write_text("one")
+    means = Fakes(tmp_path, [call("edit", path="a", old="one", new="two"), say("well")])
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client, "go")
+        await until(client, RunFinished)
+    rows = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines() if line]
+    told = {row["hook_event_name"]: row for row in rows}
+    work = str(tmp_path / "work")
+    for row in told.values():
+        assert (row["session_id"], row["cwd"], row["prompt_id"]) == ("s1", work, "p1")
+        assert row["permission_mode"] == "bypassPermissions"
+    assert told["SessionStart"]["source"] == "startup"
+    assert told["SessionStart"]["model"]
+    assert told["UserPromptSubmit"]["prompt"] == "go"
+    args = told["PreToolUse"]["tool_input"]
+    assert args["file_path"] == f"{work}/a"
+    assert (args["old_string"], args["new_string"]) == ("one", "two")
+    assert told["PostToolUse"]["tool_input"] == args
+    assert told["PostToolUse"]["tool_use_id"] == told["PreToolUse"]["tool_use_id"]
+    assert told["PostToolUse"]["tool_response"]["status"] == "ok"
+    assert told["Stop"]["last_assistant_message"] == "well"
+    assert set((tmp_path / "where").read_text().split()) == {work}
+
+
+@pytest.mark.parametrize(
+    ("event", "handler", "command", "timeout", "unheard"),
+    [
+        ("PreToolUse", {"command": "x y"}, "x y", 600.0, ()),
+        ("PreToolUse", {"command": "x", "timeout": 5}, "x", 5.0, ()),
+        ("UserPromptSubmit", {"command": "x"}, "x", 30.0, ()),
+        ("PreToolUse", {"command": "x", "timeout": 9999}, "x", 600.0, ()),
+        ("PreToolUse", {"command": "x", "once": True, "statusMessage": "s"}, "x", 600.0, ()),
+        (
+            "PreToolUse",
+            {"command": "${CLAUDE_PROJECT_DIR}/a b.sh", "args": ["$(x)", "", "it's"]},
+            "\"${CLAUDE_PROJECT_DIR}\"'/a b.sh' '$(x)' '' 'it'\"'\"'s'",
+            600.0,
+            (),
+        ),
+        ("PreToolUse", {"command": "x y", "args": []}, "'x y'", 600.0, ()),
+        ("PreToolUse", {"command": "x", "if": "Bash(rm *)"}, "x", 600.0, ("`if` of PreToolUse",)),
+        ("PreToolUse", {"command": "x", "async": True}, "x", 600.0, ("`async` of PreToolUse",)),
+        ("PreToolUse", {"command": "x", "shell": "powershell"}, "", 0, ("PreToolUse hooks of p",)),
+        ("PreToolUse", {"type": "http", "url": "http://x"}, "", 0, ("PreToolUse hooks of http",)),
+        ("PreToolUse", {"type": "prompt", "prompt": "x"}, "", 0, ("PreToolUse hooks of prompt",)),
+        ("PreToolUse", {"type": "mcp_tool", "tool": "x"}, "", 0, ("PreToolUse hooks of mcp",)),
+        ("PermissionRequest", {"command": "x"}, "", 0, ("hooks of PermissionRequest",)),
+    ],
+)
+def test_what_a_file_says_of_a_hook(
+    tmp_path: Path,
+    event: str,
+    handler: dict[str, Any],
+    command: str,
+    timeout: float,
+    unheard: tuple[str, ...],
+) -> None:
+    (tmp_path / "hooks.json").write_text(json.dumps({"hooks": {event: [{"hooks": [handler]}]}}))
+    shelf = Shelf(str(tmp_path / "work"), str(tmp_path), "", Standing())
+    found = [(hook.command, hook.timeout) for hook in shelf.hooks(event)]
+    assert found == ([(command, timeout)] if command else [])
+    said = [what for _, what in shelf.remarks()]
+    assert len(said) == len(unheard)
+    assert all(one.startswith(start) for one, start in zip(said, unheard, strict=True))
+
+
+def test_matchers_count_where_there_is_something_to_match(tmp_path: Path) -> None:
+    groups = {
+        "SessionStart": [{"matcher": "startup|resume", "hooks": [{"command": "a"}]}],
+        "SessionEnd": [{"matcher": "clear", "hooks": [{"command": "b"}]}],
+        "Stop": [{"matcher": "(", "hooks": [{"command": "c"}]}],
+    }
+    path = tmp_path / "hooks.json"
+    path.write_text(json.dumps({"hooks": groups}))
+    shelf = Shelf(str(tmp_path / "work"), str(tmp_path), "", Standing())
+    assert [len(shelf.hooks(event)) for event in groups] == [1, 0, 1]
+    assert [what for _, what in shelf.remarks()] == ["SessionEnd hooks of clear"]
+    path.write_text(json.dumps({"hooks": groups, "disableAllHooks": True}))
+    assert [len(shelf.hooks(event)) for event in groups] == [0, 0, 0]
+
+
 # ---------------------------------------------------------------- trust
 
 

@@ -11,12 +11,20 @@ from tests.flows.test_cli import PROMPT, Cli
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tests.lending import HERE, tool
 from tests.lending import say as listed
+from tuiagent.engine.renewal import waiting
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.event import At
 from tuiagent.kernel.message import Observation, Question, Text
 from tuiagent.kernel.policy import judge
-from tuiagent.kernel.prompts import ToolsChanged
+from tuiagent.kernel.prompts import (
+    PromptRebased,
+    RenewalRequested,
+    RenewTools,
+    ToolsChanged,
+    decide_renewal,
+)
 from tuiagent.kernel.rules import parse_rule
 from tuiagent.kernel.run import InterruptRun, RunFinished
 from tuiagent.kernel.standing import STREAM as EVERYWHERE
@@ -128,6 +136,43 @@ async def test_tools_that_come_and_go_are_told_and_the_prompt_only_grows(tmp_pat
     assert last.tools == first.tools
     said = [b.text for m in last.messages for b in m.blocks if isinstance(b, Text)]
     assert any("New: a__y, a__z. Gone: a__x." in text for text in said)
+
+
+async def test_new_tools_are_in_the_prompt_once_a_person_wishes_it(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path, [call("list"), say("one"), say("two"), say("three")])
+    async with engine(fakes) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        with pytest.raises(Refused, match="nothing was said yet"):
+            await client.submit(RenewTools(STREAM))
+        await prompt(client)
+        await until(client, RunFinished)
+        fakes.more["one__ask"], fakes.loaned = Asking(), frozenset({"one__ask"})
+        found = waiting(made.journal, fakes, STREAM)
+        assert (found.added, found.gone, found.changed) == (("one__ask",), (), ())
+        assert found.tokens > 0
+        await client.submit(RenewTools(STREAM))
+        await client.submit(RenewTools(STREAM))
+        await prompt(client, "again", "p2")
+        seen = await until(client, RunFinished, count=2)
+        assert len(facts(seen, RenewalRequested)) == 1
+        first, epoch = facts(seen, PromptRebased)
+        assert (epoch.epoch, epoch.reason, epoch.system) == (2, "tools renewed", first.system)
+        assert waiting(made.journal, fakes, STREAM).added == ()
+        await prompt(client, "more", "p3")
+        seen = await until(client, RunFinished, count=3)
+        assert len(facts(seen, PromptRebased)) == 2, "only once"
+    names = [[spec.name for spec in one.tools] for one in fakes.prompts]
+    assert "one__ask" not in names[1]
+    assert names[-2][-1] == names[-1][-1] == "one__ask"
+    before, after = fakes.prompts[1].messages, fakes.prompts[-1].messages
+    assert after[: len(before)] == before, "the conversation stays as it is"
+
+
+def test_no_agent_spends_what_a_cache_holds() -> None:
+    assert decide_renewal(1, False, "agent", At(0.0, "ada")) == [RenewalRequested()]
+    with pytest.raises(Refused, match="does not begin its own prompt anew"):
+        decide_renewal(1, False, "agent", At(0.0, "agent"))
 
 
 # ---------------------------------------------------------------- judged

@@ -60,6 +60,7 @@ from tuiagent.kernel.message import (
 from tuiagent.kernel.prompts import (
     ChangeModel,
     RebasePrompt,
+    RenewTools,
     ShortenConversation,
     TellTools,
     WithdrawPrompt,
@@ -347,6 +348,7 @@ async def _rounds(a: Teller) -> None:
         await a.does(calls.StartCall, call, {})
         await a.does(calls.FinishCall, call, Observation("ok", "written"))
     await a.says(grants.RevokeRule, f"write({FOLDER}/*)")
+    await a.says(RenewTools)
     await a.says(ShortenConversation)
     short = Shortened(("p1.3.1",), "- The person wants it done [p1]", "p1.4")
     more = ("openai/gpt-5.5", "Be brief.", TOOLS, 100_000, short, Usage(900, 60), 0.003)
@@ -440,7 +442,8 @@ async def _hooked(here: Teller) -> None:
     await here.says(session.SubmitPrompt, "p1", "Do it. #review-diff", schema=wanted)
     await here.drives()
     source = f"{FOLDER}/hooks.json"
-    said = hooks.Ruling(source, "./remind", "failed", "exit 1", "Run the tests.", "slow today")
+    words = ("failed", "exit 1", "Run the tests.", "slow today", ("updatedInput",))
+    said = hooks.Ruling(source, "./remind", *words)
     await here.does(hooks.ReportHooks, hooks.PROMPT, "p1", (said,))
     await here.does(RebasePrompt, "first", "openai/gpt-5.5", "Be brief.", TOOLS)
     skill = ("The skill review-diff", "/skills/review-diff/SKILL.md", "Look twice.")

@@ -122,9 +122,10 @@ class TestHost:
     async def renewed(self, name: str, key: str = "") -> None:
         return
 
-    async def login(self, server: str, folder: str, show: Any, typed: Any) -> None:
+    async def login(self, server: str, folder: str, show: Any, typed: Any) -> str:
         typed.close()
         show(f"https://sign.in/{server}")
+        return "keyring"
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         return True

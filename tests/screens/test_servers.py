@@ -6,11 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.house import STREAM, opened, prompt, say, until
 from tests.screens.kit import SIZES, Screen, screen
 from tuiagent import config_file
 from tuiagent.config_file import ServerTable
-from tuiagent.kernel.standing import MCP, STREAM, FileTrusted
-from tuiagent.ports import Lender
+from tuiagent.kernel.prompts import RenewalRequested
+from tuiagent.kernel.run import RunFinished
+from tuiagent.kernel.standing import MCP, FileTrusted
+from tuiagent.kernel.standing import STREAM as EVERYWHERE
+from tuiagent.ports import Lender, Waiting
 
 
 class Servers:
@@ -19,10 +23,11 @@ class Servers:
     def __init__(self) -> None:
         self.rows = {
             "good": Lender("good", "config", "good-server -x", "known", prompts=("review what",)),
-            "gone": Lender("gone", "config", "gone-server", "known"),
+            "gone": Lender("gone", "config", "gone-server", "starting"),
             "here": Lender("here", "/repo/.mcp.json", "./here", "untrusted", "look at it first"),
         }
         self.asked: list[tuple[str, str]] = []
+        self.waits = Waiting(("good__x", "good__y"), (), ("good__z",), 45_000, 0.135)
 
     def _set(self, name: str, **more: Any) -> Lender:
         self.rows[name] = msgspec.structs.replace(self.rows[name], **more)
@@ -43,13 +48,15 @@ class Servers:
             return self._set(name, state="waiting", problem="it has ended")
         if what == "accept":
             return self._set(name, changed=())
+        if what == "waiting":
+            return self.waits
         if what == "prompt":
             return f"Words of {asked['name']} with {asked['arguments']}\x1b[2J"
         return None
 
 
-async def opened(it: Screen) -> Servers:
-    servers = it.engine.reports["mcp"] = Servers()
+async def looked_at(it: Screen, servers: Servers) -> Servers:
+    it.engine.reports["mcp"] = servers
     await it.app.run_action("servers")
     await it.until(lambda: "ready" in it.shown and "waiting" in it.shown)
     return servers
@@ -58,7 +65,7 @@ async def opened(it: Screen) -> Servers:
 @pytest.mark.parametrize("size", ["wide", "small", "tiny"])
 async def test_each_server_is_told_of(tmp_path: Path, size: str) -> None:
     async with screen(tmp_path, size=SIZES[size]) as it:
-        servers = await opened(it)
+        servers = await looked_at(it, Servers())
         shown = it.shown
         for words in ("good", "ready", "gone", "waiting", "here", "untrusted"):
             assert words in shown
@@ -70,7 +77,7 @@ async def test_each_server_is_told_of(tmp_path: Path, size: str) -> None:
 
 async def test_what_changed_is_accepted_by_a_person(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
-        servers = await opened(it)
+        servers = await looked_at(it, Servers())
         await it.press("a")
         await it.until("accepted as it is described now")
         assert ("accept", "good") in servers.asked
@@ -80,7 +87,7 @@ async def test_what_changed_is_accepted_by_a_person(tmp_path: Path) -> None:
 
 async def test_a_server_is_switched_off_and_on(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
-        servers = await opened(it)
+        servers = await looked_at(it, Servers())
         config_file.put_server(str(tmp_path), "good", {"command": "x"})
         known = {"good": ServerTable(command="x")}
         it.host.settings = msgspec.structs.replace(it.host.settings, servers=known)
@@ -95,7 +102,7 @@ async def test_a_server_is_switched_off_and_on(tmp_path: Path) -> None:
 
 async def test_a_person_signs_in_at_an_address_that_is_shown(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
-        await opened(it)
+        await looked_at(it, Servers())
         await it.press("l")
         await it.until(lambda: it.app.clipboard == "https://sign.in/good")
 
@@ -105,16 +112,37 @@ async def test_a_repositorys_servers_are_trusted_by_a_person(
 ) -> None:
     async with screen(tmp_path) as it:
         monkeypatch.chdir(it.work)
-        await opened(it)
+        await looked_at(it, Servers())
         await it.press("y")
         await it.until("names no server")
         (it.work / ".mcp.json").write_text('{"mcpServers": {"here": {"command": "x"}}}')
         path = str((it.work / ".mcp.json").resolve())
         await it.press("y")
         await it.until("is trusted as it is now")
-        (fact,) = [e.fact for e in it.engine.journal.events(STREAM)]
+        (fact,) = [e.fact for e in it.engine.journal.events(EVERYWHERE)]
         assert isinstance(fact, FileTrusted)
         assert (fact.path, fact.use) == (path, MCP)
+
+
+async def test_new_tools_are_used_at_a_persons_wish_who_sees_what_it_costs(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("one")]) as it:
+        servers = it.engine.reports["mcp"] = Servers()
+        await opened(it.client, it.work.parent)
+        await prompt(it.client)
+        await until(it.client, RunFinished)
+        await it.app.desk.open(STREAM)
+        await looked_at(it, servers)
+        shown = await it.until("2 new, 1 described otherwise")
+        assert "45,000 tokens without a cache, about $0.14 more" in shown
+        await it.press("u")
+        await it.until("the next answer has the tools that there are now")
+        await until(it.client, RenewalRequested)
+        servers.waits = Waiting()
+        await it.press("u")
+        await it.until("no tools wait")
+        await it.press("escape")
+        await it.type("/tools\n")
+        await it.until("no tools wait")
 
 
 async def test_a_servers_prompt_stands_in_the_editor_to_be_read_first(tmp_path: Path) -> None:
@@ -126,3 +154,6 @@ async def test_a_servers_prompt_stands_in_the_editor_to_be_read_first(tmp_path: 
         await it.press("ctrl+a", "ctrl+k")
         await it.type("/good:none\n")
         await it.until("has no prompt")
+        await it.press("ctrl+a", "ctrl+k")
+        await it.type("/tools\n")
+        await it.until("there is no session yet")

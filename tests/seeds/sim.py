@@ -171,6 +171,10 @@ class Nothing:
         """None."""
         return []
 
+    def remarks(self) -> list[Any]:
+        """None."""
+        return []
+
 
 NOTHING = Nothing()
 

@@ -56,11 +56,11 @@ class Host(Protocol):
 
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
-    ) -> None:
+    ) -> str:
         """Has a person sign in to an MCP server: at the address that is shown to them.
 
-        `typed` is the address that their browser came to, where it cannot come here. Raises
-        ConfigError.
+        `typed` is the address that their browser came to, where it cannot come here. Says where
+        it is kept. Raises ConfigError, and StoreError where nothing can keep it.
         """
         ...
 

@@ -7,9 +7,10 @@ import msgspec
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.trusting import answer, brought
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.session import RenewTools
 from tuiagent.kernel.standing import MCP
-from tuiagent.ports import Client, Lender
+from tuiagent.ports import Client, Lender, Waiting
 
 FILE = ".mcp.json"
 """What a repository's file with servers is called."""
@@ -25,6 +26,30 @@ async def lenders(client: Client, folder: str) -> list[Lender]:
 async def asked(client: Client, what: str, server: str = "", **more: Any) -> Any:
     """What comes of asking one server something. Raises ConfigError."""
     return (await client.read("mcp", _key(what=what, server=server, **more))).data
+
+
+async def waiting(client: Client, stream: str) -> Waiting:
+    """The tools that the model of this session is not told of yet. Raises Refused."""
+    return msgspec.convert(await asked(client, "waiting", session=stream), Waiting)
+
+
+def waits(found: Waiting) -> str:
+    """That tools wait, and what it costs to have them now; "" where none do."""
+    parts = ("new", found.added), ("gone", found.gone), ("described otherwise", found.changed)
+    said = ", ".join(f"{len(names)} {word}" for word, names in parts if names)
+    if not said:
+        return ""
+    money = "" if found.cost is None else f", about ${found.cost:.2f} more"
+    return f"tools wait: {said}; now costs {found.tokens:,} tokens without a cache{money}"
+
+
+async def renew(client: Client, stream: str) -> str:
+    """Has the model be told of them with its next answer; what that costs. Raises Refused."""
+    said = waits(await waiting(client, stream))
+    if not said:
+        raise Refused("no tools wait: the model has all that are told of at once")
+    await client.submit(RenewTools(stream))
+    return f"the next answer has the tools that there are now, which {said.partition('; now ')[2]}"
 
 
 async def prompted(client: Client, server: str, prompt: str, rest: str, folder: str) -> str:

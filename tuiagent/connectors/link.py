@@ -26,6 +26,8 @@ FIRST, LONGEST = 1.0, 300.0
 """Seconds before a server that was lost is tried again: at first, and at most."""
 IDLE = 15.0
 """Seconds before a server of which it is known what it lends is reached, unless it is wanted."""
+FRESH = 1.0
+"""Seconds before any other: what is asked first does not share the processor with all of them."""
 SOON = 10.0
 """Seconds that a call waits for a server that is on its way."""
 PAUSE = 0.5
@@ -81,7 +83,7 @@ class Link:
         """Reaches the server, and reaches it again, until this is cancelled."""
         if self.found.told:
             self._say("known")
-            await self._wait(IDLE * random.uniform(1.0, 2.0))
+        await self._wait((IDLE if self.found.told else FRESH) * random.uniform(1.0, 2.0))
         pause = FIRST
         while True:
             self._say("starting")
@@ -245,7 +247,7 @@ class Link:
 
     async def do(self, work: "Callable[[Connection], Awaitable[object]]") -> object:
         """Has the connection do something, once there is one. Raises ToolError."""
-        if self._connection is None and self.found.state != "login":
+        if self._connection is None:
             self._again.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOON):

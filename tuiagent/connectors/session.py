@@ -57,7 +57,7 @@ async def connected(
 ) -> "AsyncGenerator[Connection]":
     """A connection, open until this is left. Raises whatever keeps it from being made."""
     http = Bounded()
-    made = Connection(server, listener)
+    made = Connection(server, listener, http)
     client = Client(
         await _transport(server, around, listener, http),
         client_info=types.Implementation(name="tuiagent", version=__version__),
@@ -102,8 +102,9 @@ class Connection:
 
     client: Client
 
-    def __init__(self, server: Server, listener: Listener) -> None:
+    def __init__(self, server: Server, listener: Listener, http: Bounded) -> None:
         self.server = server
+        self._http = http
         self._listener = listener
         self._callers: list[Ask] = []
 
@@ -193,6 +194,9 @@ class Connection:
             raise OutcomeUnknownError(f"{text}: {told(error)}") from error
         except MCPError as error:
             self._failed(error)
+            if self._http.refused:
+                text = f"{self.server.name} wants a sign-in, or more rights, for this"
+                raise ToolError(f"{text}: {LOGIN.format(self.server.name)}") from error
             raise ToolError(f"{self.server.name} refused: {plain(error.message, 2000)}") from error
         except httpx2.HTTPError as error:
             self._listener.lost(told(error))

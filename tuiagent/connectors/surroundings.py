@@ -22,14 +22,18 @@ class Program(Protocol):
 
 
 class Tokens(Protocol):
-    """Secrets by name, in the system's keyring; slow."""
+    """Secrets by name, in the system's keyring or an encrypted file; slow."""
+
+    def place(self) -> str:
+        """Where they are kept. Raises StoreError where nothing can keep them."""
+        ...
 
     def get(self, name: str) -> str | None:
-        """The secret, if it is kept. Raises StoreError."""
+        """The secret, if it is kept. Raises StoreError where it is, and cannot be opened."""
         ...
 
     def put(self, name: str, secret: str) -> None:
-        """Keeps it. Raises StoreError where there is no keyring."""
+        """Keeps it. Raises StoreError."""
         ...
 
 

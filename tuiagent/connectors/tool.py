@@ -11,7 +11,7 @@ from tuiagent.connectors.link import Link
 from tuiagent.kernel.claims import NONE, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Question
-from tuiagent.ports import Again, Kit, Note, OutcomeUnknown, Runtime, Tool
+from tuiagent.ports import Again, Kit, Note, OutcomeUnknown, Runtime, Tool, schema
 
 if TYPE_CHECKING:
     from tuiagent.connectors.session import Connection
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Cross = Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
 """Has something done on the servers' loop, from another."""
-TRUSTED = "the server says that it only reads, and is trusted"
 UNKNOWN = "what a tool of the MCP server {} does is not known here"
 FOUND = 12
 """Tools that one search tells of."""
@@ -99,14 +98,9 @@ class Search:
 
     name = "mcp_tools"
     effect = "read"
-    parameters = {
-        "type": "object",
-        "properties": {
-            "query": {"type": "string", "description": "words of what it should do; all without"},
-        },
-        "required": [],
-        "additionalProperties": False,
-    }
+    parameters = schema(
+        query={"type": "string", "description": "words of what it should do; all without"}
+    )
 
     def __init__(self, servers: list[str], lent: Callable[[], Mapping[str, Lent]]) -> None:
         named = ", ".join(servers)
@@ -157,15 +151,11 @@ class Use:
     name = "mcp_use"
     effect = "execute"
     description = "Call a tool that mcp_tools has told of."
-    parameters = {
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "description": "the tool's name"},
-            "arguments": {"type": "object", "description": "what it takes"},
-        },
-        "required": ["name"],
-        "additionalProperties": False,
-    }
+    parameters = schema(
+        ("name",),
+        name={"type": "string", "description": "the tool's name"},
+        arguments={"type": "object", "description": "what it takes"},
+    )
 
     def __init__(self, lent: Callable[[], Mapping[str, Lent]]) -> None:
         self._lent = lent
@@ -209,15 +199,11 @@ class Resources:
 
     name = "mcp_resources"
     effect = "execute"
-    parameters = {
-        "type": "object",
-        "properties": {
-            "server": {"type": "string", "description": "whose"},
-            "uri": {"type": "string", "description": "read this one; without it all are listed"},
-        },
-        "required": ["server"],
-        "additionalProperties": False,
-    }
+    parameters = schema(
+        ("server",),
+        server={"type": "string", "description": "whose"},
+        uri={"type": "string", "description": "read this one; without it all are listed"},
+    )
 
     def __init__(self, links: Mapping[str, Link], cross: Cross) -> None:
         self.description = f"List or read resources of the MCP servers {', '.join(links)}."

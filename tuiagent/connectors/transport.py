@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
+from tuiagent.connectors import oauth
 from tuiagent.connectors.surroundings import Program
 from tuiagent.kernel.errors import ToolError
 
@@ -98,11 +99,15 @@ class Bounded(httpx2.AsyncBaseTransport):
     def __init__(self) -> None:
         self._inner = httpx2.AsyncHTTPTransport()
         self.status = 0
+        self.refused = False
+        """Whether the newest refusal was for want of a sign-in, or of rights."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """See httpx2; streams of events are bounded event by event, elsewhere."""
         response = await self._inner.handle_async_request(request)
         self.status = response.status_code
+        if request.method == "POST" and self.status in (200, 202, 401, 403):
+            self.refused = oauth.wanted(response) is not None
         if "text/event-stream" not in response.headers.get("content-type", ""):
             source: Any = response.stream
             response.stream = _Cut(source)

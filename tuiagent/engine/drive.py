@@ -111,6 +111,8 @@ class Drive:
         """What the calls of the newest reply touch."""
         self.finished: dict[str, tuple[Call, Observation]] = {}
         """What came of them, which hooks may be told of."""
+        self.unheard: set[tuple[str, str]] = set()
+        """What hooks said, by their commands, that does not count and that people were told of."""
         self.touched: set[str] = set()
         """Paths that calls touched, whose folders were not looked at yet."""
         self.looked: set[str] = set()

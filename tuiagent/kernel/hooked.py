@@ -24,7 +24,8 @@ def decide_report(run: Run | None, intent: ReportHooks, at: At) -> list[Fact]:
     if intent.event == hooks.STOP:
         if not run.held:
             raise Refused("the run does not end now")
-        goes_on = block and not stop and run.kept_on < hooks.AGAIN
+        feedback = block or any(one.context for one in loud)
+        goes_on = feedback and not stop and run.kept_on < hooks.AGAIN
         return facts if goes_on else [*facts, RunFinished(run.id, "done")]
     if intent.event == hooks.PROMPT and (stop or block):
         facts.append(PromptWithdrawn(intent.about))

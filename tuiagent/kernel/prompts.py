@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import msgspec
+
 from tuiagent.kernel.compact import Shortened
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import Fact, Intent
+from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.limits import Limits
 from tuiagent.kernel.media import File, attached
 from tuiagent.kernel.message import Media, ToolSpec, Usage
+
+RENEWED = "tools renewed"
+"""Why an epoch began that a person asked for, for the sake of its tools."""
 
 # ---------------------------------------------------------------- facts
 
@@ -34,6 +39,10 @@ class PromptWithdrawn(Fact, frozen=True):
 
 class ShorteningRequested(Fact, frozen=True):
     """The conversation is made shorter before the model is asked again."""
+
+
+class RenewalRequested(Fact, frozen=True):
+    """A new epoch begins before the model is asked again, with the tools that there are then."""
 
 
 class PromptRebased(Fact, frozen=True):
@@ -90,6 +99,10 @@ class ShortenConversation(Intent, frozen=True):
     """Make the conversation shorter before the model is asked again."""
 
 
+class RenewTools(Intent, frozen=True):
+    """Tell the model of the tools that there are now: what a provider's cache held is lost."""
+
+
 class WithdrawPrompt(Intent, frozen=True):
     """Take a waiting prompt back."""
 
@@ -135,3 +148,26 @@ def submitted(intent: SubmitPrompt, steer: bool) -> PromptSubmitted:
         raise Refused("the prompt is empty")
     said = (intent.prompt, intent.text, steer, intent.limits, media, intent.schema)
     return PromptSubmitted(*said)
+
+
+def rebased(epoch: int, intent: RebasePrompt) -> list[Fact]:
+    """The epoch after this one."""
+    fields = msgspec.structs.asdict(intent)
+    del fields["stream"]
+    return [PromptRebased(epoch + 1, **fields)]
+
+
+def decide_shortening(epoch: int, asked: bool) -> list[Fact]:
+    """That it is asked for, unless it is already. Raises Refused."""
+    if not epoch:
+        raise Refused("nothing was said yet")
+    return [] if asked else [ShorteningRequested()]
+
+
+def decide_renewal(epoch: int, asked: bool, agent: str, at: At) -> list[Fact]:
+    """Likewise; what an epoch costs is a person's to spend. Raises Refused."""
+    if not epoch:
+        raise Refused("nothing was said yet: the first prompt has all tools that there are")
+    if at.actor == agent:
+        raise Refused("an agent does not begin its own prompt anew")
+    return [] if asked else [RenewalRequested()]

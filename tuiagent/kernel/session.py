@@ -25,12 +25,17 @@ from tuiagent.kernel.prompts import (
     PromptSubmitted,
     PromptWithdrawn,
     RebasePrompt,
+    RenewalRequested,
+    RenewTools,
     ShortenConversation,
     ShorteningRequested,
     SubmitPrompt,
     TellTools,
     ToolsChanged,
     WithdrawPrompt,
+    decide_renewal,
+    decide_shortening,
+    rebased,
     submitted,
 )
 from tuiagent.kernel.run import Run
@@ -58,6 +63,8 @@ class Session(Struct):
     """Tokens of the conversation, as of the newest reply."""
     replies: int = 0
     """Since the epoch began."""
+    renewed: bool = False
+    """Whether an epoch has to begin before the model is asked again, for the sake of its tools."""
     too_long: bool = False
     """Whether the conversation has to be made shorter before the model is asked again."""
     run: Run | None = None
@@ -84,6 +91,11 @@ class Session(Struct):
         """Whether the conversation has to be made shorter now; never twice in a row unasked."""
         full = self.window and self.context > self.window * FULL and self.replies > 1
         return bool(self.too_long or full)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a new epoch has to begin before the model is asked."""
+        return not self.epoch or self.epoch_model != self.model or self.renewed
 
     @property
     def agent(self) -> str:
@@ -146,21 +158,8 @@ def _withdraw(state: Session, intent: WithdrawPrompt, at: At) -> list[Fact]:
     return [PromptWithdrawn(intent.prompt)]
 
 
-def _rebase(state: Session, intent: RebasePrompt, at: At) -> list[Fact]:
-    epoch = state.epoch + 1
-    fields = msgspec.structs.asdict(intent)
-    del fields["stream"]
-    return [PromptRebased(epoch, **fields)]
-
-
-def _shorten(state: Session, intent: ShortenConversation, at: At) -> list[Fact]:
-    if not state.epoch:
-        raise Refused("nothing was said yet")
-    return [] if state.too_long else [ShorteningRequested()]
-
-
 def _start_attempt(state: Session, intent: runs.StartAttempt, at: At) -> list[Fact]:
-    if not state.epoch or state.epoch_model != state.model:
+    if state.stale:
         raise Refused("the prompt has to be rebased first")
     if state.crowded:
         raise Refused("the conversation has to be made shorter first")
@@ -229,8 +228,9 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     **dict.fromkeys(lifecycle.DECIDED, _label),
     SubmitPrompt: _submit,
     WithdrawPrompt: _withdraw,
-    RebasePrompt: _rebase,
-    ShortenConversation: _shorten,
+    RebasePrompt: lambda s, i, at: rebased(s.epoch, i),
+    ShortenConversation: lambda s, i, at: decide_shortening(s.epoch, s.too_long),
+    RenewTools: lambda s, i, at: decide_renewal(s.epoch, s.renewed, s.agent, at),
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
     grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
@@ -309,6 +309,7 @@ def _fold_run_finished(state: Session, fact: runs.RunFinished) -> None:
 
 def _fold_rebased(state: Session, fact: PromptRebased) -> None:
     state.epoch, state.epoch_model, state.window = fact.epoch, fact.model, fact.window
+    state.renewed = False
     if fact.shortened is not None:
         state.too_long, state.context, state.replies = False, 0, 0
         state.told.clear()  # it may be gone: it is told again where it is due
@@ -374,6 +375,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     PromptWithdrawn: _fold_withdrawn,
     PromptRebased: _fold_rebased,
     ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
+    RenewalRequested: lambda s, fact: setattr(s, "renewed", True),
     **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
     **dict.fromkeys((ModelChanged, EffortChanged), fold_answering),
     ToolsChanged: lambda s, fact: None,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.hooks import EVENTS, LONGEST
+from tuiagent.kernel.hooks import AFTER, BEFORE, END, EVENTS, LIST, LONGEST, PROMPT, START, fits
 from tuiagent.kernel.standing import Standing
 from tuiagent.library import places
 from tuiagent.library.places import Place
@@ -28,6 +28,13 @@ LARGEST = 256 * 1024
 MOST = 100
 """Hooks of one file."""
 USE = "hooks"
+PROJECT = "${CLAUDE_PROJECT_DIR}"
+USUAL = {PROMPT: 30.0}
+"""Seconds that a hook may take where nobody says; for other events, as long as any may."""
+HAPPENS = {START: ("startup", "fork"), END: ("other",)}
+"""What a matcher is compared with where that is no tool."""
+MATCHED = (BEFORE, AFTER, *HAPPENS)
+"""Events that matchers count for."""
 
 
 def running(where: Iterable[Place], folder: str, event: str, standing: Standing) -> list[Hook]:
@@ -48,23 +55,29 @@ def offers(where: Iterable[Place], folder: str) -> Iterator[Offer]:
             continue
         for path in _paths(place):
             try:
-                hooks = _read(place, path)
+                hooks, unheard = _read(place, path)
             except ConfigError as error:
                 yield Offer(path, USE, "", (), str(error))
                 continue
             if hooks:
-                yield _offer(place, folder, path, hooks)
+                offer = _offer(place, folder, path, hooks)
+                said = tuple(f"(not heeded here: {one})" for one in unheard)
+                yield msgspec.structs.replace(offer, runs=(*offer.runs, *said))
 
 
-def problems(where: Iterable[Place]) -> list[tuple[str, str]]:
-    """The files that cannot be read, each with why."""
+def remarks(where: Iterable[Place], folder: str, standing: Standing) -> list[tuple[str, str]]:
+    """What stands in files and does not count, each with its file: of one's own, those that are
+    trusted, and those in which nothing waits for trust."""
     found: list[tuple[str, str]] = []
     for place in where:
         for path in _paths(place):
             try:
-                _read(place, path)
+                hooks, unheard = _read(place, path)
             except ConfigError as error:
-                found.append((path, str(error)))
+                found += [(path, f"cannot be read: {error}")] if own(place) else []
+                continue
+            if not hooks or own(place) or _trusted(place, folder, path, hooks, standing):
+                found += [(path, one) for one in unheard]
     return found
 
 
@@ -77,7 +90,7 @@ def _every(where: Iterable[Place]) -> Iterator[tuple[Place, str, list[Hook]]]:
     for place in where:
         for path in _paths(place):
             try:
-                yield place, path, _read(place, path)
+                yield place, path, _read(place, path)[0]
             except ConfigError:
                 continue  # it is listed with its problem where trust is asked for
 
@@ -90,43 +103,76 @@ def _paths(place: Place) -> list[str]:
     return [path for path in paths if os.path.lexists(path)]
 
 
-def _read(place: Place, path: str) -> list[Hook]:
-    """The hooks of a file. Raises ConfigError."""
+def _read(place: Place, path: str) -> tuple[list[Hook], list[str]]:
+    """The hooks of a file, and what of it does not count here. Raises ConfigError."""
     text = places.read(place, path, LARGEST)
     try:
-        table = msgspec.json.decode(text, type=dict[str, Any]).get("hooks", {})
-        groups = msgspec.convert(table, dict[str, list[dict[str, Any]]])
+        whole = msgspec.json.decode(text, type=dict[str, Any])
+        groups = msgspec.convert(whole.get("hooks", {}), dict[str, list[dict[str, Any]]])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ConfigError(f"it holds no hooks: {error}") from error
+    if whole.get("disableAllHooks") is True:
+        return [], []
     found: list[Hook] = []
+    unheard: list[str] = []
     for event, rows in groups.items():
-        if event in EVENTS:
-            for row in rows:
-                found += _group(event, row, path)
+        if event not in EVENTS:
+            unheard.append(f"hooks of {event}")
+            continue
+        for row in rows:
+            _group(event, row, path, found, unheard)
     if len(found) > MOST:
         raise ConfigError(f"it holds more than {MOST} hooks")
-    return found
+    return found, list(dict.fromkeys(unheard))
 
 
-def _group(event: str, row: dict[str, Any], path: str) -> list[Hook]:
-    """The hooks that share a matcher. Raises ConfigError."""
-    matcher = row.get("matcher", "")
+def _group(
+    event: str, row: dict[str, Any], path: str, found: list[Hook], unheard: list[str]
+) -> None:
+    """Adds the hooks that share a matcher, and what of them does not count. Raises ConfigError."""
     try:
-        re.compile(matcher)
-        commands = [one for one in row["hooks"] if one.get("type", "command") == "command"]
-        return [
-            Hook(event, one["command"], matcher, _seconds(one.get("timeout")), path)
-            for one in commands
-            if isinstance(one["command"], str) and one["command"].strip()
-        ]
+        matcher = row.get("matcher", "") if event in MATCHED else ""
+        never = event in HAPPENS and not fits(matcher, HAPPENS[event])
+        if not LIST.fullmatch(matcher) and matcher != "*":
+            re.compile(matcher)
+        for one in row["hooks"]:
+            kind, shell = one.get("type", "command"), one.get("shell", "bash")
+            if never or kind != "command" or shell != "bash":
+                what = matcher if never else kind if kind != "command" else shell
+                unheard.append(f"{event} hooks of {what}")
+                continue
+            if "if" in one:
+                unheard.append(f"`if` of {event}: it runs each time")
+            if one.get("async") or one.get("asyncRewake"):
+                unheard.append(f"`async` of {event}: it is waited for")
+            command = _command(one)
+            if command.strip():
+                usual = USUAL.get(event, LONGEST)
+                found.append(
+                    Hook(event, command, matcher, _seconds(one.get("timeout"), usual), path)
+                )
     except (re.error, TypeError, KeyError, AttributeError, ValueError) as error:
-        if matcher == "*":
-            return _group(event, {**row, "matcher": ""}, path)
         raise ConfigError(f"a hook of {event} cannot be read: {error!r}") from error
 
 
-def _seconds(given: object) -> float:
-    return min(LONGEST, max(1.0, float(given))) if isinstance(given, int | float) else 60.0
+def _command(one: dict[str, Any]) -> str:
+    """What a shell runs; with `args`, its words as they are, but for the project's folder.
+
+    Raises ValueError, KeyError.
+    """
+    words = [one["command"], *(one.get("args") or ())]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("its command is not made of texts")
+    return " ".join(map(_quoted, words)) if "args" in one else str(one["command"])
+
+
+def _quoted(word: str) -> str:
+    parts = word.split(PROJECT)
+    return f'"{PROJECT}"'.join(shlex.quote(part) if part else "" for part in parts) or "''"
+
+
+def _seconds(given: object, usual: float) -> float:
+    return min(LONGEST, max(1.0, float(given))) if isinstance(given, int | float) else usual
 
 
 def _trusted(

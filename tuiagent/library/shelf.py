@@ -106,3 +106,7 @@ class Shelf:
     def hooks(self, event: str) -> list[Hook]:
         """See ports.Library."""
         return hooks.running(self.places, self.folder, event, self._standing)
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """See ports.Library."""
+        return hooks.remarks(self.places, self.folder, self._standing)

@@ -7,7 +7,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ConfigError, ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.library.shelf import Shelf
-from tuiagent.ports import Again, Kit, Note, Runtime
+from tuiagent.ports import Again, Kit, Note, Runtime, schema
 
 
 class SkillTool:
@@ -20,12 +20,7 @@ class SkillTool:
         "folder in place of its text. Skills are named with their descriptions at the beginning "
         "of the conversation."
     )
-    parameters: dict[str, Any] = {
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "file": {"type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    }
+    parameters = schema(("name",), name={"type": "string"}, file={"type": "string"})
 
     def __init__(self, shelf: Callable[[str], Shelf]) -> None:
         self._shelf = shelf

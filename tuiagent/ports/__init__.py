@@ -1,7 +1,7 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
 from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
-from tuiagent.ports.connector import Connector, Lender
+from tuiagent.ports.connector import Connector, Lender, Waiting
 from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
 from tuiagent.ports.runtime import Execution, Exit, Runtime, Stat, Typed
@@ -18,6 +18,7 @@ from tuiagent.ports.tool import (
     OutcomeUnknown,
     Proposing,
     Tool,
+    schema,
 )
 
 __all__ = [
@@ -58,6 +59,8 @@ __all__ = [
     "Transaction",
     "Typed",
     "Usual",
+    "Waiting",
     "Window",
     "Words",
+    "schema",
 ]

@@ -31,6 +31,19 @@ class Lender(Struct, frozen=True):
     """The last that it wrote beside its answers."""
 
 
+class Waiting(Struct, frozen=True):
+    """How the tools that a session's model was told of differ from those that there are now."""
+
+    added: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Tools that are described otherwise."""
+    tokens: int = 0
+    """Of the conversation: read anew, and from no cache, when the model is told of them."""
+    cost: float | None = None
+    """US dollars that this costs more than from the cache; None where that is not known."""
+
+
 class Connector(Protocol):
     """Lends tools from the time it is begun until it is closed; nothing here waits for a server."""
 

@@ -48,7 +48,7 @@ class Hook(Struct, frozen=True):
     event: str
     command: str
     matcher: str = ""
-    """A regular expression for whole names of tools; "" or * for all."""
+    """Names of tools, as kernel.hooks.fits has it."""
     timeout: float = 60.0
     """Seconds."""
     source: str = ""
@@ -68,4 +68,8 @@ class Library(Protocol):
 
     def hooks(self, event: str) -> list[Hook]:
         """What may be run when this happens: one's own, and what was trusted."""
+        ...
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """Files with hooks, each with something in it that does not count here."""
         ...

@@ -30,6 +30,8 @@ class Execution(Struct, frozen=True):
     """Seconds after which it is ended."""
     terminal: tuple[int, int] | None = None
     """Columns and rows: not the command but a shell is run, in a terminal of this size."""
+    tied: bool = False
+    """Whether it ends with the process that began it, however that ends."""
 
 
 class Exit(Struct, frozen=True):

@@ -35,6 +35,16 @@ class Jobs(Protocol):
         ...
 
 
+def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with these properties and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
 async def nobody(question: Question) -> None:
     """Nobody is asked."""
 

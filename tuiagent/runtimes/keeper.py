@@ -11,7 +11,8 @@ import time
 
 from tuiagent.kernel.errors import ToolError
 from tuiagent.runtimes import family
-from tuiagent.runtimes.spool import Spool, Tail
+from tuiagent.runtimes.spool import Spool
+from tuiagent.runtimes.tail import Tail
 
 SHORTEST, LONGEST = 0.1, 1.0
 """Seconds between two looks: short while the command writes, longer while it is silent."""

@@ -14,7 +14,8 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Execution, Exit, Typed
 from tuiagent.runtimes import family, keeper, terminal
 from tuiagent.runtimes.local_files import LocalFiles
-from tuiagent.runtimes.spool import HEAD, Spool, Tail, crash
+from tuiagent.runtimes.spool import HEAD, Spool, crash
+from tuiagent.runtimes.tail import Tail
 from tuiagent.threads import in_thread
 
 TICK = 0.05
@@ -127,7 +128,8 @@ class LocalRuntime(LocalFiles):
         if execution.terminal is not None:
             command = terminal.command(spool.folder, argv, execution.terminal)
             argv = (self._shell,)
-        return spool.launch(command, argv, self.folder, self._env, **more)
+        tied = execution.tied
+        return spool.launch(command, argv, self.folder, self._env, tied=tied, **more)
 
     async def settle(self, spool: str) -> str:
         """What became of an execution: void, running, exited, unknown (nothing of it runs then)."""

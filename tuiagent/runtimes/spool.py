@@ -18,7 +18,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Exit
@@ -54,6 +54,13 @@ def boot() -> str:
         return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
 
 
+@functools.cache
+def lifeline() -> int:
+    """The end of a pipe that closes when this process ends: nobody else has its other end."""
+    theirs, _ = os.pipe()
+    return theirs
+
+
 class Spool:
     """The folder of one execution."""
 
@@ -72,11 +79,13 @@ class Spool:
         env: dict[str, str],
         held: int = subprocess.DEVNULL,
         given: Sequence[int] = (),
+        tied: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Starts the wrapper; blocks for the disk and the spawn. Raises ToolError.
 
         `argv` runs the file that the command is put in. The wrapper keeps the descriptor `held`
-        open for as long as it lives; what stands before the shell gets those `given`.
+        open for as long as it lives; what stands before the shell gets those `given`. One that is
+        `tied` ends when this process does.
         """
         try:
             text = command.encode()
@@ -95,7 +104,9 @@ class Spool:
                         f"Call {self.call} was begun or given up before; not started again."
                     )
                 self._write(text)
-                return self._spawn(lock, argv, cwd, env, held, given)
+                life = (lifeline(),) if tied else ()
+                words = (*map(str, life or "-"), *argv)
+                return self._spawn(lock, words, cwd, env, held, (*given, *life))
         except OSError as error:
             raise ToolError(f"The command could not be started: {error}.") from error
 
@@ -110,7 +121,7 @@ class Spool:
     def _spawn(
         self,
         lock: int,
-        argv: Sequence[str],
+        words: Sequence[str],
         cwd: str,
         env: dict[str, str],
         held: int,
@@ -118,7 +129,7 @@ class Spool:
     ) -> subprocess.Popen[bytes]:
         with open(self._path("output"), "ab", opener=_private) as out:
             process = subprocess.Popen(
-                ["/bin/sh", WRAPPER, self.folder, _CRASH, *argv],
+                ["/bin/sh", WRAPPER, self.folder, _CRASH, *words],
                 stdin=lock,
                 stdout=out,
                 stderr=held,  # the command's goes to its stdout
@@ -210,7 +221,7 @@ class Spool:
         if begin >= size:
             return b"", size
         with open(self._path("output"), "rb", buffering=0) as file:
-            return _pread(file.fileno(), size - begin, begin), size
+            return pread(file.fileno(), size - begin, begin), size
 
     def _output(self) -> tuple[bytes, int]:
         try:
@@ -220,8 +231,8 @@ class Spool:
         try:
             size = os.fstat(file).st_size
             if size <= HEAD + TAIL:
-                return _pread(file, size, 0), 0
-            return _pread(file, HEAD, 0) + _pread(file, TAIL, size - TAIL), size - HEAD - TAIL
+                return pread(file, size, 0), 0
+            return pread(file, HEAD, 0) + pread(file, TAIL, size - TAIL), size - HEAD - TAIL
         finally:
             os.close(file)
 
@@ -331,64 +342,11 @@ class Spool:
             os.close(lock)
 
 
-class Tail:
-    """Hands the growing output of a spool to a listener and gives the disk's middle back."""
-
-    def __init__(self, spool: Spool, output: Callable[[bytes], None]) -> None:
-        self.lost = 0
-        """Bytes that the command itself threw away (`> /dev/stderr` cuts the file)."""
-        self._spool = spool
-        self._output = output
-        self._seen = 0
-        self._freed = HEAD
-
-    def read(self) -> None:
-        """Hands on what is new, at most the last MiB of it."""
-        size = self._spool.size()
-        if size < self._seen:
-            self.lost += self._seen
-            self._seen = 0
-            self._freed = HEAD
-        if size == self._seen:
-            return
-        start = max(self._seen, size - LAG)
-        with open(os.path.join(self._spool.folder, "output"), "rb", buffering=0) as file:
-            body = _pread(file.fileno(), size - start, start)
-        self._seen = size
-        self._output(body)
-
-    def excess(self) -> bool:
-        """Whether a MiB or more can be given back to the disk."""
-        return self._seen - TAIL - self._freed >= HEAD
-
-    def free(self) -> None:
-        """Punches a hole between what is kept; offsets stay. Blocks for the disk.
-
-        Where the file system has no holes, the disk holds the whole output until it is settled.
-        """
-        end = (self._seen - TAIL) // 4096 * 4096
-        with open(os.path.join(self._spool.folder, "output"), "rb+", buffering=0) as file:
-            punch(file.fileno(), self._freed, end - self._freed)
-        self._freed = end
-
-
-def punch(file: int, start: int, length: int) -> bool:
-    """Gives a part of a file back to the disk without moving the rest; whether that worked."""
-    import ctypes  # noqa: PLC0415 - 5 ms, and few commands write more than 17 MiB
-
-    fallocate = getattr(ctypes.CDLL(None), "fallocate", None)
-    if fallocate is None:
-        return False
-    keep_size_and_punch_hole = 3
-    wide = ctypes.c_int64
-    return fallocate(file, keep_size_and_punch_hole, wide(start), wide(length)) == 0
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
-def _pread(file: int, length: int, start: int) -> bytes:
+def pread(file: int, length: int, start: int) -> bytes:
     """Bytes of a file; fewer only where it ends."""
     pieces: list[bytes] = []
     while length > 0 and (piece := os.pread(file, min(length, 1 << 24), start)):

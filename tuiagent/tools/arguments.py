@@ -15,16 +15,6 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def schema(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
-    """The JSON schema of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
 def check(args: dict[str, Any], parameters: dict[str, Any]) -> None:
     """Raises ToolError for a missing, unknown or wrongly typed argument."""
     known: dict[str, dict[str, Any]] = parameters["properties"]

@@ -4,8 +4,8 @@ from typing import Any
 
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.message import Question
-from tuiagent.ports import Deferred, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Deferred, Kit, Note, Runtime, schema
+from tuiagent.tools.arguments import check
 
 
 class Ask:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from tuiagent.ports import Kit
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, schema
 from tuiagent.tools.changing import Change, Changing, current
 from tuiagent.tools.search import missing
 

@@ -8,8 +8,8 @@ from tuiagent.kernel import media
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Kit, Note, Runtime, schema
+from tuiagent.tools.arguments import check
 
 SHOWN = 60_000
 """Characters that are given at a time."""

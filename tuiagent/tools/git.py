@@ -14,8 +14,8 @@ from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
 from tuiagent.kernel.places import holds_keys, keyed
 from tuiagent.kernel.repository import NAMES
-from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Execution, Kit, Note, OutcomeUnknown, Runtime, schema
+from tuiagent.tools.arguments import check
 from tuiagent.tools.search import FILES, walk
 
 SECONDS = 60.0

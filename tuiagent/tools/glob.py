@@ -6,8 +6,7 @@ from re import compile as pattern_of
 from typing import Any
 
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Kit, Note
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, Note, schema
 from tuiagent.tools.looking import Looking
 from tuiagent.tools.search import FILES, SECONDS, walk
 

@@ -7,8 +7,8 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.jobs import Job
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Kit, Note, Runtime, schema
+from tuiagent.tools.arguments import check
 from tuiagent.tools.screen import screen
 from tuiagent.tools.shell import shortened
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Kit, Note
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, Note, schema
 from tuiagent.tools.looking import Looking
 
 ENTRIES = 1000

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Kit
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, schema
 from tuiagent.tools.changing import Change, Changing, current
 from tuiagent.tools.search import missing
 

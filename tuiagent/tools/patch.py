@@ -7,8 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Kit, Runtime
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, Runtime, schema
 from tuiagent.tools.changing import Change, Changing, current
 from tuiagent.tools.edit import encoded, nearest
 from tuiagent.tools.search import missing

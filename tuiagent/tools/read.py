@@ -5,8 +5,7 @@ from typing import Any
 from tuiagent.kernel import media
 from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.message import Media, Observation
-from tuiagent.ports import Blobs, Kit, Note
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Blobs, Kit, Note, schema
 from tuiagent.tools.looking import Looking
 from tuiagent.tools.search import missing
 

@@ -10,8 +10,7 @@ from typing import Any
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.places import holds_keys
-from tuiagent.ports import Kit, Note, Runtime, Stat
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, Note, Runtime, Stat, schema
 from tuiagent.tools.looking import Looking
 
 MATCHES, FILES, SECONDS = 200, 20_000, 10.0

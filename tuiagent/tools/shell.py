@@ -10,8 +10,18 @@ from msgspec import structs
 from tuiagent.kernel.claims import CONFINED, Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.ports import Again, Background, Execution, Exit, Kit, Note, OutcomeUnknown, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import (
+    Again,
+    Background,
+    Execution,
+    Exit,
+    Kit,
+    Note,
+    OutcomeUnknown,
+    Runtime,
+    schema,
+)
+from tuiagent.tools.arguments import check
 
 PATIENCE = 120.0
 """Seconds after which a command goes on in the background."""

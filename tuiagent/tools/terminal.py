@@ -9,8 +9,18 @@ from msgspec import structs
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Command, Observation
-from tuiagent.ports import Again, Background, Execution, Kit, Note, OutcomeUnknown, Runtime, Typed
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import (
+    Again,
+    Background,
+    Execution,
+    Kit,
+    Note,
+    OutcomeUnknown,
+    Runtime,
+    Typed,
+    schema,
+)
+from tuiagent.tools.arguments import check
 from tuiagent.tools.screen import COLUMNS, ROWS, lines, screen, stripped
 from tuiagent.tools.shell import room, shortened, sized
 

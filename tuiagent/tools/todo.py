@@ -5,8 +5,8 @@ from typing import Any
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation, Todo, Todos
-from tuiagent.ports import Again, Kit, Note, Runtime
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Kit, Note, Runtime, schema
+from tuiagent.tools.arguments import check
 
 STATES = ("open", "doing", "done", "dropped")
 SIGNS = {"open": "[ ]", "doing": "[>]", "done": "[x]", "dropped": "[-]"}

@@ -6,8 +6,8 @@ from tuiagent.kernel import media
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
-from tuiagent.ports import Again, Kit, Note, Runtime, Searcher
-from tuiagent.tools.arguments import check, schema
+from tuiagent.ports import Again, Kit, Note, Runtime, Searcher, schema
+from tuiagent.tools.arguments import check
 
 COUNT, MOST = 8, 20
 LENGTH = 400

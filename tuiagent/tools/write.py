@@ -3,8 +3,7 @@
 from typing import Any
 
 from tuiagent.kernel.errors import ToolError
-from tuiagent.ports import Kit
-from tuiagent.tools.arguments import schema
+from tuiagent.ports import Kit, schema
 from tuiagent.tools.changing import BYTES, Change, Changing, current
 
 

@@ -3,6 +3,7 @@
 A small table in the user's folder says which keys there are and where each comes from.
 """
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -26,6 +27,15 @@ NONE = """\
 this machine has no keyring that can be used ({0}): keep the key in the environment, name a \
 command that prints it (tuiagent keys set {1} --command 'op read …'), or keep it in a file that a \
 passphrase opens (tuiagent keys set {1} --file)"""
+
+NOWHERE = """\
+this machine has no keyring that can be used: say a passphrase of yours in TUIAGENT_PASSPHRASE, \
+here and where sessions run, and what a server gives you is kept in an encrypted file"""
+SHUT = """\
+it was signed in to, which is kept in an encrypted file: start this with its passphrase in \
+TUIAGENT_PASSPHRASE"""
+TOKENS = 256 * 1024
+"""Bytes of the file of tokens."""
 
 
 class Kept:
@@ -100,18 +110,41 @@ class Kept:
 
 
 class Tokens:
-    """What servers gave to this user, by name; the keyring alone knows of it."""
+    """What servers gave to this user, by name: in the keyring, or else under a passphrase."""
+
+    def __init__(self, home: str) -> None:
+        self._sealed = Sealed(os.path.join(home, "tokens.sealed"), TOKENS)
+
+    def place(self) -> str:
+        """Where they are kept. Raises StoreError where nothing can keep them."""
+        try:
+            _ring()
+        except StoreError as error:
+            passphrase = os.environ.get(PASSPHRASE, "")
+            if not passphrase:
+                raise StoreError(NOWHERE) from error
+            self._sealed.get(passphrase)
+            return FILE
+        return KEYRING
 
     def get(self, name: str) -> str | None:
-        """The secret, or None, also where there is no keyring. Slow."""
-        try:
-            return _ring().get_password(SERVICE, name)
-        except StoreError:
+        """The secret, if it is kept. Slow. Raises StoreError where the file does not open."""
+        with contextlib.suppress(StoreError):
+            if found := _ring().get_password(SERVICE, name):
+                return found
+        if not self._sealed.has(name):
             return None
+        passphrase = os.environ.get(PASSPHRASE)
+        if not passphrase:
+            raise StoreError(SHUT)
+        return self._sealed.get(passphrase).get(name)
 
     def put(self, name: str, secret: str) -> None:
-        """Keeps it. Raises StoreError where there is no keyring."""
-        _ring().set_password(SERVICE, name, secret)
+        """Keeps it. Raises StoreError where nothing can."""
+        if self.place() == FILE:
+            self._sealed.put(os.environ[PASSPHRASE], name, secret)
+        else:
+            _ring().set_password(SERVICE, name, secret)
 
 
 def _ring(name: str = "NAME") -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tuiagent.kernel.errors import StoreError
 
 LARGEST = 4096
-"""Bytes that are read."""
+"""Bytes that are read, where nothing else is said."""
 ANEW = "or remove it to have a new one made"
 
 
@@ -41,7 +41,7 @@ def put(path: str, body: bytes, replace: bool = False) -> bool:
             os.unlink(scratch)
 
 
-def read(path: str) -> bytes:
+def read(path: str, most: int = LARGEST) -> bytes:
     """What the file holds. Raises StoreError where others could have written or read it."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -60,4 +60,4 @@ def read(path: str) -> bytes:
             raise StoreError(
                 f"{path} can be read by others, so it proves nothing: chmod 600 it, {ANEW}"
             )
-        return source.read(LARGEST)
+        return source.read(most)

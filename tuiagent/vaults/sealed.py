@@ -19,12 +19,18 @@ NONCE = 12
 class Sealed:
     """Each key in a box of its own (AES-256-GCM), under one passphrase."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, room: int = private.LARGEST) -> None:
         self.path = path
+        self._room = room
+        """Bytes that the file may have."""
+
+    def has(self, name: str) -> bool:
+        """Whether such a key is there, which takes no passphrase. Raises StoreError."""
+        return os.path.lexists(self.path) and name in self._read()["keys"]
 
     def get(self, passphrase: str) -> dict[str, str]:
         """All keys. Raises StoreError for another passphrase, or a file that was changed."""
-        table = self._read()
+        table = self._table()
         cipher = _cipher(passphrase, table["salt"])
         return {name: self._opened(cipher, name, box) for name, box in table["keys"].items()}
 
@@ -32,8 +38,7 @@ class Sealed:
         """Keeps a key beside the others. Raises StoreError for another passphrase than theirs."""
         if not passphrase:
             raise StoreError("an empty passphrase keeps nothing: say one")
-        there = os.path.lexists(self.path)
-        table = self._read() if there else {"salt": _text(os.urandom(16)), "keys": {}}
+        table = self._table()
         cipher = _cipher(passphrase, table["salt"])
         for known, box in table["keys"].items():
             self._opened(cipher, known, box)
@@ -61,15 +66,20 @@ class Sealed:
             text = f"{self.path} does not open: another passphrase, or the file was changed"
             raise StoreError(text) from error
 
+    def _table(self) -> dict[str, Any]:
+        """What the file holds, or a new one would."""
+        there = os.path.lexists(self.path)
+        return self._read() if there else {"salt": _text(os.urandom(16)), "keys": {}}
+
     def _read(self) -> dict[str, Any]:
         try:
-            return msgspec.json.decode(private.read(self.path), type=dict[str, Any])
+            return msgspec.json.decode(private.read(self.path, self._room), type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise StoreError(f"{self.path} is damaged: {error}; remove it to begin anew") from error
 
     def _write(self, table: dict[str, Any]) -> None:
         body = msgspec.json.encode(table)
-        if len(body) > private.LARGEST:
+        if len(body) > self._room:
             raise StoreError(f"{self.path} has no room for another key: delete one first")
         os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
         private.put(self.path, body, replace=True)

@@ -66,6 +66,8 @@ class Item(Struct):
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
 STEER, HOOK = "steer", "hook"
+NAMED = 8
+"""Tools that one line names."""
 
 
 def settled(item: Item) -> bool:
@@ -86,9 +88,21 @@ def last(items: list[Item], limit: int, before: int | None) -> list[Item]:
     return found[first:]
 
 
+def _lent(fact: prompts.ToolsChanged) -> str:
+    parts = (("new", fact.added), ("gone", fact.gone))
+    named = "; ".join(
+        f"{word}: {', '.join(names[:NAMED])}{' …' if len(names) > NAMED else ''}"
+        for word, names in parts
+        if names
+    )
+    return f"MCP servers lend other tools ({named}): told; /tools puts them into the prompt"
+
+
 NOTICES: dict[type[Fact], Callable[[Any], str]] = {
     runs.LimitReached: lambda fact: fact.what,
     prompts.ShorteningRequested: lambda fact: "the conversation will be made shorter",
+    prompts.RenewalRequested: lambda fact: "the next answer has the tools that there are now",
+    prompts.ToolsChanged: _lent,
     runs.RunNudged: lambda fact: fact.text,
     session.ModeChanged: lambda fact: f"mode {fact.mode}",
     grants.SandboxChanged: lambda fact: f"sandbox {fact.sandbox or 'none'}",
@@ -213,7 +227,9 @@ class TranscriptView:
 
     def _PromptRebased(self, event: Event, fact: prompts.PromptRebased) -> list[str]:
         if fact.shortened is None:
-            return []
+            text = f"the model has {len(fact.tools)} tools from here on; no cache holds this prompt"
+            item = Item(f"epoch.{event.position}", "notice", text)
+            return self._add(item, event) if fact.reason == prompts.RENEWED else []
         text = f"the conversation was made shorter: {fact.reason}"
         item = Item(f"epoch.{event.position}", "notice", text, output=fact.shortened.summary)
         return self._add(item, event)

@@ -50,6 +50,7 @@ Else:
   /mode MODE, /model PROVIDER/MODEL, /name NAME
   /kill JOB              end what runs in the background
   /compact               shorten what the model sees
+  /tools                 tell the model of the tools that servers lend now; its cache is lost
   /resume                go on here with what another process left
   /take                  go on here with what another process does now, once it lets go
   /take now              the same, but kill that process first: it hangs
@@ -69,6 +70,7 @@ SIMPLE: dict[str, Callable[[str, str], Intent]] = {
     "/model": session.ChangeModel,
     "/effort": ChangeEffort,
     "/compact": lambda stream, rest: session.ShortenConversation(stream),
+    "/tools": lambda stream, rest: session.RenewTools(stream),
     "/name": lifecycle.NameSession,
     "/kill": StopJob,
 }

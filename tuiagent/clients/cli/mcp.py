@@ -85,9 +85,9 @@ async def _login(client: Client, args: argparse.Namespace, host: Host) -> int:
         if host.console.terminal(0):
             host.console.tell("is the browser elsewhere? paste the address that it comes to here:")
 
-    await host.login(name, os.path.realpath(args.cwd), show, _typed(host))
+    place = await host.login(name, os.path.realpath(args.cwd), show, _typed(host))
     await asked(client, "reload")
-    say(clean(f"signed in to {name}; its token is in the keyring\n"))
+    say(clean(f"signed in to {name}; its token is in the {place}\n"))
     return DONE
 
 

@@ -86,6 +86,14 @@ async def _undo(app: "TuiApp", rest: str) -> None:
     await _intent(UndoCall)(app, call)
 
 
+async def _tools(app: "TuiApp", rest: str) -> None:
+    """Has the model be told of tools that came since its prompt began."""
+    conversation = app.desk.conversation
+    if conversation is None:
+        raise TuiagentError("there is no session yet: its first prompt has all tools")
+    app.notify(await lending.renew(app.desk.client, conversation.stream), markup=False)
+
+
 async def _copy(app: "TuiApp", rest: str) -> None:
     conversation = app.desk.conversation
     items = conversation.items if conversation else []
@@ -147,6 +155,7 @@ COMMANDS: dict[str, Command] = {
     "take": Command("drive a session that another process drives", _action("take")),
     "time": Command("the session as of any of its events", _action("scrub")),
     "theme": Command("how it looks", _theme, "THEME", _themes),
+    "tools": Command("use the tools that servers lend now; the prompt's cache is lost", _tools),
     "trust": Command("what this folder's files would run, and whether they may", _action("trust")),
     "undo": Command("take back what a call did to files", _undo, "CALL"),
     "usage": Command("tokens and money", _action("usage")),

@@ -19,6 +19,7 @@ INTENTS = {
     "SubmitPrompt": WRITE,
     "WithdrawPrompt": WRITE,
     "ShortenConversation": WRITE,
+    "RenewTools": WRITE,
     "InterruptRun": WRITE,
     "ChangeMode": WRITE,
     "ChangeModel": WRITE,

@@ -22,7 +22,7 @@ async def report(drive: Drive) -> None:
         return
     reports: list[ReportHooks | None] = []
     if not drive.state.epoch and _new(drive, START, "startup"):
-        reports.append(await hooks.said(drive, START, "startup", source="startup"))
+        reports.append(await hooks.begin(drive))
     for call, observation in list(drive.finished.values()):
         if _new(drive, AFTER, call.id):
             reports.append(await hooks.after(drive, call, observation))

@@ -16,7 +16,7 @@ from tuiagent.kernel.call import CallState
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import OutcomeUnknownError, Refused, ToolError
 from tuiagent.kernel.event import Intent
-from tuiagent.kernel.hooks import BEFORE, ReportHooks
+from tuiagent.kernel.hooks import BEFORE, ReportHooks, Ruling
 from tuiagent.kernel.message import Observation, Reply
 from tuiagent.ports import Again, Background, Deferred, Note, OutcomeUnknown, Tool
 
@@ -99,9 +99,14 @@ async def _judged(
         said, told = (), []  # a person asked for it
     else:
         said = await hooks.before(drive, call, claims)
-        loud = tuple(one for one in said if one.context or one.note or one.decision == "failed")
+        loud = tuple(one for one in said if _loud(one))
         told = [ReportHooks(drive.stream, BEFORE, call.id, loud)] if loud else []
     return calls.JudgeCall(drive.stream, call.id, claims, said), told
+
+
+def _loud(said: Ruling) -> bool:
+    """Whether there is more to tell than the verdict does."""
+    return bool(said.context or said.note or said.unheard) or said.decision == "failed"
 
 
 async def judge_call(drive: Drive, step: loop.JudgeCall) -> None:

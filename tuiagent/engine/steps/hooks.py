@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -37,13 +36,19 @@ exit "$code"
 """Keeps what a hook prints apart from its errors, in the one pipe that a command has."""
 LEAVING = 10.0
 """Seconds that a hook may take when a session ends: whoever leaves waits for it."""
+RENAMED = {
+    "edit": {"old": "old_string", "new": "new_string", "all": "replace_all"},
+    "patch": {"patch": "new_string"},
+    "notebook": {"source": "new_source"},
+}
+"""What other programs call arguments of our tools."""
 PATHS = 20
 """Files of one call for each of which a hook is run."""
 
 
 async def before(drive: Drive, call: Call, claims: Claims) -> tuple[Ruling, ...]:
     """What hooks say of a call that is to be judged."""
-    found = matching(drive.library.hooks(hooks.BEFORE), names(call.name))
+    found = matching(drive, hooks.BEFORE, names(call.name))
     if not found:
         return ()
     return await _run(drive, hooks.BEFORE, call.id, found, _of_call(call, claims))
@@ -51,7 +56,7 @@ async def before(drive: Drive, call: Call, claims: Claims) -> tuple[Ruling, ...]
 
 async def after(drive: Drive, call: Call, observation: Observation) -> ReportHooks | None:
     """What hooks say of what came of a call."""
-    found = matching(drive.library.hooks(hooks.AFTER), names(call.name))
+    found = matching(drive, hooks.AFTER, names(call.name))
     if not found:
         return None
     response = {"status": observation.status, "stdout": observation.text}
@@ -63,20 +68,33 @@ async def after(drive: Drive, call: Call, observation: Observation) -> ReportHoo
 
 async def said(drive: Drive, event: str, about: str, **given: Any) -> ReportHooks | None:
     """What hooks say of anything else; None where there are none."""
-    found = drive.library.hooks(event)
-    if event == hooks.START:
-        found = matching(found, (given["source"],))
+    found = matching(drive, event, (given.get("source") or given.get("reason") or "",))
     if not found:
         return None
     rulings = await _run(drive, event, about, found, [given])
     return ReportHooks(drive.stream, event, about, rulings)
 
 
+async def begin(drive: Drive) -> ReportHooks | None:
+    """What hooks say as a session begins, and what of their files does not count here."""
+    source = "fork" if drive.opened.origin else "startup"
+    report = await said(drive, hooks.START, "startup", source=source, model=drive.state.model)
+    unheard: dict[str, list[str]] = {}
+    for path, what in drive.library.remarks():
+        unheard.setdefault(path, []).append(what)
+    told = tuple(Ruling(path, "", unheard=tuple(what)) for path, what in unheard.items())
+    rulings = (*(report.rulings if report else ()), *told)
+    return ReportHooks(drive.stream, hooks.START, "startup", rulings) if rulings else None
+
+
 async def ask_hooks(drive: Drive, step: loop.AskHooks) -> None:
     """Lets hooks say whether the run may end."""
     run = drive.state.run
     active = bool(run and run.kept_on)
-    report = await said(drive, hooks.STOP, step.run, stop_hook_active=active)
+    last = run.said if run else ""
+    report = await said(
+        drive, hooks.STOP, step.run, stop_hook_active=active, last_assistant_message=last
+    )
     await drive.write(report or ReportHooks(drive.stream, hooks.STOP, step.run))
 
 
@@ -92,13 +110,9 @@ async def end(drive: Drive) -> None:
         LOG.warning("%s: %s", drive.stream, error)
 
 
-def matching(found: Iterable[Hook], called: Sequence[str]) -> list[Hook]:
-    """The hooks whose matcher is the whole of one of these names."""
-    return [
-        hook
-        for hook in found
-        if hook.matcher in ("", "*") or any(re.fullmatch(hook.matcher, name) for name in called)
-    ]
+def matching(drive: Drive, event: str, called: Sequence[str]) -> list[Hook]:
+    """The hooks for an event whose matchers mean one of these names."""
+    return [hook for hook in drive.library.hooks(event) if hooks.fits(hook.matcher, called)]
 
 
 def names(tool: str) -> tuple[str, ...]:
@@ -113,25 +127,46 @@ def _of_call(call: Call, claims: Claims) -> list[dict[str, Any]]:
         "tool": call.name,
         "tool_use_id": call.id,
     }
-    args = call.args or {}
+    args = (call.args or {}) | _theirs(call.name, call.args or {}, claims)
     paths = claims.writes[:PATHS] or claims.reads[:1]
     return [told | {"tool_input": args | {"file_path": path}} for path in paths] or [
         told | {"tool_input": args}
     ]
 
 
+def _theirs(tool: str, args: dict[str, Any], claims: Claims) -> dict[str, Any]:
+    """The arguments by the names that other programs know them by, where those are others."""
+    if "Bash" in NAMES.get(tool, ()) and "command" not in args:
+        words = next(iter(claims.commands), ())
+        from shlex import join  # noqa: PLC0415 - few have hooks, and all load this
+
+        return {"command": join(words) if words else claims.subject}
+    return {new: args[old] for old, new in RENAMED.get(tool, {}).items() if old in args}
+
+
 async def _run(
     drive: Drive, event: str, about: str, found: list[Hook], given: list[dict[str, Any]]
 ) -> tuple[Ruling, ...]:
-    common = {
+    common: dict[str, Any] = {
         "session_id": drive.stream.partition("/")[2],
         "transcript_path": "",
         "cwd": drive.runtime.folder,
         "hook_event_name": event,
         "permission_mode": MODES[drive.state.mode],
     }
+    if drive.state.run is not None:
+        common["prompt_id"] = drive.state.run.id
+    if drive.state.effort:
+        common["effort"] = {"level": drive.state.effort}
     work = [_one(drive, about, hook, common | one) for hook in found for one in given]
-    return tuple(await asyncio.gather(*work))
+    return tuple(_once(drive, one) for one in await asyncio.gather(*work))
+
+
+def _once(drive: Drive, said: Ruling) -> Ruling:
+    """The ruling; what of it does not count here is told the first time."""
+    fresh = tuple(one for one in said.unheard if (said.command, one) not in drive.unheard)
+    drive.unheard.update((said.command, one) for one in fresh)
+    return msgspec.structs.replace(said, unheard=fresh)
 
 
 async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> Ruling:
@@ -141,7 +176,7 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
     runtime = drive.runtime
     try:
         spool = await runtime.prepare(f"{drive.stream.partition('/')[2]}.{about}.hook")
-        execution = Execution(spool, _script(hook, given, runtime.folder), limit)
+        execution = Execution(spool, _script(hook, given, runtime.folder), limit, tied=True)
         try:
             ended = await runtime.exec(execution, lambda data: None)
         except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from tuiagent.kernel.event import Intent
 from tuiagent.kernel.hooks import STOP
 from tuiagent.kernel.loop import CallModel, RunCall
 from tuiagent.kernel.message import Document, Image, Message, Prompt, Reply
-from tuiagent.kernel.prompts import ChangeModel
+from tuiagent.kernel.prompts import RENEWED, ChangeModel
 from tuiagent.kernel.reply import Assembly, ReasoningPart, TextPart
 from tuiagent.kernel.session import RebasePrompt, TellTools
 from tuiagent.kernel.stall import StallRun
@@ -81,9 +81,10 @@ def opening(drive: Drive) -> list[Intent]:
     """The intents that begin an attempt, with a new epoch before it where one is due."""
     state = drive.state
     intents: list[Intent] = []
-    if not state.epoch or state.epoch_model != state.model:
+    if state.stale:
         window = drive.context.means.window(state.model)
-        reason = "first" if not state.epoch else "model changed"
+        other = RENEWED if state.epoch_model == state.model else "model changed"
+        reason = other if state.epoch else "first"
         means = drive.context.means
         system = means.system(drive.opened) if not state.epoch else drive.prompt.system
         tools = means.tools(drive.opened)

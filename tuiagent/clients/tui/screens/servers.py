@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from tuiagent import config_file
-from tuiagent.clients.lending import MARKS, asked, lenders, told, trust
+from tuiagent.clients.lending import MARKS, asked, lenders, renew, told, trust, waiting, waits
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet, fit
@@ -18,6 +18,8 @@ from tuiagent.kernel.errors import TuiagentError
 from tuiagent.ports import Lender
 
 COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "untrusted": "warn"}
+NEW = ("known", "starting")
+"""How servers are that are reached as this is opened."""
 EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
 
 
@@ -77,12 +79,14 @@ class ServersSheet(Sheet):
         Binding("s", "switch", "On or off", id="servers.switch"),
         Binding("l", "login", "Sign in", id="servers.login"),
         Binding("a", "accept", "Accept what changed", id="servers.accept"),
+        Binding("u", "renew", "Use new tools now", id="servers.renew"),
         Binding("y", "trust", "Trust the repository's", id="servers.trust"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._told: list[Piece] = []
+        self._waits: list[Piece] = []
 
     def compose(self) -> ComposeResult:
         """Both, what came of the last thing done, and the keys."""
@@ -90,8 +94,9 @@ class ServersSheet(Sheet):
         with Horizontal():
             yield Servers()
             yield About()
+        yield Says(lambda: (self._waits, []), "waits")
         yield Says(lambda: (self._told, []), "told")
-        keys = " t test  s on/off  l sign in  a accept changes  y trust the repository's "
+        keys = " t test  s on/off  l sign in  a accept changes  u use now  y trust the folder's "
         yield Says(lambda: ([(keys, "dim")], []))
 
     def on_mount(self) -> None:
@@ -100,9 +105,11 @@ class ServersSheet(Sheet):
         self.later(self._begin())
 
     async def _begin(self) -> None:
+        self.app.desk.host.reload()  # servers may have been named in a shell meanwhile
+        await asked(self.app.desk.client, "reload")
         await self._renew()
         rows = self.query_one(Servers).rows
-        await asyncio.gather(*(self._test(row) for row in rows if row.state == "known"))
+        await asyncio.gather(*(self._test(row) for row in rows if row.state in NEW))
         await self._renew()  # the last word: those of each may have crossed
 
     @property
@@ -115,6 +122,30 @@ class ServersSheet(Sheet):
         servers.rows = await lenders(self.app.desk.client, self._folder)
         servers.renew()
         self._show()
+        await self._look()
+
+    async def _look(self) -> None:
+        """Says which tools wait for a new prompt of the session at hand, and what that costs."""
+        conversation = self.app.desk.conversation
+        said = ""
+        if conversation is not None:
+            said = waits(await waiting(self.app.desk.client, conversation.stream))
+        self._waits = [(f" {said} (u) ", "warn")] if said else []
+        self.said("waits")
+
+    def action_renew(self) -> None:
+        """Has the model be told of the tools that wait, with its next answer."""
+        self.later(self._use())
+
+    async def _use(self) -> None:
+        conversation = self.app.desk.conversation
+        if conversation is None:
+            self._tell("there is no session yet: its first prompt has all tools")
+            return
+        try:
+            self._tell(await renew(self.app.desk.client, conversation.stream))
+        except TuiagentError as error:
+            self._tell(str(error))
 
     def _show(self) -> None:
         about, chosen = self.query_one(About), self.query_one(Servers).chosen
@@ -180,8 +211,8 @@ class ServersSheet(Sheet):
             return ""
 
         try:
-            await self.app.desk.host.login(row.name, self._folder, show, never())
-            self._tell(f"signed in to {row.name}")
+            place = await self.app.desk.host.login(row.name, self._folder, show, never())
+            self._tell(f"signed in to {row.name}; its token is in the {place}")
             await self._test(row)
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
