@@ -31,6 +31,7 @@ from textual.screen import Screen
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
+from tuiagent.clients.tui.frames import Frames
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.window import Window
@@ -285,6 +286,10 @@ class TerminalScreen(Screen[None]):
     """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
 
     AUTO_FOCUS = "TextArea"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._compositor = Frames()
 
     def draw(self) -> None:
         """Draws what has changed, where Textual would wait for its clock, up to 17 ms."""
