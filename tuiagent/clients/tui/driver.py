@@ -260,6 +260,11 @@ class TerminalDriver(LinuxDriver):
         """Whether more was typed than has been told."""
         return bool(self._coming)
 
+    @property
+    def hurried(self) -> bool:
+        """Whether a key does what it does at the moment."""
+        return self._waits is not None
+
     def understood(self) -> None:
         """A key has done what it does, but for what it had the app do later."""
         if self._waits is not None:
@@ -290,10 +295,20 @@ class TerminalScreen(Screen[None]):
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self._compositor = Frames()
+        self._drawn = 0.0
+        """When it was drawn last."""
 
     def draw(self) -> None:
         """Draws what has changed, where Textual would wait for its clock, up to 17 ms."""
-        self._on_timer_update()
+        self._drawn = time.monotonic()
+        super()._on_timer_update()
+
+    def _on_timer_update(self) -> None:
+        """Of Textual's clock: what comes by itself waits for a key, and is drawn along with it."""
+        driver = self.app._driver
+        hurried = isinstance(driver, TerminalDriver) and driver.hurried
+        if not hurried or time.monotonic() - self._drawn > SOON:
+            self.draw()
 
     def _compositor_refresh(self) -> None:
         if drawable(self.app):
