@@ -1,4 +1,4 @@
-"""The real app in this process, on a terminal of its own: what keys and changes cost until drawn."""
+"""The real app in this process, on a terminal of its own, and how long it takes to draw."""
 
 import asyncio
 import contextlib
@@ -107,9 +107,10 @@ class Driven:
 
     async def rest(self, seconds: float = 0.15) -> None:
         """Lets everything come to rest: nothing is drawn for so long."""
-        began = time.perf_counter()
-        while time.perf_counter() - max(began, Terminal.wrote) < seconds:
+        began = left = time.perf_counter()
+        while left > 0:  # noqa: ASYNC110 - that nothing is drawn nobody tells
             await asyncio.sleep(seconds / 5)
+            left = max(began, Terminal.wrote) + seconds - time.perf_counter()
 
     async def resized(self, columns: int, rows: int) -> tuple[float, float]:
         """What it takes until another size is drawn."""
@@ -120,6 +121,12 @@ class Driven:
         driver._send_size()
         await self.rest()
         return (Terminal.wrote - began) * 1000, (Terminal.cpu - cpu) * 1000
+
+
+async def until_drawn(app: TuiApp) -> None:
+    """Waits for the first frame."""
+    while not getattr(app._driver, "shown", False):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
@@ -136,8 +143,7 @@ async def shown() -> AsyncGenerator[Driven]:
         app.driver_class = partial(TerminalDriver, window=window)  # type: ignore[assignment]
         running = asyncio.create_task(app.run_async())
         try:
-            while not (isinstance(app._driver, TerminalDriver) and app._driver.shown):
-                await asyncio.sleep(0.01)
+            await until_drawn(app)
             driven = Driven(app, terminal)
             await driven.rest()
             yield driven
