@@ -108,7 +108,7 @@ class Driven:
     async def rest(self, seconds: float = 0.15) -> None:
         """Lets everything come to rest: nothing is drawn for so long."""
         began = left = time.perf_counter()
-        while left > 0:  # noqa: ASYNC110 - that nothing is drawn nobody tells
+        while left > 0:
             await asyncio.sleep(seconds / 5)
             left = max(began, Terminal.wrote) + seconds - time.perf_counter()
 
