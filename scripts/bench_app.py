@@ -140,6 +140,7 @@ async def shown() -> AsyncGenerator[Driven]:
         first, second = socket.socketpair()
         window = Window(second, termios.tcgetattr(0), None)  # type: ignore[arg-type] - the C class's child
         app = TuiApp(house.client, args, house)
+        app.root = house.settings.root
         app.driver_class = partial(TerminalDriver, window=window)  # type: ignore[assignment]
         running = asyncio.create_task(app.run_async())
         try:

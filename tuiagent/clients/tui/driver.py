@@ -126,6 +126,8 @@ class TerminalDriver(LinuxDriver):
         if not self.shown:
             self.shown = True
             self._app.screen.refresh()
+            if isinstance(screen := self._app.screen, TerminalScreen):
+                screen.draw()
             gc.freeze()  # what the start has made stays; the command line had turned collecting off
             gc.set_threshold(YOUNG)
             gc.enable()

@@ -41,6 +41,13 @@ class Frames(Compositor):
         changed = [one for one in inside if one and not _within(one, inside)]
         return Frame(self._parts(changed)) if changed else None
 
+    def render_full_update(self, simplify: bool = False) -> CompositorUpdate:  # type: ignore[override]
+        """All of the screen; see Compositor. What is to be simplified is a picture for a file."""
+        if simplify:
+            return super().render_full_update(simplify)
+        self._dirty_regions.clear()
+        return Frame(self._parts([self.size.region]))
+
     def _parts(self, left: list[Region]) -> Iterator[Part]:
         for widget, (region, clip) in self.visible_widgets.items():
             seen, rest = region.intersection(clip), []
