@@ -330,8 +330,6 @@ def drawable(app: App[Any]) -> bool:
 class TerminalApp(App[int]):
     """An app whose frames wait for the terminal, and whose shape is the next start's first."""
 
-    FIRST = ""
-    """The class of the first screen, beside the one for its width."""
     root = ""
     """The state root; the shape is kept there."""
 
@@ -355,10 +353,10 @@ class TerminalApp(App[int]):
             )
 
     def get_default_screen(self) -> Screen[None]:
-        """The first screen, with the classes that it will have: each later one styles all anew."""
+        """The first screen, with the class that it will have: each later one styles all anew."""
         kinds = [kind for kind in self.HORIZONTAL_BREAKPOINTS or () if kind[0] <= self.size.width]
         _, width = max(kinds, default=(0, ""))
-        return TerminalScreen(id="_default", classes=f"{self.FIRST} {width}")
+        return TerminalScreen(id="_default", classes=width)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if drawable(self):
