@@ -73,7 +73,9 @@ class Layout:
             screen.query_one(f"#{column}").display = bool(seen)
             screen.query_one(f"#{column}").styles.width = "1fr" if alone else self.widths[column]
         screen.query_one("#conversation").display = not alone or shown == "conversation"
-        screen.query_one("#approvals").styles.height = "1fr" if alone else None
+        styles = screen.query_one("#approvals").styles
+        if alone or styles.inline.has_rule("height"):  # to unset what is not set lays all out anew
+            styles.height = "1fr" if alone else None
 
     def _keep(self) -> None:
         kept = {"widths": self.widths, "hidden": sorted(self.hidden), "theme": self.theme}
