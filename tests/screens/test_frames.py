@@ -1,6 +1,8 @@
 """Frames: what has changed is drawn, as a whole frame would show it, and nothing else."""
 
+import math
 import random
+import time
 
 import pyte
 import pytest
@@ -10,7 +12,7 @@ from textual.geometry import Region
 from textual.strip import Segment, Strip
 from textual.widget import Widget
 
-from tuiagent.clients.tui.driver import TerminalScreen
+from tuiagent.clients.tui.driver import SOON, TerminalScreen
 from tuiagent.clients.tui.frames import Frames, around
 
 SIZE = (40, 20)
@@ -118,3 +120,24 @@ def test_around_a_part_lies_all_of_the_rest_and_none_of_it_twice() -> None:
         pieces = [part, *around(whole, part)]
         found = [(x, y) for one in pieces for y in one.line_range for x in one.column_range]
         assert len(found) == len(set(found)) == whole.area
+
+
+async def test_what_comes_by_itself_waits_for_a_key_but_not_for_many() -> None:
+    app = Stage()
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, TerminalScreen)
+        app._driver.hurried = True  # type: ignore[union-attr] - as TerminalDriver says
+        screen._drawn = math.inf
+        app.query_one("#left").refresh()
+        screen._dirty_widgets.add(app.query_one("#left"))
+        screen._on_timer_update()
+        assert screen._dirty_widgets
+        screen._drawn = time.monotonic() - 2 * SOON
+        screen._on_timer_update()
+        assert not screen._dirty_widgets
+        screen._drawn = math.inf
+        screen._dirty_widgets.add(app.query_one("#left"))
+        screen.draw()  # the key has done what it does
+        assert not screen._dirty_widgets

@@ -309,8 +309,7 @@ class TerminalScreen(Screen[None]):
 
     def _on_timer_update(self) -> None:
         """Of Textual's clock: what comes by itself waits for a key, and is drawn along with it."""
-        driver = self.app._driver
-        hurried = isinstance(driver, TerminalDriver) and driver.hurried
+        hurried = getattr(self.app._driver, "hurried", False)
         if not hurried or time.monotonic() - self._drawn > SOON:
             self.draw()
 
