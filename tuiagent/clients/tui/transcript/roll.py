@@ -230,7 +230,9 @@ class Roll(Painted):
     # ------------------------------------------------------------ drawing
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """See Widget, which would do again what `render_line` keeps, as nothing is styled here."""
+        """See Widget, which would do again what is kept, where nothing is drawn around it."""
+        if any(self.styles.gutter):
+            return super().render_lines(crop)
         background = self.background_colors[1]
         strips = [self.render_line(y) for y in crop.line_range]
         for each in self.get_line_filters():
