@@ -43,6 +43,7 @@ async def main() -> None:
     server = bench_runs.Server()
     await server.start()
     for name in args.names or MEASURES:
+        print(f"\n{name}: load of this machine {os.getloadavg()[0]:.1f}", flush=True)
         await MEASURES[name](server, args.runs)
 
 

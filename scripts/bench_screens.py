@@ -1,28 +1,24 @@
 """What the conversation costs on the screen: keys, scrolling, resizing, opening, streaming.
 
-Everything runs in this process, on a terminal that takes whatever is written: what is measured is
-the time until the app has written what a key changes, and the processor's part of it: the rest is
-other programs, and Textual's clock, which draws at most every 8 ms.
+The real app runs in this process, on a terminal that takes whatever is written: what is measured is
+the time until it has written what a key changes, and the processor's part of it; the rest is other
+programs and Textual's clock.
 """
 
 import asyncio
 import gc
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench_app import Driven, Terminal, shown
 from bench_facts import history, spoken
-from textual import events
-from textual.app import App, ComposeResult
-from textual.drivers.headless_driver import HeadlessDriver
-from textual.widgets import Input
 
-from tuiagent.clients.tui.transcript import Transcript
+from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.engine.clock import World
 from tuiagent.engine.journal import Journal
 from tuiagent.engine.past import read
@@ -34,8 +30,14 @@ from tuiagent.ports import Window
 from tuiagent.stores.sqlite import SqliteStore
 from tuiagent.views.transcript import Item, TranscriptView
 
-SIZE = (120, 40)
 STREAM = "session/x"
+TYPED = {
+    "typed": ["a", "b"],
+    "cursor": ["up"] * 4 + ["down"] * 4,
+    "page": ["pageup", "pagedown"],
+    "wheel": [],
+}
+"""What is measured, and the keys that are pressed for it, in turn."""
 ANSWER = """\
 # a heading about the matter
 
@@ -71,47 +73,6 @@ def items(count: int) -> list[Item]:
     return found[:count]
 
 
-class Terminal:
-    """Remembers when something was written last."""
-
-    wrote = cpu = 0.0
-
-    @staticmethod
-    def write(driver: HeadlessDriver, data: str) -> None:
-        """See Driver."""
-        Terminal.wrote, Terminal.cpu = time.perf_counter(), time.process_time()
-
-
-def tell(text: str) -> None:
-    """Prints, though an app takes the output."""
-    print(text, file=sys.__stdout__, flush=True)
-
-
-async def drawn(work: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds from some work until something was drawn after it, and of the processor."""
-    began, cpu = time.perf_counter(), time.process_time()
-    work()
-    while Terminal.wrote < began:
-        await asyncio.sleep(0.0005)
-        if time.perf_counter() - began > 5:
-            raise TimeoutError("nothing was drawn")
-    return (Terminal.wrote - began) * 1000, (Terminal.cpu - cpu) * 1000
-
-
-class Bench(App[None]):
-    """A conversation and a line to type in."""
-
-    def compose(self) -> ComposeResult:
-        """See App."""
-        yield Transcript()
-        yield Input(id="line")
-
-
-async def key(app: App[None], name: str, character: str | None = None) -> tuple[float, float]:
-    """What it takes from a key until the screen is drawn."""
-    return await drawn(lambda: app.post_message(events.Key(name, character)))
-
-
 def median(times: Sequence[tuple[float, float]]) -> str:
     """Median and 95th percentile, and those of the processor."""
     said: list[str] = []
@@ -121,27 +82,23 @@ def median(times: Sequence[tuple[float, float]]) -> str:
     return " · processor ".join(said)
 
 
-async def keys(app: App[None], count: int) -> dict[str, float]:
+async def keys(it: Driven, count: int) -> dict[str, float]:
     """Typing, scrolling by a line and by a page; medians in milliseconds."""
-    transcript, found = app.query_one(Transcript), {}
-    for what, names in (("typed", "ab"), ("cursor", ""), ("page", ""), ("wheel", "")):
+    found = {}
+    for what, names in TYPED.items():
         times: list[tuple[float, float]] = []
-        (app.query_one(Input) if what == "typed" else transcript).focus()
-        transcript.action_end()
-        await asyncio.sleep(0.05)
+        (it.app.query_one(Prompt) if what == "typed" else it.talk).focus()
+        it.talk.action_end()
+        await it.rest()
         for n in range(60):
-            if what == "typed":
-                times.append(await key(app, names[n % 2], names[n % 2]))
-            elif what == "cursor":
-                times.append(await key(app, "up" if n % 8 < 4 else "down"))
-            elif what == "page":
-                times.append(await key(app, "pageup" if n % 2 < 1 else "pagedown"))
+            if what == "wheel":
+                work = partial(it.talk.scroll_relative, y=2 if n % 2 else -2, animate=False)
+                times.append(await it.drawn(work))
             else:
-                by = -2 if n % 2 < 1 else 2
-                work = partial(transcript.scroll_relative, y=by, animate=False)
-                times.append(await drawn(work))
+                times.append(await it.key(names[n % len(names)]))
+            await it.rest(0.02)
         found[what] = statistics.median(cpu for _, cpu in times)
-        tell(f"  {what:<10} {count:>7} items {median(times)}")
+        it.tell(f"  {what:<10} {count:>7} items {median(times)}")
     return found
 
 
@@ -150,43 +107,34 @@ async def standing() -> None:
     before: dict[str, float] = {}
     for count in (10, 20_000):
         found = items(count)
-        app = Bench()
-        async with app.run_test(size=SIZE) as pilot:
-            transcript = app.query_one(Transcript)
+        async with shown() as it:
             gc.collect()
             gc.freeze()
             began = time.perf_counter()
-            took = await drawn(partial(transcript.show, found))
-            tell(f"show {count} items, to the last screen: {median([took])}")
-            while transcript._older:
-                await pilot.pause()
-            tell(f"  all {count} items: {(time.perf_counter() - began) * 1000:.0f} ms")
-            tell(f"  {transcript.flow.heights.total} rows")
-            await pilot.pause()
-            now = await keys(app, count)
+            took = await it.drawn(partial(it.talk.show, found))
+            it.tell(f"show {count} items, to the last screen: {median([took])}")
+            while it.talk._older:
+                await it.rest(0.02)
+            it.tell(f"  all {count} items: {(time.perf_counter() - began) * 1000:.0f} ms")
+            it.tell(f"  {it.talk.flow.heights.total} rows")
+            await it.rest()
+            now = await keys(it, count)
             for what, value in before.items():
-                tell(f"  {what}: {now[what] / value:.2f} x")
+                it.tell(f"  {what}: {now[what] / value:.2f} x")
             before = now
             for width in (100, 121, 80):
-                began, cpu = time.perf_counter(), time.process_time()
-                await pilot.resize_terminal(width, 40)
-                await pilot.pause()
-                took = Terminal.wrote - began, Terminal.cpu - cpu
-                tell(f"  resize to {width}: {median([(took[0] * 1000, took[1] * 1000)])}")
+                it.tell(f"  resize to {width}: {median([await it.resized(width, 40)])}")
 
 
 async def streaming(pace: float) -> None:
     """20,000 deltas at once, or some with a pause between each, with keys meanwhile."""
-    app = Bench()
-    async with app.run_test(size=SIZE):
-        transcript = app.query_one(Transcript)
-        transcript.show(items(200))
+    async with shown() as it:
+        it.talk.show(items(200))
         view = TranscriptView(STREAM)
         facts = [PromptSubmitted("q", "go"), runs.AttemptStarted("q.1", 1)]
         for n, fact in enumerate(facts, 1):
-            transcript.changed(view.apply(Event(n, STREAM, n, 1.0, "x", fact)), view.items)
-        app.query_one(Input).focus()
-        await asyncio.sleep(0.3)
+            it.talk.changed(view.apply(Event(n, STREAM, n, 1.0, "x", fact)), view.items)
+        await it.rest(0.3)
         whole = ANSWER * (80_000 // len(ANSWER) + 1)
         deltas = [whole[n : n + 4] for n in range(0, 80_000, 4)][: 20_000 if not pace else 1000]
         times: list[tuple[float, float]] = []
@@ -198,24 +146,24 @@ async def streaming(pace: float) -> None:
             now = time.perf_counter()
             if now - told >= 0.05 or n == len(deltas) - 1:
                 told, before = now, time.process_time()
-                transcript.changed(["q.1"], view.items)
+                it.talk.changed(["q.1"], view.items)
                 took = time.perf_counter() - now, time.process_time() - before
                 slow.append((took[0] * 1000, took[1] * 1000))
             if pace:
                 if n % 20 == 19:
-                    times.append(await key(app, "a", "a"))
+                    times.append(await it.key("a"))
                 await asyncio.sleep(max(0.0, began + (n + 1) * pace - time.perf_counter()))
             elif n % 200 == 199:
                 await asyncio.sleep(0)
         sent = time.perf_counter()
-        await asyncio.sleep(0.2)
+        await it.rest()
         spent = time.process_time() - cpu
         what = f"{len(deltas)} deltas" + (f", {1 / pace:.0f} a second" if pace else "")
-        tell(f"{what}: CPU {spent:.2f} s, sent in {sent - began:.2f} s,"
-              f" drawn {max(0.0, Terminal.wrote - sent) * 1000:.0f} ms after")  # fmt: skip
-        tell(f"  a change: {median(slow)}, at most {max(cpu for _, cpu in slow):.1f}")
+        it.tell(f"{what}: CPU {spent:.2f} s, sent in {sent - began:.2f} s,"
+                f" drawn {max(0.0, Terminal.wrote - sent) * 1000:.0f} ms after")  # fmt: skip
+        it.tell(f"  a change: {median(slow)}, at most {max(cpu for _, cpu in slow):.1f}")
         if times:
-            tell(f"  key to screen: {median(times)}")
+            it.tell(f"  key to screen: {median(times)}")
 
 
 async def opening() -> None:
@@ -240,12 +188,10 @@ async def opening() -> None:
                     break
                 count, before = count + len(older), older[0].position
             whole = (time.perf_counter() - began) * 1000
-            tell(f"{name}: the end read in {took:.1f} ms, all {count} items in {whole:.0f} ms,"
-                  f" a part in at most {longest * 1000:.0f} ms")  # fmt: skip
-            app = Bench()
-            async with app.run_test(size=SIZE):
-                work = partial(app.query_one(Transcript).show, found)
-                tell(f"  drawn: {median([await drawn(work)])}")
+            async with shown() as it:
+                it.tell(f"{name}: the end read in {took:.1f} ms, all {count} items in {whole:.0f}"
+                        f" ms, a part in at most {longest * 1000:.0f} ms")  # fmt: skip
+                it.tell(f"  drawn: {median([await it.drawn(partial(it.talk.show, found))])}")
             store.close()
 
 
@@ -263,8 +209,6 @@ def _large() -> list[Any]:
 
 async def screens(server: object, count: int) -> None:
     """Everything."""
-    HeadlessDriver.write = Terminal.write  # type: ignore[method-assign,assignment]
-    HeadlessDriver.is_headless = False  # type: ignore[method-assign,assignment] - so it is drawn
     await standing()
     await streaming(0)
     await streaming(1 / 200)

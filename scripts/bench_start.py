@@ -14,6 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench_runs import PYTHON, TUIAGENT
+from bench_told import told
+
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (120, 40)
 LETTERS = "qjxzw"
@@ -34,10 +37,13 @@ FLOOR, OURS = "bare Textual", "tuiagent"
 
 
 class Shown:
-    """One start: milliseconds to the box, to the first echoed letter, to the whole screen."""
+    """One start: milliseconds to the box, to the first echoed letter, to the whole screen.
+
+    And those of the processor to the whole screen, of all threads of all its processes.
+    """
 
     def __init__(self, argv: list[str], words: bytes, home: str, rest: bool = False) -> None:
-        self.box = self.echo = self.whole = 0.0
+        self.box = self.echo = self.whole = self.work = 0.0
         self.memory = self.cpu = 0.0
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
@@ -78,6 +84,7 @@ class Shown:
                 self.echo = self._now()
             if not self.whole and words in seen:
                 self.whole = self._now()
+                self.work = sum(map(_spent, [self._process.pid, *_children(self._process.pid)]))
 
     def _rest(self) -> None:
         while select.select([self._master], [], [], 0.5)[0]:
@@ -102,6 +109,12 @@ def _ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+def _spent(pid: int) -> float:
+    """Milliseconds of the processor that a process's threads have had."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in tasks) / 1e6
+
+
 def _memory(pid: int) -> float:
     """MB that a process holds; what two share counts half for each."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -110,8 +123,6 @@ def _memory(pid: int) -> float:
 
 async def screen(server: Any, count: int) -> None:
     """Starts both in turn, and looks at both at rest."""
-    from bench import PYTHON, TUIAGENT, told  # noqa: PLC0415 - it imports this
-
     site = next((ROOT / ".venv/lib").glob("python3*/site-packages"))
     commands = {
         FLOOR: ([str(PYTHON), "-ISc", BARE.format(path=[str(site)])], b"complete"),
@@ -128,6 +139,7 @@ async def screen(server: Any, count: int) -> None:
             ("start to the prompt's box", "box"),
             ("start to the first echoed letter", "echo"),
             ("start to the whole screen", "whole"),
+            ("the processor's part of that", "work"),
         ):
             rows = {name: [getattr(one, attribute) for one in all] for name, all in starts.items()}
             told(what, rows, "ms", FLOOR)

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tuiagent.clients.tui.driver import TerminalScreen
 from tuiagent.clients.tui.transcript import Transcript
 from tuiagent.kernel.message import Command, Diff, Question, Todo, Todos
 from tuiagent.kernel.policy import Verdict
@@ -117,6 +118,10 @@ class Rolling(App[None]):
         super().__init__()
         self.items = list(items)
         self.said: list[Message] = []
+
+    def get_default_screen(self) -> TerminalScreen:
+        """As the real app has it."""
+        return TerminalScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         """See App."""

@@ -167,8 +167,10 @@ def _command(one: dict[str, Any]) -> str:
 
 
 def _quoted(word: str) -> str:
+    from shlex import quote  # noqa: PLC0415 - few have hooks, and all load this
+
     parts = word.split(PROJECT)
-    return f'"{PROJECT}"'.join(shlex.quote(part) if part else "" for part in parts) or "''"
+    return f'"{PROJECT}"'.join(quote(part) if part else "" for part in parts) or "''"
 
 
 def _seconds(given: object, usual: float) -> float:

@@ -4,11 +4,11 @@ import argparse
 import os
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -51,7 +51,6 @@ class TuiApp(Opens):
     CSS_PATH = "app.tcss"
     TITLE = "tuiagent"
     ENABLE_COMMAND_PALETTE = False
-    FIRST = "-conversation"
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
@@ -78,14 +77,13 @@ class TuiApp(Opens):
         Binding("ctrl+right", "resize(2)", "Wider", show=False, id="wider"),
     ]
 
-    shown: var[str] = var("conversation", init=False)
-    """The pane that has the screen where only one has room, or that is zoomed."""
-
     def __init__(self, client: Client, args: argparse.Namespace, host: Host) -> None:
         super().__init__()
         self.args = args
         self.detached = False
         """Whether what goes on is to go on in the background."""
+        self.shown = "conversation"
+        """The pane that has the screen where only one has room, or that is zoomed."""
         self.last = ""
         """The id of the session that was shown at the end."""
         name = f"{client.actor} at {_where()}"
@@ -118,7 +116,7 @@ class TuiApp(Opens):
 
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
-        self.layout.apply(self.screen)
+        self._arrange()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
         if self.wrong:
@@ -128,9 +126,9 @@ class TuiApp(Opens):
         self.desk.spawn(self._begin())
         self.desk.spawn(self.action_trust("asked"))
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Lays the panes out anew, where that makes them tabs, or panes again."""
-        self.call_after_refresh(self.layout.apply, self.screen_stack[0])
+        self._arrange(event.size.width)
 
     async def _begin(self) -> None:
         give_back = self.query_one(Prompt).give_back
@@ -165,11 +163,11 @@ class TuiApp(Opens):
         """Shows what went wrong; see bridge.Teller."""
         self.notify(text, severity="error", markup=False)
 
-    def watch_shown(self, shown: str) -> None:
-        """Gives the screen to one pane, where only one has room."""
-        self.screen.update_classes({f"-{pane}": shown == pane for pane in PANES})
-        for tabs in self.query(Tabs):
-            tabs.refresh()
+    def _arrange(self, columns: int = 0) -> None:
+        """Lays the panes out, and names the one that is seen where only one has room."""
+        for screen in self.screen_stack[:1]:  # there is none before the first size is known
+            self.layout.apply(screen, self.shown, columns or self.size.width)
+            screen.query_one(Tabs).refresh()
 
     def action_pane(self, pane: str) -> None:
         """Goes to a pane; where all have room, a second time hides it."""
@@ -182,7 +180,7 @@ class TuiApp(Opens):
         else:
             self.layout.unhide(pane)
         self.shown = pane
-        self.layout.apply(self.screen)
+        self._arrange()
         self._focus(pane)
 
     def on_files_mention(self, message: Files.Mention) -> None:
@@ -196,14 +194,14 @@ class TuiApp(Opens):
             if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
                 self.shown = pane
         self.layout.zoomed = not self.layout.zoomed
-        self.layout.apply(self.screen)
+        self._arrange()
 
     def action_resize(self, by: int) -> None:
         """Makes the pane at hand wider or narrower."""
         for pane in ("files", "side"):
             if self.focused in self.query_one(f"#{pane}").walk_children(with_self=True):
                 self.layout.widen(pane, by)
-                self.layout.apply(self.screen)
+                self._arrange()
 
     def on_trace_jump(self, message: Trace.Jump) -> None:
         """Shows a call where it was made."""

@@ -30,6 +30,7 @@ from textual.screen import Screen
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
 from tuiagent.clients.tui.graphics import Graphics
+from tuiagent.clients.tui.frames import Frames
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
@@ -43,6 +44,8 @@ SOON = 0.1
 YOUNG = 10_000
 """New objects after which garbage is looked for: what a few frames are made of, so that it is gone
 before it counts as old. With the usual 700 a look through all that is old came every second."""
+LOOKS = (YOUNG, 2, 50)
+"""What stays is looked at again after two such looks, not ten: 6 ms at once, where it was 30."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -116,8 +119,10 @@ class TerminalDriver(LinuxDriver):
         if not self.shown:
             self.shown = True
             self._app.screen.refresh()
+            if isinstance(screen := self._app.screen, TerminalScreen):
+                screen.draw()
             gc.freeze()  # what the start has made stays; the command line had turned collecting off
-            gc.set_threshold(YOUNG)
+            gc.set_threshold(*LOOKS)
             gc.enable()
 
     def disable_input(self) -> None:
@@ -225,6 +230,11 @@ class TerminalDriver(LinuxDriver):
         """Tells the app, once it is this message's turn."""
         self.turns.send(message)
 
+    @property
+    def hurried(self) -> bool:
+        """Whether a key does what it does at the moment."""
+        return self.turns.waits
+
     def _told(self) -> None:
         if self._entered:
             self._show()
@@ -250,9 +260,22 @@ class TerminalScreen(Screen[None]):
 
     AUTO_FOCUS = "TextArea"
 
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._compositor = Frames()
+        self._drawn = 0.0
+        """When it was drawn last."""
+
     def draw(self) -> None:
         """Draws what has changed, where Textual would wait for its clock, up to 17 ms."""
-        self._on_timer_update()
+        self._drawn = time.monotonic()
+        super()._on_timer_update()
+
+    def _on_timer_update(self) -> None:
+        """Of Textual's clock: what comes by itself waits for a key, and is drawn along with it."""
+        hurried = getattr(self.app._driver, "hurried", False)
+        if not hurried or time.monotonic() - self._drawn > SOON:
+            self.draw()
 
     def _compositor_refresh(self) -> None:
         if drawable(self.app):
@@ -272,8 +295,6 @@ def drawable(app: App[Any]) -> bool:
 class TerminalApp(App[int]):
     """An app whose frames wait for the terminal, and whose shape is the next start's first."""
 
-    FIRST = ""
-    """The class of the first screen, beside the one for its width."""
     root = ""
     """The state root; the shape is kept there."""
 
@@ -297,10 +318,10 @@ class TerminalApp(App[int]):
             )
 
     def get_default_screen(self) -> Screen[None]:
-        """The first screen, with the classes that it will have: each later one styles all anew."""
+        """The first screen, with the class that it will have: each later one styles all anew."""
         kinds = [kind for kind in self.HORIZONTAL_BREAKPOINTS or () if kind[0] <= self.size.width]
         _, width = max(kinds, default=(0, ""))
-        return TerminalScreen(id="_default", classes=f"{self.FIRST} {width}")
+        return TerminalScreen(id="_default", classes=width)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if drawable(self):

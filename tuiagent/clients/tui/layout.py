@@ -60,17 +60,22 @@ class Layout:
         self.widths[column] = min(MOST, max(LEAST, self.widths[column] + by))
         self._keep()
 
-    def apply(self, screen: Screen[Any]) -> None:
-        """Lays the panes out so."""
-        screen.set_class(self.zoomed, "-zoomed")
-        alone = self.zoomed or screen.app.size.width < ROOM
+    def apply(self, screen: Screen[Any], shown: str, columns: int) -> None:
+        """Lays the panes out so; `shown` is the one that is seen where only one has room.
+
+        Not by classes of the screen: with each of those all that is on it is styled anew.
+        """
+        alone = self.zoomed or columns < ROOM
         for column, panes in SIDES.items():
-            width = None if alone else self.widths[column]
-            screen.query_one(f"#{column}").styles.width = width
-            gone = all(pane in self.hidden for pane in panes)
-            screen.query_one(f"#{column}").set_class(gone, "-hidden")
+            seen = [pane for pane in panes if (pane == shown if alone else pane not in self.hidden)]
             for pane in panes:
-                screen.query_one(f"#{pane}").set_class(pane in self.hidden, "-hidden")
+                screen.query_one(f"#{pane}").display = pane in seen
+            screen.query_one(f"#{column}").display = bool(seen)
+            screen.query_one(f"#{column}").styles.width = "1fr" if alone else self.widths[column]
+        screen.query_one("#conversation").display = not alone or shown == "conversation"
+        styles = screen.query_one("#approvals").styles
+        if alone or styles.inline.has_rule("height"):  # to unset what is not set lays all out anew
+            styles.height = "1fr" if alone else None
 
     def _keep(self) -> None:
         kept = {"widths": self.widths, "hidden": sorted(self.hidden), "theme": self.theme}

@@ -3,19 +3,27 @@
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from tuiagent.clients.tui.approvals import answers, forms
-from tuiagent.clients.tui.form import Form
+from tuiagent.clients.tui.approvals import answers
 from tuiagent.kernel.call import AnswerApproval, AnswerQuestion, ResolveOutcome
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.stall import ResumeRun
 from tuiagent.views.inbox import Waiting
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from tuiagent.clients.tui.app import TuiApp
+    from tuiagent.clients.tui.form import Form
 
 Place = tuple[str, str]
 """A stream and a call in it."""
 OUTCOMES = {"v": "verified", "d": "redo", "b": "rollback"}
+
+
+def _forms() -> "ModuleType":
+    from tuiagent.clients.tui.approvals import forms  # noqa: PLC0415 - the first frame needs none
+
+    return forms
 
 
 def place(one: Waiting) -> Place:
@@ -38,14 +46,14 @@ class Acts:
             acts |= {
                 "y": lambda: self.send(one, answers.allowed(one)),
                 "n": lambda: self.send(one, answers.refused(one)),
-                "s": lambda: self._ask(one, forms.for_session(one, self.send)),
-                "a": lambda: self._ask(one, forms.for_good(one, self.keep)),
-                "r": lambda: self._ask(one, forms.refused(one, self.send)),
+                "s": lambda: self._ask(one, _forms().for_session(one, self.send)),
+                "a": lambda: self._ask(one, _forms().for_good(one, self.keep)),
+                "r": lambda: self._ask(one, _forms().refused(one, self.send)),
             }
             if one.args:
-                acts["e"] = lambda: self._ask(one, forms.edited(one, self.send))
+                acts["e"] = lambda: self._ask(one, _forms().edited(one, self.send))
         elif one.question is not None:
-            acts["t"] = lambda: self._ask(one, forms.typed(one, self.send))
+            acts["t"] = lambda: self._ask(one, _forms().typed(one, self.send))
             for number, choice in enumerate(one.question.choices[:9], 1):
                 answer = AnswerQuestion(one.stream, one.call, choice)
                 acts[str(number)] = lambda answer=answer: self.send(one, answer)
@@ -93,7 +101,7 @@ class Acts:
         self._app.desk.spawn(self._app.desk.open(one.stream))
         self._app.action_pane("conversation")
 
-    def _ask(self, one: Waiting, form: Form) -> None:
+    def _ask(self, one: Waiting, form: "Form") -> None:
         self._form = (place(one), form)
         self._app.push_screen(form, lambda answer: self._left())
 

@@ -187,7 +187,9 @@ class Prompt(Vertical):
     def _hint(self) -> None:
         vim = self.editor.vim
         mode = vim.mode if vim and vim.mode != INSERT else ""
-        self.border_subtitle = CLEARS if self._armed == self.editor.standing else mode
+        hint = CLEARS if self._armed == self.editor.standing else mode
+        if hint != (self.border_subtitle or ""):  # Textual draws all of it anew, the same or not
+            self.border_subtitle = hint
 
     # ------------------------------------------------------------ sending
 

@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 
 from tuiagent.clients.exported import KINDS, told
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.screens.asked import Ask
 from tuiagent.clients.tui.screens.session_list import SessionRows, Sifted
-from tuiagent.clients.tui.screens.sheet import Ask, ListSheet
+from tuiagent.clients.tui.screens.sheet import ListSheet
 from tuiagent.clients.whole import write
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.event import Intent

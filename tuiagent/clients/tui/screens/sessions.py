@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.screens.asked import Ask
 from tuiagent.clients.tui.screens.deeds import Deeds
 from tuiagent.clients.tui.screens.session_list import SessionRows
-from tuiagent.clients.tui.screens.sheet import Ask, Ends, Says
+from tuiagent.clients.tui.screens.sheet import Ends, Says
 from tuiagent.clients.tui.transcript import Excerpt
 from tuiagent.clients.tui.typed import Input
 from tuiagent.ports import Window
