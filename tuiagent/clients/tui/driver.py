@@ -29,8 +29,8 @@ from textual.screen import Screen
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
-from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.frames import Frames
+from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
