@@ -379,6 +379,8 @@ async def test_what_another_answered_vanishes_and_says_who(tmp_path: Path) -> No
 async def test_the_bar_answers_what_it_shows_whole(tmp_path: Path) -> None:
     async with screen(tmp_path, TOUCH) as it:
         clock = await begun(it)
+        told: list[object] = []
+        it.app.query_one(Approvals)._tell_who = told.append  # type: ignore[assignment, method-assign]
         await it.until("^Y yes")
         assert "touch made" in it.shown
         await it.press("ctrl+y")
@@ -389,6 +391,7 @@ async def test_the_bar_answers_what_it_shows_whole(tmp_path: Path) -> None:
         await it.until("Done.")
         assert (it.work / "made").exists()
         assert not it.app.query_one(ApprovalBar).display
+        assert not told  # one's own answer is no news
 
 
 async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Search(Looking):
     name = "search"
     description = (
         "Search files for a Python regular expression; `path` is a file or folder, `glob` such as "
-        "*.py limits the files. Gives path:line: text, at most 200 matches, 10 s; skips binary "
+        "*.py limits the files of a folder. Gives path:line: text, at most 200 matches, 10 s; skips binary "
         "files, those over 1 MiB, .git, node_modules and, unless named by `path`, files for keys."
     )
     parameters = schema(
@@ -55,8 +55,9 @@ class Search(Looking):
                 stopped = f"(stopped after {number} files: search a smaller part)"
                 break
             name = file.path.removeprefix(base)
-            fits = wanted.match(name) or wanted.match(name.rpartition("/")[2])
-            keys = holds_keys(file.path) and file.path != top
+            named = file.path == top
+            fits = named or wanted.match(name) or wanted.match(name.rpartition("/")[2])
+            keys = holds_keys(file.path) and not named
             if not fits or keys or file.size > BYTES:
                 continue
             body = await kit.runtime.read(file.path, BYTES)

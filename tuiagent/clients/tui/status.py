@@ -1,7 +1,8 @@
 """Header, tabs and footer: one line each, drawn again only when what they show has changed."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -117,6 +118,31 @@ class Footer(Line):
 
     TOPICS = ("conversation", "items", "waiting")
 
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def on_mount(self) -> None:
+        """Counts the seconds of a run, while there is one."""
+        self._second = self.set_interval(1.0, self.refresh, pause=True)
+        super().on_mount()
+
+    def _news(self, changed: list[str]) -> None:
+        if self._works:
+            self._second.resume()
+        else:
+            self._second.pause()
+        super()._news(changed)
+
+    @property
+    def _works(self) -> bool:
+        """Whether the run at hand goes on by itself: it waits for nobody."""
+        conversation = self.app.desk.conversation
+        if conversation is None or not conversation.status.run or conversation.status.needs:
+            return False
+        asks = any(one.stream == conversation.stream for one in self.app.desk.waiting)
+        return not (conversation.halted or asks)
+
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """See Line."""
         desk = self.app.desk
@@ -128,8 +154,8 @@ class Footer(Line):
                 left.append((f" halted: {conversation.halted} ", "warn"))
             elif status.needs:
                 left.append((f" waits: {told(status.needs, status.again)} ", "warn"))
-            elif status.run:
-                left.append((" working ", "mark"))
+            elif self._works:
+                left.append((f" working {elapsed(self._clock() - status.since)} ", "mark"))
             if status.jobs:
                 left.append((f" {len(status.jobs)} in the background ", "dim"))
         if desk.waiting:
@@ -167,6 +193,13 @@ def tokens(count: int) -> str:
 def filled(context: int, window: int) -> str:
     """How much of the window a conversation fills."""
     return f"{tokens(context)} ({100 * context // window}%)" if window else tokens(context)
+
+
+def elapsed(seconds: float) -> str:
+    """How long something has been going on, in few letters."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def money(dollars: float) -> str:
