@@ -128,6 +128,15 @@ async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> N
         assert "No tool was called yet." not in it.shown
 
 
+async def test_escape_leads_back_to_the_prompt(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        for pane in ("f2", "f3", "f4"):
+            await it.press(pane)
+            assert it.app.focused is not it.app.query_one(Prompt).editor
+            await it.press("escape")
+            assert it.app.focused is it.app.query_one(Prompt).editor
+
+
 async def test_a_pane_is_hidden_and_stays_so(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         assert "─ Trace" in it.shown

@@ -405,6 +405,14 @@ async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> Non
         assert it.app.focused is it.app.query_one(Approvals)
 
 
+async def test_the_key_that_is_named_does_not_hide_what_waits(tmp_path: Path) -> None:
+    async with screen(tmp_path, WRITE) as it:
+        await begun(it)
+        await it.press("f4", "f4")
+        assert it.app.focused is it.app.query_one(Approvals)
+        assert it.app.query_one(Approvals).display
+
+
 async def test_the_bar_does_not_answer_what_brings_the_window_up(tmp_path: Path) -> None:
     async with screen(tmp_path, TOUCH) as it:
         clock = await begun(it)

@@ -47,6 +47,7 @@ def test_it_is_stopped(tmp_path: Path) -> None:
             screen.type("s")
             assert screen.end() == 0
             screen.check()
+            assert f"tuiagent --resume {cli.session()} goes on" in screen.after
         (ended,) = cli.facts(RunFinished)
         assert ended.status == "interrupted"
         assert server_record(str(cli.root)) is None

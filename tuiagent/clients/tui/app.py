@@ -173,11 +173,12 @@ class TuiApp(Opens):
             tabs.refresh()
 
     def action_pane(self, pane: str) -> None:
-        """Goes to a pane; where all have room, a second time hides it."""
+        """Goes to a pane; where all have room, a second time hides it, unless it asks something."""
         narrow = self.screen.has_class(NARROW)
         target = self.query_one(f"#{pane}")
         inside = self.focused is not None and target in self.focused.ancestors_with_self
-        if not narrow and inside and pane != "conversation":
+        asks = pane == "approvals" and bool(self.desk.waiting)
+        if not narrow and inside and pane != "conversation" and not asks:
             self.layout.hide(pane)
             pane = "conversation"
         else:
@@ -234,12 +235,14 @@ class TuiApp(Opens):
         self.query_one(OwnerBar).take()
 
     async def action_interrupt(self) -> None:
-        """Closes the digest, or stops the run; what was said is kept."""
+        """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""
         conversation = self.desk.conversation
         if self.query_one(DigestPanel).close():
             return
         if conversation is not None and conversation.running:
             await self.desk.send(InterruptRun(conversation.stream))
+        else:
+            self.action_pane("conversation")
 
     async def action_quit(self) -> None:
         """Leaves; a run that goes on is asked about first."""

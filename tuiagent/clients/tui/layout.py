@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-from tuiagent.clients.tui.status import ROOM
+from tuiagent.clients.tui.paint import ROOMY
 
 NARROW, WIDE = "-narrow", "-wide"
 """Classes of a screen that has room for one pane, or for all."""
@@ -63,7 +63,7 @@ class Layout:
     def apply(self, screen: Screen[Any]) -> None:
         """Lays the panes out so."""
         screen.set_class(self.zoomed, "-zoomed")
-        alone = self.zoomed or screen.app.size.width < ROOM
+        alone = self.zoomed or screen.app.size.width < ROOMY
         for column, panes in SIDES.items():
             width = None if alone else self.widths[column]
             screen.query_one(f"#{column}").styles.width = width

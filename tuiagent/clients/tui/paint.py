@@ -23,7 +23,8 @@ ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h"
 """The other screen, no cursor, no wrapping, pasted text marked."""
 SIDES = (22, 40)
 """Columns at the sides of the conversation, usually, where there is room."""
-ROOMY = 100
+ROOMY = 120
+"""Columns from which on all panes have room."""
 LARGEST = 1 << 20
 """Bytes of a shape that are believed."""
 INPUT, LOCAL, CHARACTERS = 0, 3, 6

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
+from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.waits import told
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 COZY = 48
 """Columns from which on tabs have room at both sides."""
-ROOM = 100
-"""Columns from which on the panes' keys are named; below, tabs name the panes."""
+KEYED = 60
+"""Columns from which on tabs name their keys."""
+KEYS = {"files": "F2", "trace": "F3", "approvals": "F4", "conversation": "F5"}
 
 
 class Line(Widget, can_focus=False):
@@ -100,6 +102,8 @@ class Tabs(Line):
         title = self._panes[pane]
         if pane == "approvals" and self.app.desk.waiting:
             title += f" {len(self.app.desk.waiting)}"
+        if self.size.width >= KEYED:
+            title = f"{KEYS[pane]} {title}"
         gap = " " if self.size.width >= COZY else ""
         return f" {title}{gap}", "strong" if self.app.shown == pane else "dim"
 
@@ -163,8 +167,8 @@ class Footer(Line):
         for other in conversation.present.values() if conversation is not None else ():
             left.append((f" {other.name} is {other.doing} ", "dim"))
         keys = ["F1 help", "^Q quit"]
-        if self.size.width >= ROOM:
-            keys[1:1] = ["F2 files", "F3 trace", "F4 approvals"]
+        if self.size.width >= ROOMY:  # below, the tabs name them
+            keys[1:1] = ["F2 files", "F3 trace", "F4 approvals", "F5 prompt"]
         if conversation is not None and conversation.running:
             keys.insert(0, "Esc interrupt")
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
