@@ -28,7 +28,7 @@ class Search(Looking):
     name = "search"
     description = (
         "Search files for a Python regular expression; `path` is a file or folder, `glob` such as "
-        "*.py limits the files of a folder. Gives path:line: text, at most 200 matches, 10 s; skips binary "
+        "*.py limits the files. Gives path:line: text, at most 200 matches, 10 s; skips binary "
         "files, those over 1 MiB, .git, node_modules and, unless named by `path`, files for keys."
     )
     parameters = schema(

@@ -233,8 +233,9 @@ class TranscriptView:
         return seen + self._add(Item(fact.attempt, "reply", status="open"), event)
 
     def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
-        again = "" if fact.retry_at is None else "; it is asked again"
-        text = f"{fact.kind}: {fact.error}{again}"
+        text = f"{fact.kind}: {fact.error}"
+        if fact.retry_at is not None:
+            text = f"{text.rstrip('.')}; it is asked again"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
     def _ReplyReceived(self, event: Event, fact: runs.ReplyReceived) -> list[str]:
