@@ -37,6 +37,9 @@ ENDS = {
 LONG = 40
 """Lines of a prompt that are shown before it is unfolded."""
 
+STOPPED = ("interrupted", "cancelled")
+"""Why an answer is not whole, where the end of its run says the same."""
+
 
 class Around(Struct, frozen=True):
     """What stands next to an item, as far as it changes how it is drawn."""
@@ -82,12 +85,12 @@ class Block:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is to be said: a reply that only calls tools, or only failed."""
+        """Whether nothing is to be said: a reply that only calls tools, or that never came."""
         item = self.item
         if item.kind != "reply" or item.text.strip() or item.reasoning:
             return False
         called = self.around.calls and item.status == "done" and not item.output
-        return called or self.around.ended
+        return called or self.around.ended or item.output in STOPPED
 
     @property
     def made(self) -> bool:
@@ -294,7 +297,7 @@ def _outcome(item: Item, around: Around) -> list[Piece]:
     """What else must be said of an answer: that it is not whole, or not there."""
     if item.status == "open":
         return [] if item.text or item.reasoning else [words(("the model is asked …", "muted"))]
-    if item.status == "failed" and around.ended:
+    if around.ended or item.output in STOPPED:
         return []
     if item.status == "failed":
         again = "" if "asked again" in item.output else " (r asks again · /model takes another)"
