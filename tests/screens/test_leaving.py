@@ -40,6 +40,24 @@ def test_it_goes_on_in_the_background(tmp_path: Path) -> None:
         assert not cli.facts(AttemptFailed), "nothing was asked twice"
 
 
+def test_a_server_that_is_killed_is_replaced_and_the_screen_says_so(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        cli.serve()
+        with terminal(cli, *GO) as screen:
+            until((cli.work / "began").exists, "the command to begin")
+            screen.until("Esc interrupt")
+            before = cli.server()
+            os.kill(before, signal.SIGKILL)
+            screen.until("the server has ended")
+            until(cli.served, "another server to drive it")
+            assert cli.server() != before
+            (cli.work / "go").touch()
+            screen.until(DONE["text"])
+            screen.type("\x11")
+            assert screen.end() == 0
+        assert cli.ran() == ["a"]
+
+
 def test_it_is_stopped(tmp_path: Path) -> None:
     with home(tmp_path, LONG, DONE) as cli:
         with terminal(cli, *GO) as screen:

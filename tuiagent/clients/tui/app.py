@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -121,6 +122,7 @@ class TuiApp(Opens):
         self.layout.apply(self.screen)
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
+        self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
         self.desk.spawn(self.desk.look())
@@ -165,6 +167,11 @@ class TuiApp(Opens):
     def trouble(self, text: str) -> None:
         """Shows what went wrong; see bridge.Teller."""
         self.notify(text, severity="error", markup=False)
+
+    def on_print(self, event: events.Print) -> None:
+        """Shows what is told beside, such as that a connection was lost."""
+        if event.text.strip():
+            self.trouble(event.text.strip().removeprefix("tuiagent: "))
 
     def watch_shown(self, shown: str) -> None:
         """Gives the screen to one pane, where only one has room."""
