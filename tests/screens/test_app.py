@@ -110,6 +110,24 @@ async def test_a_run_says_for_how_long_it_has_been_going_on(tmp_path: Path) -> N
         assert footer._second._active.is_set() is False  # nothing wakes it at rest
 
 
+async def test_an_interruption_that_nobody_takes_blocks_no_key(tmp_path: Path) -> None:
+    async with screen(tmp_path, [Turn(["All ", "done."], delay=3600.0)]) as it:
+        await it.type("do it\n")
+        await it.until("working")
+        submit, answers = it.app.desk.client.submit, asyncio.Event()
+
+        async def late(intent: Any, once: str = "") -> int:
+            await answers.wait()
+            return await submit(intent, once)
+
+        it.app.desk.client.submit = late  # type: ignore[method-assign]
+        await it.press("escape", "f1")
+        await it.until("Keys here")
+        answers.set()
+        await it.press("escape")
+        await it.until("interrupted")
+
+
 async def test_what_is_told_covers_no_prompt(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         it.app.notify("something was done", timeout=3600)

@@ -241,13 +241,13 @@ class TuiApp(Opens):
         """Has the session driven here."""
         self.query_one(OwnerBar).take()
 
-    async def action_interrupt(self) -> None:
+    def action_interrupt(self) -> None:
         """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""
         conversation = self.desk.conversation
         if self.query_one(DigestPanel).close():
             return
         if conversation is not None and conversation.running:
-            await self.desk.send(InterruptRun(conversation.stream))
+            self.desk.spawn(self.desk.send(InterruptRun(conversation.stream)))
         else:
             self.action_pane("conversation")
 
