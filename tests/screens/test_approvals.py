@@ -405,6 +405,15 @@ async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> Non
         assert it.app.focused is it.app.query_one(Approvals)
 
 
+async def test_a_tap_on_the_bar_leads_to_where_it_is_answered(tmp_path: Path) -> None:
+    async with screen(tmp_path, WRITE, size=SIZES["tiny"]) as it:
+        await begun(it)
+        await it.until("answer it there")
+        await it.pilot.click(ApprovalBar)
+        await it.until(lambda: it.app.focused is it.app.query_one(Approvals))
+        assert it.app.desk.waiting
+
+
 async def test_the_key_that_is_named_does_not_hide_what_waits(tmp_path: Path) -> None:
     async with screen(tmp_path, WRITE) as it:
         await begun(it)

@@ -64,6 +64,10 @@ class ApprovalBar(Line):
             answer = answers.allowed(one) if allow else answers.refused(one)
             self.app.query_one(Approvals).acts.send(one, answer)
 
+    def on_click(self) -> None:
+        """Goes to where it can be answered: a phone has no F4."""
+        self.app.action_pane("approvals")
+
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         one = self.at_hand
