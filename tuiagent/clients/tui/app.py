@@ -4,7 +4,6 @@ import argparse
 import os
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -167,11 +166,6 @@ class TuiApp(Opens):
     def trouble(self, text: str) -> None:
         """Shows what went wrong; see bridge.Teller."""
         self.notify(text, severity="error", markup=False)
-
-    def on_print(self, event: events.Print) -> None:
-        """Shows what is told beside, such as that a connection was lost."""
-        if event.text.strip():
-            self.trouble(event.text.strip().removeprefix("tuiagent: "))
 
     def watch_shown(self, shown: str) -> None:
         """Gives the screen to one pane, where only one has room."""

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from textual import events
+
 from tuiagent.clients.tui import themes
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.driver import TerminalApp
@@ -23,7 +25,7 @@ MODES = {
 
 
 class Opens(TerminalApp):
-    """The app's actions that open something, and the theme."""
+    """The app's actions that open something, the theme, and what is told beside."""
 
     desk: Desk
     layout: Layout
@@ -64,6 +66,11 @@ class Opens(TerminalApp):
         self.dress(name)
         if self.theme == name:
             self.layout.wear(name)
+
+    def on_print(self, event: events.Print) -> None:
+        """Shows what is told beside, such as that a connection was lost."""
+        if event.text.strip():
+            self.desk.trouble(event.text.strip().removeprefix("tuiagent: "))
 
     async def command(self, name: str, rest: str = "") -> None:
         """Does what a command of the prompt does; a refusal is shown."""

@@ -97,7 +97,8 @@ class Deeds(ListSheet):
 
     def action_restore(self) -> None:
         """Brings back the selected sessions that are deleted, or what was taken away last."""
-        gone = [RestoreSession(row.stream) for row in self._selected() if row.deleted is not None]
+        gone: list[Intent] = []
+        gone += [RestoreSession(row.stream) for row in self._selected() if row.deleted is not None]
         intents, self._back = gone or self._back, []
         self.later(self._each(intents))
 
