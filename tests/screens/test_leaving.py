@@ -49,8 +49,12 @@ def test_a_server_that_is_killed_is_replaced_and_the_screen_says_so(tmp_path: Pa
             before = cli.server()
             os.kill(before, signal.SIGKILL)
             screen.until("the server has ended")
-            until(cli.served, "another server to drive it")
-            assert cli.server() != before
+
+            def another() -> bool:
+                record = server_record(str(cli.root))
+                return record is not None and record.pid != before and cli.served()
+
+            until(another, "another server to drive it")
             (cli.work / "go").touch()
             screen.until(DONE["text"])
             screen.type("\x11")
