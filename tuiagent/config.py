@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from tuiagent.environment import ADDRESSES, KEEP, KEYS
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.lifecycle import check_opening
 from tuiagent.kernel.limits import TURNS, Limits
 from tuiagent.kernel.message import Usage
-from tuiagent.kernel.policy import MODES, NAMES, mode_of
+from tuiagent.kernel.policy import mode_of
 from tuiagent.kernel.rules import Rule, exactly, parse_rule
 from tuiagent.kernel.session import SessionOpened
 
@@ -124,11 +125,8 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
     providers = user.providers if user else {}
     kept = tuple(kept_keys(home))
     model = flags.model or environ.get("TUIAGENT_MODEL") or _model(environ, user, kept)
-    if model and not all(model.partition("/")):
-        raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
     mode = flags.mode or environ.get("TUIAGENT_MODE") or (user and user.mode) or flags.unset
-    if mode not in NAMES:
-        raise ConfigError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+    check_opening(model, mode)
     rules = [Rule("deny", "*", f"{exactly(own)}/**", "house") for own in (root, home)]
     examples: list[Example] = []
     for file, source, table in ((user_file, "user", user), (project_file, "project", project)):

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.lifecycle import check_opening
+from tuiagent.kernel.rules import parse_rule
 
 LARGEST = 1 << 20
 
@@ -304,12 +306,21 @@ def _write(path: str, document: Any) -> None:
     """Puts the file in place of the one before, once it is proved to be valid."""
     import tomlkit  # noqa: PLC0415 - only here is a file changed
 
-    convert(document.unwrap())
+    _sound(convert(document.unwrap()))
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     scratch = f"{path}.new"
     with open(scratch, "w", encoding="utf-8", opener=_private) as out:
         out.write(tomlkit.dumps(document))
     os.replace(scratch, path)
+
+
+def _sound(file: ConfigFile) -> None:
+    """Raises ConfigError for what no start would take."""
+    for model in (file.model, *file.fallback):
+        check_opening(model, file.mode)
+    for action in ("allow", "ask", "deny"):
+        for text in getattr(file, action):
+            parse_rule(text, action, "user")
 
 
 def _body(path: str) -> str:

@@ -1,6 +1,7 @@
 """A process whose work is done by the background server: what its commands need besides."""
 
 import argparse
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.ports import Loan, Owner
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord, server_record
+from tuiagent.server import ServerRecord, begin, killed, server_record
 from tuiagent.thin import GONE
 
 
@@ -127,10 +128,16 @@ def tell(text: str) -> None:
 async def visiting(
     record: ServerRecord, settings: Settings, environ: Mapping[str, str], folder: str
 ) -> AsyncGenerator[Guest]:
-    """A guest of this server and of those after it. Raises OSError when there is none."""
+    """A guest of this server and of those after it. Raises OSError when there is none.
+
+    One that is killed meanwhile is replaced; one that was stopped is waited for.
+    """
 
     async def connect() -> Owner:
         found = server_record(settings.root)
+        if found is None and killed(settings.root):
+            flags = record.site.flags()
+            found = await asyncio.to_thread(begin, settings.root, environ, flags)
         if found is None or found.version != record.version:
             raise ConnectionError("no such server runs")
         owner: Owner = await load(clients.TABLE["remote"]).connect(found.socket, codec())

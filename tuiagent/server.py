@@ -101,6 +101,11 @@ def held(root: str) -> bool:
     return False
 
 
+def killed(root: str) -> bool:
+    """Whether the newest server was killed: one that ends by itself leaves no record behind."""
+    return not held(root) and os.path.exists(os.path.join(root, RECORD))
+
+
 def served(root: str, command: str) -> ServerRecord | None:
     """The server that does this command's work, where one of this version runs."""
     record = server_record(root) if command in SERVED else None

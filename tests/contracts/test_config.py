@@ -203,9 +203,16 @@ def test_set_keeps_comments_and_refuses_what_is_wrong(
     path = Path(config.paths(home, ".")[0])
     before = path.read_text()
     assert tomllib.loads(before) == {}
-    with pytest.raises(ConfigError):
-        commands.run(parse(["config", "set", "modle", "x"]))
-    assert path.read_text() == before
+    for key, value in (
+        ("modle", "x"),
+        ("model", "local"),  # with any of these no start would come further than its message
+        ("fallback", '["a/b", "c"]'),
+        ("mode", "bold"),
+        ("allow", '["shell(("]'),
+    ):
+        with pytest.raises(ConfigError):
+            commands.run(parse(["config", "set", key, value]))
+        assert path.read_text() == before
     for key, value in (("model", "a/b"), ("providers.local.api_base", "http://h/v1")):
         commands.run(parse(["config", "set", key, value]))
     assert path.read_text().startswith(before.splitlines()[0])

@@ -545,3 +545,21 @@ def test_a_closed_store_says_so(journal: Path, number: int) -> None:
     store.close()
     with pytest.raises(StoreError, match=str(journal.parent)):
         WORK[number](store)
+
+
+def test_a_failure_is_told_by_its_cause_and_not_by_the_roll_back_after_it(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20480, 20480)); "
+        "from tuiagent.stores.sqlite import SqliteStore; SqliteStore(sys.argv[1])"
+    )
+    root.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root / "journal.db")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert "the disk" in last, done.stderr
+    assert "rollback" not in last

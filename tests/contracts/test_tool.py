@@ -287,6 +287,9 @@ async def test_list_and_search(kit: Kit, work: Path) -> None:
     assert (await do("list", kit, depth=2)).text == "a.txt  14\nsub/\nsub/c.py  4"
     assert (await do("search", kit, pattern="^t.o$")).text == "a.txt:2: two\nsub/c.py:1: two"
     assert (await do("search", kit, pattern="two", glob="*.py")).text == "sub/c.py:1: two"
+    assert (
+        await do("search", kit, pattern="two", path="a.txt", glob="*.py")
+    ).text == "a.txt:2: two"
     assert (await do("search", kit, pattern="nowhere")).text == "no match"
     with pytest.raises(ToolError, match="not a regular expression"):
         await do("search", kit, pattern="(")

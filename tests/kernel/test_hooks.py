@@ -102,7 +102,7 @@ def test_what_is_not_heeded_is_told_to_the_person_alone(out: str, unheard: tuple
     ran = hooks.HookRan(hooks.BEFORE, "p.1.1", (said,))
     assert hooks.words(ran) == []
     if unheard:
-        assert f"`guard` not heeded here: {', '.join(unheard)}" in hooks.line(ran)
+        assert f"not heeded here: {', '.join(unheard)} (`guard`)" in hooks.line(ran)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ from msgspec.structs import replace
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from tests.house import call, say
 from tests.screens.kit import KINDS, screen
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.status import Footer
 from tuiagent.kernel.call import AnswerApproval
+from tuiagent.providers.scripted import Turn
 
 TURNS = [call("write", path="f", content="one\n"), say("All ", "done.")]
 
@@ -88,6 +91,54 @@ async def test_news_of_an_answer_draws_nothing_but_the_answer(
         assert not {"Trace", "Header", "Footer", "TodoList"} & set(drawn)
 
 
+async def test_a_run_says_for_how_long_it_has_been_going_on(tmp_path: Path) -> None:
+    asked = call("shell", command="touch made")
+    async with screen(tmp_path, [asked, Turn(["All ", "done."], delay=3600.0)]) as it:
+        footer = it.app.query_one(Footer)
+        await it.type("do it\n")
+        await it.until("1 waiting for you")
+        assert "working" not in it.shown
+        assert footer._second._active.is_set() is False
+        (one,) = it.app.desk.waiting
+        await it.app.desk.send(AnswerApproval(one.stream, one.call, one.digest, True))
+        conversation = it.app.desk.conversation
+        assert conversation is not None
+        footer._clock = lambda: conversation.status.since + 3725.0
+        await it.until(" working 1:02:05 ")
+        footer._clock = lambda: conversation.status.since + 3726.0
+        await it.until(" working 1:02:06 ")  # by itself
+        await it.press("escape")
+        await it.until(lambda: "working" not in it.shown)
+        assert footer._second._active.is_set() is False  # nothing wakes it at rest
+
+
+async def test_an_interruption_that_nobody_takes_blocks_no_key(tmp_path: Path) -> None:
+    async with screen(tmp_path, [Turn(["All ", "done."], delay=3600.0)]) as it:
+        await it.type("do it\n")
+        await it.until("working")
+        submit, answers = it.app.desk.client.submit, asyncio.Event()
+
+        async def late(intent: Any, once: str = "") -> int:
+            await answers.wait()
+            return await submit(intent, once)
+
+        it.app.desk.client.submit = late  # type: ignore[method-assign]
+        await it.press("escape", "f1")
+        await it.until("Keys here")
+        answers.set()
+        await it.press("escape")
+        await it.until("interrupted")
+
+
+async def test_what_is_told_covers_no_prompt(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        it.app.notify("something was done", timeout=3600)
+        await it.until("something was done")
+        (toast,) = it.app.screen.query(Toast)
+        assert toast.region.y == 2  # below the tabs, where there are any
+        assert not toast.region.overlaps(it.app.query_one(Prompt).region)
+
+
 async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:
     async with screen(tmp_path, size=(80, 24)) as it:
         assert "Conversation" in it.shown.split("\n")[1]
@@ -95,6 +146,15 @@ async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> N
         await it.until("No tool was called yet.")
         await it.press("f5")
         assert "No tool was called yet." not in it.shown
+
+
+async def test_escape_leads_back_to_the_prompt(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        for pane in ("f2", "f3", "f4"):
+            await it.press(pane)
+            assert it.app.focused is not it.app.query_one(Prompt).editor
+            await it.press("escape")
+            assert it.app.focused is it.app.query_one(Prompt).editor
 
 
 async def test_a_pane_is_hidden_and_stays_so(tmp_path: Path) -> None:

@@ -379,6 +379,8 @@ async def test_what_another_answered_vanishes_and_says_who(tmp_path: Path) -> No
 async def test_the_bar_answers_what_it_shows_whole(tmp_path: Path) -> None:
     async with screen(tmp_path, TOUCH) as it:
         clock = await begun(it)
+        told: list[object] = []
+        it.app.query_one(Approvals)._tell_who = told.append  # type: ignore[assignment, method-assign]
         await it.until("^Y yes")
         assert "touch made" in it.shown
         await it.press("ctrl+y")
@@ -389,6 +391,7 @@ async def test_the_bar_answers_what_it_shows_whole(tmp_path: Path) -> None:
         await it.until("Done.")
         assert (it.work / "made").exists()
         assert not it.app.query_one(ApprovalBar).display
+        assert not told  # one's own answer is no news
 
 
 async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> None:
@@ -400,6 +403,23 @@ async def test_the_bar_only_points_to_what_it_cannot_show(tmp_path: Path) -> Non
         await it.pilot.pause()
         assert it.app.desk.waiting
         assert it.app.focused is it.app.query_one(Approvals)
+
+
+async def test_a_tap_on_the_bar_leads_to_where_it_is_answered(tmp_path: Path) -> None:
+    async with screen(tmp_path, WRITE, size=SIZES["tiny"]) as it:
+        await begun(it)
+        await it.until("answer it there")
+        await it.pilot.click(ApprovalBar)
+        await it.until(lambda: it.app.focused is it.app.query_one(Approvals))
+        assert it.app.desk.waiting
+
+
+async def test_the_key_that_is_named_does_not_hide_what_waits(tmp_path: Path) -> None:
+    async with screen(tmp_path, WRITE) as it:
+        await begun(it)
+        await it.press("f4", "f4")
+        assert it.app.focused is it.app.query_one(Approvals)
+        assert it.app.query_one(Approvals).display
 
 
 async def test_the_bar_does_not_answer_what_brings_the_window_up(tmp_path: Path) -> None:

@@ -290,7 +290,9 @@ async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:
         sent: list[str] = []
         page.on("websocket", lambda ws: ws.on("framesent", lambda data: sent.append(str(data))))
         link = await it.ticket()
-        await page.goto(link)
+        await page.goto(f"{it.line.url}/")
+        await page.get_by_label("Your key").wait_for()
+        await page.goto(link)  # into the same page: only what stands behind the # is another
         await state(page, "connected")
         assert "ticket" not in page.url
         assert await page.evaluate("document.getElementById('terminal').terminal.cols") >= 40

@@ -40,6 +40,28 @@ def test_it_goes_on_in_the_background(tmp_path: Path) -> None:
         assert not cli.facts(AttemptFailed), "nothing was asked twice"
 
 
+def test_a_server_that_is_killed_is_replaced_and_the_screen_says_so(tmp_path: Path) -> None:
+    with home(tmp_path, LONG, DONE) as cli:
+        cli.serve()
+        with terminal(cli, *GO) as screen:
+            until((cli.work / "began").exists, "the command to begin")
+            screen.until("Esc interrupt")
+            before = cli.server()
+            os.kill(before, signal.SIGKILL)
+            screen.until("the server has ended")
+
+            def another() -> bool:
+                record = server_record(str(cli.root))
+                return record is not None and record.pid != before and cli.served()
+
+            until(another, "another server to drive it")
+            (cli.work / "go").touch()
+            screen.until(DONE["text"])
+            screen.type("\x11")
+            assert screen.end() == 0
+        assert cli.ran() == ["a"]
+
+
 def test_it_is_stopped(tmp_path: Path) -> None:
     with home(tmp_path, LONG, DONE) as cli:
         with terminal(cli, *GO) as screen:
@@ -47,6 +69,7 @@ def test_it_is_stopped(tmp_path: Path) -> None:
             screen.type("s")
             assert screen.end() == 0
             screen.check()
+            assert f"tuiagent --resume {cli.session()} goes on" in screen.after
         (ended,) = cli.facts(RunFinished)
         assert ended.status == "interrupted"
         assert server_record(str(cli.root)) is None

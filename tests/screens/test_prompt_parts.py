@@ -159,6 +159,8 @@ def test_ignored_files_are_not_offered(tmp_path: Path, git: bool) -> None:
     assert not {"node_modules/a.js", "new\nline"} & set(names)
     assert ("b.log" in names) is not git
     assert found(FileIndex(str(tmp_path / "src")), "") == ["a.py"]
+    planted(tmp_path, "src/__pycache__/a.pyc")  # nobody has told git to ignore it
+    assert not found(FileIndex(str(tmp_path)), "a.pyc")
 
 
 def test_a_repository_runs_nothing_when_its_files_are_listed(tmp_path: Path) -> None:

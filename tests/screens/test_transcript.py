@@ -451,6 +451,22 @@ async def test_what_is_typed_at_once_behind_the_slash_is_searched_for() -> None:
         assert it.transcript.flow.usual == BRIEF
 
 
+def test_what_ended_a_run_is_said_once() -> None:
+    flow = Flow()
+    flow.append(Item("p.1", "reply", "", "failed", output="network: gone; it is asked again"))
+    flow.append(Item("p.2", "reply", "", "failed", output="network: gone (given up)"))
+    assert not flow.blocks[1].silent  # an unattended run waits with this as its last word
+    flow.append(Item("p.end", "run", "gone (given up)", "error"))
+    assert [block.silent for block in flow.blocks] == [False, True, False]
+    flow.show([Item("q.1", "reply", "half", "failed", output="cut: gone")])
+    flow.append(Item("q.end", "run", "gone", "error"))
+    drawn = "".join(
+        text for piece in flow.pieces(0) for row in piece.rows(80) for text, _ in row.spans
+    )
+    assert "half" in drawn
+    assert "gone" not in drawn
+
+
 async def test_what_failed_can_be_asked_again_and_a_call_seen_in_the_trace() -> None:
     async with rolled(every()) as it:
         for ident, key in (("p5.end", "r"), ("p5.3", "r"), ("p1.1.2", "t"), ("job1", "t")):

@@ -7,6 +7,8 @@ from tuiagent.kernel.message import Call
 
 TOOL = "shell"
 """The tool that does it."""
+OWN = "command"
+"""What their ids begin with."""
 
 # ---------------------------------------------------------------- facts
 
@@ -43,7 +45,12 @@ def decide(number: int, intent: RunCommand, at: At, agent: str) -> list[Fact]:
         raise Refused("only a person runs commands of their own")
     if not intent.text.strip():
         raise Refused("the command is empty")
-    return [CommandRequested(f"command{number + 1}", intent.text, intent.quiet)]
+    return [CommandRequested(f"{OWN}{number + 1}", intent.text, intent.quiet)]
+
+
+def own(call: str) -> bool:
+    """Whether the call with this id is such a command; those of models begin with their run's."""
+    return call.startswith(OWN) and "." not in call
 
 
 def fold(wishes: dict[str, CallState], fact: Fact) -> None:

@@ -4,8 +4,9 @@ import re
 
 from msgspec import Struct
 
-from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.event import At, Fact, Intent
+from tuiagent.kernel.policy import MODES, NAMES
 from tuiagent.kernel.rules import Rule
 
 RETENTION = 30 * 86400.0
@@ -126,6 +127,14 @@ class Label(Struct):
     deleted: float | None = None
     """Until when it can be brought back, once it was deleted."""
     erased: bool = False
+
+
+def check_opening(model: str, mode: str) -> None:
+    """Raises ConfigError for a model without its provider, or an unknown mode; "" is as usual."""
+    if model and not all(model.partition("/")):
+        raise ConfigError(f"the model {model!r} does not name its provider: write PROVIDER/MODEL")
+    if mode and mode not in NAMES:
+        raise ConfigError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
 
 
 def check_name(name: str) -> None:

@@ -244,7 +244,9 @@ def explained(root: str) -> Generator[None]:
     try:
         yield
     except apsw.Error as error:
-        raise StoreError(f"{root}: {_advice(error)} [{error}]") from error
+        first = error.__context__  # what made SQLite roll back by itself, where that failed after
+        cause = first if isinstance(first, apsw.Error) else error
+        raise StoreError(f"{root}: {_advice(cause)} [{cause}]") from error
     except OSError as error:
         if not isinstance(error.filename, str) or not _related(error.filename, root):
             raise

@@ -54,8 +54,9 @@ class Search(Looking):
                 stopped = f"(stopped after {number} files: search a smaller part)"
                 break
             name = file.path.removeprefix(base)
-            fits = wanted.match(name) or wanted.match(name.rpartition("/")[2])
-            keys = holds_keys(file.path) and file.path != top
+            named = file.path == top
+            fits = named or wanted.match(name) or wanted.match(name.rpartition("/")[2])
+            keys = holds_keys(file.path) and not named
             if not fits or keys or file.size > BYTES:
                 continue
             body = await kit.runtime.read(file.path, BYTES)

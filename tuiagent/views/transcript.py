@@ -257,8 +257,9 @@ class TranscriptView:
     def _AttemptFailed(self, event: Event, fact: runs.AttemptFailed) -> list[str]:
         wait = None if fact.retry_at is None else fact.retry_at - event.at
         soon = "" if wait is None or wait < 1 else f" after {_span(wait)}"
-        again = "" if wait is None else f"; it is asked again{soon}"
-        text = f"{fact.kind}: {fact.error}{again}"
+        text = f"{fact.kind}: {fact.error}"
+        if wait is not None:
+            text = f"{text.rstrip('.')}; it is asked again{soon}"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
     def _ReplyReceived(self, event: Event, fact: runs.ReplyReceived) -> list[str]:

@@ -119,6 +119,7 @@ class TuiApp(Opens):
         self._arrange()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
+        self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
         self.desk.spawn(self.desk.look())
@@ -170,11 +171,12 @@ class TuiApp(Opens):
             screen.query_one(Tabs).refresh()
 
     def action_pane(self, pane: str) -> None:
-        """Goes to a pane; where all have room, a second time hides it."""
+        """Goes to a pane; where all have room, a second time hides it, unless it asks something."""
         narrow = self.screen.has_class(NARROW)
         target = self.query_one(f"#{pane}")
         inside = self.focused is not None and target in self.focused.ancestors_with_self
-        if not narrow and inside and pane != "conversation":
+        asks = pane == "approvals" and bool(self.desk.waiting)
+        if not narrow and inside and pane != "conversation" and not asks:
             self.layout.hide(pane)
             pane = "conversation"
         else:
@@ -230,13 +232,15 @@ class TuiApp(Opens):
         """Has the session driven here."""
         self.query_one(OwnerBar).take()
 
-    async def action_interrupt(self) -> None:
-        """Closes the digest, or stops the run; what was said is kept."""
+    def action_interrupt(self) -> None:
+        """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""
         conversation = self.desk.conversation
         if self.query_one(DigestPanel).close():
             return
         if conversation is not None and conversation.running:
-            await self.desk.send(InterruptRun(conversation.stream))
+            self.desk.spawn(self.desk.send(InterruptRun(conversation.stream)))
+        else:
+            self.action_pane("conversation")
 
     async def action_quit(self) -> None:
         """Leaves; a run that goes on is asked about first."""

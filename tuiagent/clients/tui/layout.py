@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-from tuiagent.clients.tui.status import ROOM
+from tuiagent.clients.tui.paint import ROOMY, sides
 
 NARROW, WIDE = "-narrow", "-wide"
 """Classes of a screen that has room for one pane, or for all."""
@@ -65,13 +65,14 @@ class Layout:
 
         Not by classes of the screen: with each of those all that is on it is styled anew.
         """
-        alone = self.zoomed or columns < ROOM
+        alone = self.zoomed or columns < ROOMY
+        widths = dict(zip(self.widths, sides(self.widths.values(), columns), strict=True))
         for column, panes in SIDES.items():
             seen = [pane for pane in panes if (pane == shown if alone else pane not in self.hidden)]
             for pane in panes:
                 screen.query_one(f"#{pane}").display = pane in seen
             screen.query_one(f"#{column}").display = bool(seen)
-            screen.query_one(f"#{column}").styles.width = "1fr" if alone else self.widths[column]
+            screen.query_one(f"#{column}").styles.width = "1fr" if alone else widths[column]
         screen.query_one("#conversation").display = not alone or shown == "conversation"
         styles = screen.query_one("#approvals").styles
         if alone or styles.inline.has_rule("height"):  # to unset what is not set lays all out anew

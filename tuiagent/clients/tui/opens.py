@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual import events
 from textual.theme import Theme
 
 from tuiagent.clients.tui import themes
@@ -25,7 +26,7 @@ MODES = {
 
 
 class Opens(TerminalApp):
-    """The app's actions that open something, and the theme."""
+    """The app's actions that open something, the theme, and what is told beside."""
 
     desk: Desk
     layout: Layout
@@ -75,6 +76,11 @@ class Opens(TerminalApp):
         self.dress(name)
         if self.theme == name:
             self.layout.wear(name)
+
+    def on_print(self, event: events.Print) -> None:
+        """Shows what is told beside, such as that a connection was lost."""
+        if event.text.strip():
+            self.desk.trouble(event.text.strip().removeprefix("tuiagent: "))
 
     async def command(self, name: str, rest: str = "") -> None:
         """Does what a command of the prompt does; a refusal is shown."""

@@ -14,6 +14,10 @@ from tuiagent.clients import terminal
 from tuiagent.clients.window import Window, split
 from tuiagent.thin import root
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 FLAGS = (
     "--model --mode --no-sandbox --allow --deny --log-level --local --cwd --continue --new "
     "--resume --file --fork --name --max-turns --max-cost --max-time"
@@ -23,7 +27,8 @@ ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h"
 """The other screen, no cursor, no wrapping, pasted text marked."""
 SIDES = (22, 40)
 """Columns at the sides of the conversation, usually, where there is room."""
-ROOMY = 100
+ROOMY, TALK = 100, 52
+"""Columns from which on all panes have room, and of them those that the conversation keeps."""
 LARGEST = 1 << 20
 """Bytes of a shape that are believed."""
 INPUT, LOCAL, CHARACTERS = 0, 3, 6
@@ -97,9 +102,16 @@ def read(path: str) -> Shape | None:
     return None
 
 
+def sides(widths: "Iterable[int]", columns: int) -> "list[int]":
+    """Columns at the sides: as many as are wanted, less where the conversation has no room then."""
+    wanted = list(widths)
+    part = min(1.0, (columns - TALK) / sum(wanted))
+    return [max(1, int(width * part)) for width in wanted]
+
+
 def standard(columns: int, rows: int) -> Shape:
     """A shape for a terminal that was never seen before."""
-    left, right = SIDES if columns >= ROOMY else (0, 0)
+    left, right = sides(SIDES, columns) if columns >= ROOMY else (0, 0)
     inner = max(0, columns - left - right - 2)
     lines = ("╭" + "─" * inner + "╮", "│" + " " * inner + "│", "╰" + "─" * inner + "╯")
     top = max(0, rows - 1 - len(lines))

@@ -11,6 +11,7 @@ from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.driver import TerminalDriver
 from tuiagent.ports import Client
 
+LEFT = "tuiagent --resume {} goes on with this session"
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -25,4 +26,6 @@ async def show(client: Client, args: argparse.Namespace, host: Host) -> int:
     code = app.return_code or 0
     if (code == HUNG_UP and host.busy()) or app.detached:
         await hand_over(host, args.window, app.last, code, OwnConsole().tell)
+    elif app.last and args.window and code != HUNG_UP:
+        OwnConsole().tell(LEFT.format(app.last))
     return code

@@ -1,7 +1,8 @@
 """Header, tabs and footer: one line each, drawn again only when what they show has changed."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,6 +12,7 @@ from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
+from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.waits import at, told
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 COZY = 48
 """Columns from which on tabs have room at both sides."""
-ROOM = 100
-"""Columns from which on the panes' keys are named; below, tabs name the panes."""
+KEYED = 60
+"""Columns from which on tabs name their keys."""
+KEYS = {"files": "F2", "trace": "F3", "approvals": "F4", "conversation": "F5"}
 
 
 class Line(Widget, can_focus=False):
@@ -99,6 +102,8 @@ class Tabs(Line):
         title = self._panes[pane]
         if pane == "approvals" and self.app.desk.waiting:
             title += f" {len(self.app.desk.waiting)}"
+        if self.size.width >= KEYED:
+            title = f"{KEYS[pane]} {title}"
         gap = " " if self.size.width >= COZY else ""
         return f" {title}{gap}", "strong" if self.app.shown == pane else "dim"
 
@@ -117,6 +122,31 @@ class Footer(Line):
 
     TOPICS = ("conversation", "items", "waiting")
 
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def on_mount(self) -> None:
+        """Counts the seconds of a run, while there is one."""
+        self._second = self.set_interval(1.0, self.refresh, pause=True)
+        super().on_mount()
+
+    def _news(self, changed: list[str]) -> None:
+        if self._works:
+            self._second.resume()
+        else:
+            self._second.pause()
+        super()._news(changed)
+
+    @property
+    def _works(self) -> bool:
+        """Whether the run at hand goes on by itself: it waits for nobody."""
+        conversation = self.app.desk.conversation
+        if conversation is None or not conversation.status.run or conversation.status.needs:
+            return False
+        asks = any(one.stream == conversation.stream for one in self.app.desk.waiting)
+        return not (conversation.halted or asks)
+
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """See Line."""
         desk = self.app.desk
@@ -130,8 +160,8 @@ class Footer(Line):
                 left.append((f" waits: {told(status.needs, status.again)} ", "warn"))
             elif status.retry is not None:
                 left.append((f" asks the model again {at(status.retry, seconds=True)} ", "warn"))
-            elif status.run:
-                left.append((" working ", "mark"))
+            elif self._works:
+                left.append((f" working {elapsed(self._clock() - status.since)} ", "mark"))
             if status.jobs:
                 left.append((f" {len(status.jobs)} in the background ", "dim"))
         if desk.waiting:
@@ -139,8 +169,8 @@ class Footer(Line):
         for other in conversation.present.values() if conversation is not None else ():
             left.append((f" {other.name} is {other.doing} ", "dim"))
         keys = ["F1 help", "^Q quit"]
-        if self.size.width >= ROOM:
-            keys[1:1] = ["F2 files", "F3 trace", "F4 approvals"]
+        if self.size.width >= ROOMY:  # below, the tabs name them
+            keys[1:1] = ["F2 files", "F3 trace", "F4 approvals", "F5 prompt"]
         if conversation is not None and conversation.running:
             keys.insert(0, "Esc interrupt")
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
@@ -169,6 +199,13 @@ def tokens(count: int) -> str:
 def filled(context: int, window: int) -> str:
     """How much of the window a conversation fills."""
     return f"{tokens(context)} ({100 * context // window}%)" if window else tokens(context)
+
+
+def elapsed(seconds: float) -> str:
+    """How long something has been going on, in few letters."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def money(dollars: float) -> str:

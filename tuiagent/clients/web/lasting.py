@@ -16,6 +16,8 @@ LOOK, LONGEST = 0.05, 1.0
 """Seconds between two looks for it: at first, and at most."""
 ENDED = "the server has ended; what it did is kept, and goes on here once the next one runs"
 
+NONE = "no server came: once one runs (tuiagent serve), tuiagent attach goes on"
+
 
 class Lasting:
     """One client over the connections that it takes; `tell` is told when one ends.
@@ -102,6 +104,6 @@ class Lasting:
                     return
                 except (OSError, TuiagentError):
                     if time.monotonic() > until:
-                        raise ConnectionError("no server came") from None
+                        raise ConnectionError(NONE) from None
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST)

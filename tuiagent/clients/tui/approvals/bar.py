@@ -7,6 +7,7 @@ from textual.strip import Strip
 
 from tuiagent.clients.tui.approvals import answers, detail
 from tuiagent.clients.tui.approvals.moment import Moment
+from tuiagent.clients.tui.approvals.pane import Approvals
 from tuiagent.clients.tui.lines import Piece, strip
 from tuiagent.clients.tui.status import Line
 from tuiagent.views.inbox import Waiting
@@ -61,7 +62,11 @@ class ApprovalBar(Line):
             self.app.action_pane("approvals")
         elif self.moment.ripe((one.call, one.digest)):
             answer = answers.allowed(one) if allow else answers.refused(one)
-            self.app.desk.spawn(self.app.desk.send(answer))
+            self.app.query_one(Approvals).acts.send(one, answer)
+
+    def on_click(self) -> None:
+        """Goes to where it can be answered: a phone has no F4."""
+        self.app.action_pane("approvals")
 
     def render_line(self, y: int) -> Strip:
         """See Widget."""

@@ -25,7 +25,8 @@ SKIPPED = frozenset(
 """Folders that are passed over where no git says what is ignored."""
 GIT = (
     "git -c core.fsmonitor= -c core.hooksPath=/dev/null -c core.untrackedCache=false "
-    "-c safe.bareRepository=explicit ls-files --cached --others --exclude-standard -z"
+    "-c safe.bareRepository=explicit ls-files --cached --others --exclude-standard -z "
+    "--exclude=__pycache__ --exclude=node_modules --exclude=.venv"
 ).split()
 """It runs nothing that a repository configures."""
 QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat"}

@@ -38,8 +38,8 @@ class Deeds(ListSheet):
     def __init__(self) -> None:
         super().__init__()
         self.listed = Sifted()
-        self._deleted: list[str] = []
-        """What was deleted last, so that it can be brought back."""
+        self._back: list[Intent] = []
+        """What brings back those that were archived or deleted last."""
 
     @property
     def _rows(self) -> SessionRows:
@@ -71,7 +71,16 @@ class Deeds(ListSheet):
         """Puts the selected sessions away, or takes them out again."""
         rows = self._selected()
         away = not all(row.archived for row in rows)
-        self.later(self._each([ArchiveSession(row.stream, away) for row in rows]))
+        self.later(self._archive([row.stream for row in rows], away))
+
+    async def _archive(self, streams: list[str], away: bool) -> None:
+        done = await self._each([ArchiveSession(stream, away) for stream in streams])
+        if not done:
+            return
+        self._back = [*(ArchiveSession(stream, not away) for stream in done)]
+        what = "a session" if len(done) == 1 else f"{len(done)} sessions"
+        said = f"Archived {what}. Ctrl+Z brings back, Ctrl+L shows all that was archived."
+        self.app.notify(said if away else f"Took out {what} again.", markup=False)
 
     def action_delete(self) -> None:
         """Deletes the selected sessions; they can be brought back."""
@@ -81,17 +90,18 @@ class Deeds(ListSheet):
         done = await self._each([DeleteSession(row.stream) for row in rows])
         if not done:
             return
-        self._deleted = done
+        self._back = [*(RestoreSession(stream) for stream in done)]
         found = (await self.app.desk.client.read("sessions", done[0])).data
         day = time.strftime("%d %B %Y", time.localtime(found[0]["deleted"])) if found else ""
         what = "a session" if len(done) == 1 else f"{len(done)} sessions"
         self.app.notify(f"Deleted {what}. Ctrl+Z brings back until {day}.", markup=False)
 
     def action_restore(self) -> None:
-        """Brings back what was deleted last, or the selected sessions that are deleted."""
-        gone = [row.stream for row in self._selected() if row.deleted is not None]
-        streams, self._deleted = gone or self._deleted, []
-        self.later(self._each([RestoreSession(stream) for stream in streams]))
+        """Brings back the selected sessions that are deleted, or what was taken away last."""
+        gone: list[Intent] = []
+        gone += [RestoreSession(row.stream) for row in self._selected() if row.deleted is not None]
+        intents, self._back = gone or self._back, []
+        self.later(self._each(intents))
 
     def action_export(self) -> None:
         """Asks for a file, or for a folder where several are selected, and writes there."""

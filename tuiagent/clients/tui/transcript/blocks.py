@@ -37,6 +37,9 @@ ENDS = {
 LONG = 40
 """Lines of a prompt that are shown before it is unfolded."""
 
+STOPPED = ("interrupted", "cancelled")
+"""Why an answer is not whole, where the end of its run says the same."""
+
 
 class Around(Struct, frozen=True):
     """What stands next to an item, as far as it changes how it is drawn."""
@@ -45,6 +48,8 @@ class Around(Struct, frozen=True):
     """Whether a line stays free before it."""
     calls: bool = False
     """Whether calls follow a reply."""
+    ended: bool = False
+    """Whether the end of the run follows, and says what went wrong with a reply."""
     took: float = 0.0
     """Seconds that a run took, 0 where that is not known."""
 
@@ -80,13 +85,12 @@ class Block:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is to be said: a reply that only calls tools."""
+        """Whether nothing is to be said: a reply that only calls tools, or that never came."""
         item = self.item
-        return (
-            item.kind == "reply"
-            and not (item.text.strip() or item.reasoning or item.output)
-            and (self.around.calls and item.status == "done")
-        )
+        if item.kind != "reply" or item.text.strip() or item.reasoning:
+            return False
+        called = self.around.calls and item.status == "done" and not item.output
+        return called or self.around.ended or item.output in STOPPED
 
     @property
     def made(self) -> bool:
@@ -149,7 +153,7 @@ class Block:
             first = line(item.text[:400])
             return [*found, _one(first or "…", ("● ", "reply"), item.text.count("\n") > 0)]
         found += self._words()
-        return found + _outcome(item, self.around.calls)
+        return found + _outcome(item, self.around)
 
     def _words(self) -> list[Piece]:
         """The pieces of the text; those of its closed parts stay as they are."""
@@ -289,10 +293,12 @@ def _reasoning(item: Item, level: int) -> list[Piece]:
     return [fixed(make)]
 
 
-def _outcome(item: Item, calls: bool) -> list[Piece]:
+def _outcome(item: Item, around: Around) -> list[Piece]:
     """What else must be said of an answer: that it is not whole, or not there."""
     if item.status == "open":
         return [] if item.text or item.reasoning else [words(("the model is asked …", "muted"))]
+    if around.ended or item.output in STOPPED:
+        return []
     if item.status == "failed":
         again = "" if "asked again" in item.output else " (r asks again · /model takes another)"
         return [words((line(item.output), "bad"), (again, "muted"), lead="✗ ", look="bad")]
@@ -300,7 +306,7 @@ def _outcome(item: Item, calls: bool) -> list[Piece]:
         why = line(item.output or item.status)
         text = f"cut off: {why}"
         return [words((text, "warn"), (" · say how to go on", "muted"), lead="■ ", look="warn")]
-    if item.status == "done" and not item.text.strip() and not calls:
+    if item.status == "done" and not item.text.strip() and not around.calls:
         text = "the model gave an empty answer"
         return [words((text, "warn"), (" · r asks again", "muted"), lead="! ", look="warn")]
     return []

@@ -8,6 +8,7 @@ from tuiagent.clients.tui.transcript import diff
 from tuiagent.clients.tui.transcript.code import highlighted
 from tuiagent.clients.tui.transcript.pieces import Piece, clipped, fixed, more, of_rows, words
 from tuiagent.clients.tui.transcript.rows import Row, Span, cut, fold, line, plain, width_of
+from tuiagent.kernel import command
 from tuiagent.kernel.message import Command, Diff, Question, Text, Todos
 from tuiagent.views.transcript import Item
 
@@ -127,7 +128,9 @@ def brief(item: Item) -> list[Piece]:
     if item.status == "started" and item.output:
         tail = item.output[-2000:].rstrip("\n").split("\n")[-LAST:]
         return clipped("\n".join(tail), True, "muted", ("  │ ", "rule"))
-    if item.status in ("error", "denied", "unknown"):
+    if command.own(item.id):  # a person ran it to see this
+        found += clipped(item.output.rstrip("\n"), False, "", ("  │ ", "rule"))
+    elif item.status in ("error", "denied", "unknown"):
         first = item.output.strip()[:2000].split("\n")
         found += clipped("\n".join(first[:3]), True, "", ("  │ ", "bad"))
     for block in item.blocks:

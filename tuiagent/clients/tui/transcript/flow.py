@@ -138,11 +138,15 @@ class Flow:
             gap = bool(previous) and (item.kind in APART or previous in ("prompt", "run"))
             if item.kind == "run":
                 asked = self._by_id.get(item.id.removesuffix(".end"))
-                block.around = Around(False, took=item.at - asked.item.at if asked else 0.0)
+                block.around = Around(took=item.at - asked.item.at if asked else 0.0)
                 continue
             follows = blocks[index + 1].item if index + 1 < len(blocks) else None
-            calls = follows is not None and follows.id.startswith(f"{item.id}.")
-            block.around = Around(gap, calls and item.kind == "reply")
+            calls = ended = False
+            if follows is not None and item.kind == "reply":
+                calls = follows.id.startswith(f"{item.id}.")
+                said = follows.text if follows.kind == "run" else ""
+                ended = item.status == "failed" and bool(said) and item.output.endswith(said)
+            block.around = Around(gap, calls, ended)
 
     # ------------------------------------------------------------ walking
 

@@ -34,6 +34,7 @@ class Talk(Transcript):
         ("@  files       /   commands", "muted"),
         ("!  the shell   #   skills", "muted"),
         ("F1 help        ^P  everything", "muted"),
+        ("^O sessions    ^Q  leave", "muted"),
     )
     _shows: "Conversation | None" = None
     _graphics: "Graphics | None" = None

@@ -134,6 +134,8 @@ function tall() {
 // ---------------------------------------------------------------- the start
 
 visualViewport?.addEventListener("resize", tall);
+// A link that is put into the address of this very page only changes what stands behind the #.
+addEventListener("hashchange", () => given().get("ticket") !== null && location.reload());
 const ticket = given().get("ticket");
 if (ticket !== null) {
   const folder = given().get("folder"); // the ticket is used up now; the folder stays for a reload
