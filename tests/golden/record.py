@@ -65,7 +65,10 @@ async def views(journal: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Records this version; its journal is made anew only when something new has to be in it."""
+    """Records this version, and what all read as.
+
+    The journal is made anew only when something new has to be in it.
+    """
     folder, new = HERE / __version__, listing()
     if folder.exists():
         old: Listing = recorded(__version__, "shapes")
@@ -85,8 +88,9 @@ def main() -> int:
             missing = {"everything"}
         if missing:
             _tell(scratch / "new", folder, schema)
-        journal = restored(__version__, scratch / "read")
-        _write(folder / "views.json", asyncio.run(views(journal)))
+        for version in {*VERSIONS, __version__}:
+            journal = restored(version, scratch / version)
+            _write(HERE / version / "views.json", asyncio.run(views(journal)))
     _write(folder / "shapes.json", new)
     return 0
 
