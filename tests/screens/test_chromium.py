@@ -227,7 +227,7 @@ async def test_log_in_prompt_approve_lose_the_connection_and_come_back(tmp_path:
         await shows(page, "1 waiting for you")
         await page.screenshot(**picture("waiting"))
         await page.keyboard.press("F4")
-        await insists(page, lambda: pressed(page, "y", "+one"), "+two")
+        await insists(page, lambda: pressed(page, "y", "+ one"), "+ two")
         screen = await page.evaluate("sessionStorage.getItem('screen')")
         await loses_the_connection(it, page)
         for name, text in (("f", "one\n"), ("g", "two\n")):
@@ -326,8 +326,8 @@ async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:
         await page.touchscreen.tap(*await cell(page, "Approvals 1"))
         await shows(page, "y once")
         await page.screenshot(**picture("phone-approval"))
-        await insists(page, lambda: tapped(page, "y once", "+one"), "+two")
-        await insists(page, lambda: tapped(page, "y once", "+two"), "Nothing waits")
+        await insists(page, lambda: tapped(page, "y once", "+ one"), "+ two")
+        await insists(page, lambda: tapped(page, "y once", "+ two"), "Nothing waits")
         await page.touchscreen.tap(*await cell(page, "Conversation"))
         await shows(page, "All of it is done.")
         assert (it.life.work / "g").read_text() == "two\n"

@@ -232,4 +232,4 @@ def json_line(value: object) -> str:
 
 def say_json(value: object) -> None:
     """Writes the value as one line to this process's standard output at once."""
-    say(json_line(value))
+    OwnConsole().say(json_line(value))

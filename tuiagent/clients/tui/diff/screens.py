@@ -73,9 +73,8 @@ class Looking(Screen[None]):
         self._unlisten()
 
     async def undo(self, wanted: UndoCall) -> None:
-        """Has something taken back; a refusal is shown, and what comes of it is seen."""
-        if await self.app.desk.send(wanted):
-            self.app.notify(f"undo of {wanted.call} asked for", markup=False)
+        """Has something taken back; a refusal is shown, and what comes of it is seen in place."""
+        await self.app.desk.send(wanted)
 
 
 class FileScreen(Looking):
@@ -139,7 +138,7 @@ class DiffScreen(Looking):
 
     async def _read(self, first: bool = False) -> None:
         sections = await (self._from_git() if self._source == HEAD else self._from_agent())
-        if not self.is_mounted:
+        if not self.children:  # it has been left
             return
         last = max(0, len(sections) - 1)
         at = (last, 1) if first else None
@@ -286,7 +285,7 @@ class ChangesScreen(Looking):
 
     async def _read(self, conversation: Conversation) -> None:
         changes = await read(self.app.desk, conversation)
-        if self.is_mounted:
+        if self.children:  # it has not been left
             note = f"{changes.earlier} older ones are not shown" if changes.earlier else ""
             self.query_one(Title).tell("Changes of this session", note)
             self.query_one(ChangeList).show(changes)

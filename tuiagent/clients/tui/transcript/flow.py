@@ -108,12 +108,26 @@ class Flow:
         return self.heights.total - before
 
     def change(self, block: Block) -> None:
-        """Something of a block has changed."""
+        """Something of a block has changed, and perhaps the gap before what follows."""
+        index = self.index(block)
+        self._look(index, index + 1)
+        self._renew(index)
+        for later in range(index + 1, len(self.blocks)):
+            follows = self.blocks[later]
+            before = follows.around
+            self._look(later, later + 1)
+            if follows.around != before:
+                self._renew(later)
+            if not follows.silent:
+                break
+
+    def _renew(self, index: int) -> None:
+        block = self.blocks[index]
         seen = block.made
         block.renew()
         if seen:
             block.pieces(self.usual)
-        self.heights[self.index(block)] = block.height(self.width, self.usual)
+        self.heights[index] = block.height(self.width, self.usual)
 
     def resize(self, width: int, usual: int | None = None) -> None:
         """Another width, or another usual level."""
