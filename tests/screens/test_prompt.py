@@ -286,7 +286,7 @@ async def test_files_are_found_and_taken(tmp_path: Path) -> None:
         await it.type("@word")
         await it.until(lambda: chosen(it, "two words.txt"))
         await it.press("tab")
-        assert editor(it).text == 'see @tests/test_app.py @"src/two words.txt" '
+        await it.until(lambda: editor(it).text == 'see @tests/test_app.py @"src/two words.txt" ')
         await it.type("@log")
         await it.until("no file matches")
         await it.press("tab")

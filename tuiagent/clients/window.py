@@ -28,6 +28,7 @@ from _signal import (  # type: ignore[reportMissingImports]
     SIGTTIN,
     SIGTTOU,
     SIGWINCH,
+    set_wakeup_fd,
     signal,
 )
 from _socket import MSG_WAITALL, socketpair
@@ -184,10 +185,12 @@ class _Screen:
 
     def wait(self) -> "NoReturn":
         """Until the second process leaves or dies; ends as that one did."""
-        for number in (*SHARED, *FORWARDED, SIGTSTP, SIGCONT):
-            signal(number, self._forward)
-        signal(SIGCHLD, self._changed)
-        signal(SIGWINCH, self._resized)
+        heard, wakes = os.pipe()
+        os.set_blocking(wakes, False)
+        set_wakeup_fd(wakes)
+        self._read[heard] = lambda: self._hear(heard)
+        for number in (*SHARED, *FORWARDED, SIGTSTP, SIGCONT, SIGCHLD, SIGWINCH):
+            signal(number, lambda *_: None)
         self._picture.begin()  # only now: whatever ends either process, the terminal is mended
         while self._code is None and self._peer.fileno() in self._read:
             for stream in select.select(list(self._read), [], [])[0]:
@@ -239,16 +242,26 @@ class _Screen:
         if not data:
             del self._read[self._strays]
 
-    def _resized(self, *_: object) -> None:
+    def _hear(self, heard: int) -> None:
+        """Signals in their order: a stop of the second one answers one that came before it."""
+        for number in os.read(heard, 4096):
+            if number == SIGCHLD:
+                self._changed()
+            elif number == SIGWINCH:
+                self._resized()
+            else:
+                self._forward(number)
+
+    def _resized(self) -> None:
         if self._painting:
             self._picture.paint()
 
-    def _forward(self, number: int, frame: object) -> None:
+    def _forward(self, number: int) -> None:
         """While the picture is shown, the terminal itself tells the second one of Ctrl-C."""
         if not (self._painting and number in (*SHARED, SIGTSTP)):
             _kill(self._child, number)
 
-    def _changed(self, number: int, frame: object) -> None:
+    def _changed(self) -> None:
         """Stops as well when the second one was stopped, so that the shell knows."""
         if self._status is not None:
             return

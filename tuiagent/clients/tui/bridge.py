@@ -279,11 +279,11 @@ class Desk:
         return await self.send(SubmitPrompt(*place, files, media))
 
     async def open(self, stream: str) -> None:
-        """Shows another session from now on."""
-        await self.leave()
+        """Shows another session from now on; the one before stays until it is loaded."""
         conversation = Conversation(self.client, stream, self.id)
         if not await self.attempt(self._load(conversation)):
             return
+        await self.leave()
         self.conversation = conversation
         self._unlisten = conversation.news.listen(self._topics["items"].tell)
         self._topics["conversation"].tell([stream])

@@ -99,8 +99,8 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """The first time the picture stands until `take`; then again, at once."""
         self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
-        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
-        self._loop.add_signal_handler(signal.SIGCONT, self._continued)
+        signal.signal(signal.SIGTSTP, self._stop)
+        signal.signal(signal.SIGCONT, self._continued)
         self._send_size()
         if self.shown:
             self._window.hide()
@@ -170,11 +170,11 @@ class TerminalDriver(LinuxDriver):
 
     # ------------------------------------------------------------ stop and continue
 
-    def _stop(self) -> None:
+    def _stop(self, *_: object) -> None:
         """Ctrl-Z, or a signal; several at once stop once."""
         if not self._stopping:
             self._stopping = True
-            self._loop.call_soon(self._stopped)
+            self._loop.call_soon_threadsafe(self._stopped)
 
     def _stopped(self) -> None:
         """Stops; goes on here when continued, or at once where nobody could continue it."""
@@ -182,18 +182,19 @@ class TerminalDriver(LinuxDriver):
         self.stop_application_mode()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
-        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        signal.signal(signal.SIGTSTP, self._stop)
+        self._stopping = False
         if entered:
             self._again()
             self.send_message(self.SignalResume())
-        self._loop.call_soon(self._going)
 
-    def _going(self) -> None:
-        self._stopping = False
-
-    def _continued(self) -> None:
+    def _continued(self, *_: object) -> None:
         """Whoever was stopped without warning cannot know what became of the terminal."""
-        if self._entered and not self._stopping:
+        if not self._stopping:
+            self._loop.call_soon_threadsafe(self._found)
+
+    def _found(self) -> None:
+        if self._entered:
             self._again()
 
     def _again(self) -> None:
