@@ -12,8 +12,9 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 from textual.widgets._toast import Toast
 
-from tests.house import call, say
-from tests.screens.kit import KINDS, screen
+from tests.house import Fakes, call, engine, say
+from tests.screens.kit import KINDS, TestHost, arguments, screen
+from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer
@@ -221,3 +222,19 @@ async def test_a_prompt_waits_for_a_model(tmp_path: Path) -> None:
         it.host.settings = replace(it.host.settings, model="scripted/x")
         it.app.screen.dismiss()
         await it.until("Seen.")
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 10, 20, 50])
+async def test_it_may_be_left_at_any_moment_of_its_start(tmp_path: Path, turns: int) -> None:
+    async with engine(Fakes(tmp_path, [])) as made:
+        app = TuiApp(made.seat(), arguments(), TestHost(tmp_path))
+
+        def leave(later: int) -> None:
+            if later:
+                asyncio.get_running_loop().call_soon(leave, later - 1)
+            else:
+                app.leave(129)
+
+        leave(turns)
+        await app.run_async(headless=True)
+        assert app.return_code == 129

@@ -116,6 +116,8 @@ class TuiApp(Opens):
 
     async def on_mount(self) -> None:
         """Opens what the arguments name, and begins to look."""
+        if self._exit:
+            return  # it ends before it has begun: nothing is on it
         self._arrange()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self.notices.begin()
@@ -166,7 +168,8 @@ class TuiApp(Opens):
 
     def _arrange(self, columns: int = 0) -> None:
         """Lays the panes out, and names the one that is seen where only one has room."""
-        for screen in self.screen_stack[:1]:  # there is none before the first size is known
+        screens = () if self._exit else self.screen_stack[:1]
+        for screen in screens:  # there is none before the first size is known
             self.layout.apply(screen, self.shown, columns or self.size.width)
             screen.query_one(Tabs).refresh()
 
