@@ -28,6 +28,7 @@ from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
 from tuiagent.clients.tui.transcript.heights import Heights
 from tuiagent.clients.tui.transcript.rows import fold, plain
+from tuiagent.clients.tui.transcript.talk import Talk
 from tuiagent.kernel.message import Diff, Question, Todo, Todos
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.views.transcript import Item, TranscriptView
@@ -542,14 +543,15 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         items = len(conversation.items)
         assert items > 200
         await it.app.desk.open(stream)
-        transcript = it.app.query_one(Transcript)
-        await it.until(lambda: len(transcript.flow.blocks) == items)
-        transcript.focus()
-        await it.press("home")
+        talk = it.app.query_one(Talk)
+        await it.until(lambda: talk._shows is it.app.desk.conversation)
+        talk.focus()
+        await it.press("home")  # while the rest is read
+        await it.until(lambda: len(talk.flow.blocks) == items)
         await it.until("first")
         await it.app.desk.leave()
         await it.until("Say what is to be done.")
         first = next(item.id for item in conversation.items if item.kind == "prompt")
         await places.show_item(it.app, stream, first)  # which is not read yet
-        await it.until(lambda: transcript.cursor and transcript.cursor.item.id == first)
+        await it.until(lambda: talk.cursor and talk.cursor.item.id == first)
         await it.until("first")

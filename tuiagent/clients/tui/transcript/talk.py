@@ -41,6 +41,8 @@ class Talk(Transcript):
     """What sends sharp pictures to the terminal, where that is wished for."""
     _sought = ""
     """The item that is gone to as soon as it is read, unless somebody goes elsewhere before."""
+    _beginning = False
+    """Whether the first item is, likewise."""
 
     def on_mount(self) -> None:
         """Listens."""
@@ -64,16 +66,25 @@ class Talk(Transcript):
             self.take(block)
             self._sought = ""
 
+    def action_start(self) -> None:
+        """Goes to the first block, also of those that are still to be read."""
+        super().action_start()
+        self._beginning = True
+
     def _go(self, place: Place) -> None:
-        self._sought = ""
+        self._sought, self._beginning = "", False
         super()._go(place)
 
     def _prepend(self, items: Sequence[Item]) -> None:
+        beginning = self._beginning
         super()._prepend(items)
+        if beginning:
+            self.action_start()
         self._seek()
 
     def _other(self, changed: list[str]) -> None:
         conversation = self._shows = self.app.desk.conversation
+        self._beginning = False
         self.show(list(conversation.items) if conversation else [])
         self._seek()
         if conversation is not None:
