@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, no program would be told of it
 settings.register_profile(
     "ci",
     max_examples=60,
