@@ -30,7 +30,7 @@ GROUPS: dict[str, tuple[int, list[str]]] = {
 """Budget in seconds, and what pytest is given."""
 WRONG = frozenset({"failure", "error"})
 UNSTEADY = 3
-"""Tests that may fail beside all others if they pass alone, as real processes die; each is named."""
+"""Tests that may fail beside all others if they pass alone: real processes die. Each is named."""
 
 
 class Group(NamedTuple):
