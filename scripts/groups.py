@@ -72,8 +72,9 @@ def tests(names: Sequence[str], more: list[str]) -> dict[str, Group]:
     workers = 1 + (os.cpu_count() or 1)  # many tests wait for processes of their own
     paths = [path for name in names for path in GROUPS[name][1]]
     with tempfile.NamedTemporaryFile(suffix=".xml") as file:
-        usual = ["-q", "-n", str(workers), "--dist", "worksteal", f"--junitxml={file.name}"]
-        command = [sys.executable, "-m", "pytest", *usual, *paths, *more]
+        spread = ["--cache-clear", "-n", str(workers), "--dist", "worksteal"]
+        command = [sys.executable, "-m", "pytest", "-q", *spread, *paths, *more]
+        command.append(f"--junitxml={file.name}")
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
         cases = list(ElementTree.parse(file.name).iter("testcase")) if code in (0, 1) else []
     wrong = [case for case in cases if kinds(case) & WRONG]

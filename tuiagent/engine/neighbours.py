@@ -83,6 +83,7 @@ class Neighbours:
         self._relays: dict[str, Owner] = {}
         self._shown: dict[str, dict[str, ShowPresence]] = {}
         """Who is here, at sessions that other processes drive."""
+        self._telling: set[asyncio.Task[None]] = set()
 
     def follow(self, select: str) -> None:
         """Somebody here watches what is not, or not only, driven here."""
@@ -100,7 +101,7 @@ class Neighbours:
 
     async def close(self) -> None:
         """Ends all following."""
-        tasks = [*self._links.values(), *([self._folder] if self._folder else [])]
+        tasks = [*self._links.values(), *([self._folder] if self._folder else []), *self._telling]
         self._links.clear()
         self._folder = None
         for task in tasks:
@@ -131,9 +132,10 @@ class Neighbours:
         else:
             shown[intent.client] = intent
         relay = self._relays.get(intent.stream)
-        if relay is not None:
-            with suppress(OSError, TuiagentError):  # it is told again when the next one connects
-                await relay.submit(intent)
+        if relay is not None:  # nobody waits for one that hangs
+            task = asyncio.create_task(_tell(relay, intent))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
         return self._owner(intent.stream) is not None
 
     async def release(self, stream: str, kill: bool = False) -> None:
@@ -230,3 +232,8 @@ class Neighbours:
             del self._relays[stream]
             self._forget_others(stream)
             await client.close()
+
+
+async def _tell(relay: Owner, intent: ShowPresence) -> None:
+    with suppress(OSError, TuiagentError):  # it is told again when the next one connects
+        await relay.submit(intent)

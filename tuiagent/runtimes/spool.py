@@ -280,7 +280,12 @@ class Spool:
         try:
             for name in os.listdir(self.folder):
                 os.unlink(self._path(name))
-            os.rmdir(self.folder)
+            try:
+                os.rmdir(self.folder)
+            except OSError:  # what was just ended wrote its last word in between
+                for name in os.listdir(self.folder):
+                    os.unlink(self._path(name))
+                os.rmdir(self.folder)
         except OSError as error:  # such as somebody who ends it just now
             raise ToolError(f"The spool of call {self.call} stays: {error}.") from error
 
