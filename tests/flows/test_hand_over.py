@@ -27,8 +27,9 @@ from tuiagent.engine.orphans import adopt_orphans
 from tuiagent.engine.owner import OwnerSeat
 from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged, CallStarted
 from tuiagent.kernel.errors import NeedsError, Refused
+from tuiagent.kernel.event import Intent
 from tuiagent.kernel.message import Prompt
-from tuiagent.kernel.presence import Driven
+from tuiagent.kernel.presence import HERE, Driven, ShowPresence
 from tuiagent.kernel.reply import Part, StopPart, TextPart
 from tuiagent.kernel.run import AttemptFailed, AttemptStarted, Delta, ReplyReceived, RunFinished
 from tuiagent.kernel.session import ChangeModel, SessionOpened
@@ -336,3 +337,21 @@ async def test_whoever_watches_is_told_when_another_process_drives_it_and_when_n
             changed.put_nowait(None)
             assert await told() == Driven(STREAM, elsewhere=True)
         await near.close()
+
+
+async def test_nobody_waits_for_a_hung_owner_to_learn_who_is_here(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    class Hung:
+        async def submit(self, intent: Intent) -> int:
+            asked.set()
+            return await asyncio.Future[int]()
+
+    async with engine(Fakes(tmp_path, [])) as one:
+        near = one.neighbours
+        near._relays[STREAM] = Hung()  # type: ignore[assignment]
+        async with asyncio.timeout(LIMIT):
+            await near.show(ShowPresence(STREAM, "c", "somebody", HERE))
+            await asked.wait()
+        await near.close()
+        assert not near._telling
