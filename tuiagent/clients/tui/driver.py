@@ -9,7 +9,8 @@ import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import RenderableType
@@ -139,8 +140,9 @@ class TerminalDriver(LinuxDriver):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self._window.modes)
 
     def suspend_application_mode(self) -> None:
-        """Leaves the terminal to another program for a while."""
+        """Leaves the terminal to another program for a while; Ctrl-Z there stops this one too."""
         self.stop_application_mode()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._window.unhide()
 
     def close(self) -> None:
@@ -317,6 +319,18 @@ class TerminalApp(App[int]):
                 severity="warning",
                 markup=False,
             )
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """See App, which leaves the terminal given back when something is raised meanwhile."""
+        raised = None
+        with super().suspend():
+            try:
+                yield
+            except Exception as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the class that it will have: each later one styles all anew."""
