@@ -1,5 +1,6 @@
 """Palette, help, themes, settings, models and keys, by their keys."""
 
+import json
 import os
 import re
 import time
@@ -111,10 +112,14 @@ async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: P
         assert not (tmp_path / "config.toml").exists()
 
 
-async def test_the_first_start_leads_to_a_model(tmp_path: Path) -> None:
-    async with screen(tmp_path, model="") as it:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_first_start_leads_to_a_model(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, model="", kind=kind) as it:
         await it.until("It needs a model.")
         await it.until("no server of models was found")
+        told: list[str] = []
+        it.engine.reports["mcp"] = lambda key: told.append(json.loads(key)["what"])
+        it.engine.reports["tested"] = lambda key: {"ok": told == ["reload"], "text": "unknown here"}
         await it.press("end", "enter")
         await it.until(lambda: len(it.app.screen_stack) == 1)
         assert config_file.read(str(tmp_path / "config.toml")).model == "scripted/tour"

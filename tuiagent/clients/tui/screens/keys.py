@@ -135,7 +135,7 @@ class KeysSheet(Sheet):
             return
         try:
             await kept(self.app.desk.host, name, key, passphrase or "")
-            self.app.desk.host.reload()
+            await self.app.desk.reload()
             where = "encrypted file" if passphrase else "keyring"
             self._tell(f"the key of {name} is in the {where}; what waited for it goes on")
         except (TuiagentError, OSError) as error:

@@ -168,7 +168,7 @@ class ModelsSheet(Sheet):
             return
         try:
             use(self.app.desk.host.settings.home, chosen.name, chosen.url)
-            self.app.desk.host.reload()
+            await self.app.desk.reload()
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
             return

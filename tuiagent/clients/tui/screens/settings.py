@@ -112,6 +112,11 @@ class SettingsSheet(Sheet):
     def _path(self) -> str:
         return config_file.path(self.app.desk.host.settings.home)
 
+    async def _take_up(self) -> None:
+        await self.app.desk.reload()
+        self.app.settle()
+        await self._renew()
+
     async def _renew(self) -> None:
         keys = self.query_one(Keys)
         keys.rows = settings(self._path)
@@ -131,9 +136,7 @@ class SettingsSheet(Sheet):
 
         def take(values: Values) -> None:
             config_file.put(self.app.desk.host.settings.home, one.name, values["value"])
-            self.app.desk.host.reload()
-            self.app.settle()
-            self.later(self._renew())
+            self.later(self._take_up())
 
         self.app.push_screen(Form(one.name, [hint], fields, take))
 

@@ -131,7 +131,7 @@ class Welcome(Sheet):
         host = self.app.desk.host
         try:
             use(host.settings.home, model, url)
-            host.reload()
+            await self.app.desk.reload()
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
             return
@@ -140,7 +140,7 @@ class Welcome(Sheet):
         found = (await self.app.desk.client.read("tested", asked)).data
         if not found["ok"]:
             config_file.put(host.settings.home, "model", "")  # the next start asks again
-            host.reload()
+            await self.app.desk.reload()
             self._tell(f"{model}: {found['text']}")
             return
         self.app.settle()
