@@ -704,8 +704,14 @@ async def test_escape_twice_clears_and_undo_brings_it_back(tmp_path: Path) -> No
         assert editor(it).text == "words!"
         await it.press("escape")
         assert editor(it).text == ""
-        await it.press("ctrl+z")
+        await it.press("alt+z")
         assert editor(it).text == "words!"
+        await it.press("alt+y")
+        assert editor(it).text == ""
+        await it.press("ctrl+underscore", "ctrl+y")
+        assert editor(it).text == "words!", "Ctrl+Y allows, and does nothing else"
+        await it.press("alt+y", "ctrl+z")
+        assert editor(it).text == "words!", "Ctrl+Z undoes where there is no shell to go back to"
 
 
 async def test_what_could_not_be_said_stands_in_the_prompt_again(
