@@ -14,6 +14,8 @@ from tests.screens.kit import KINDS, screen
 from tuiagent import config_file
 from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.prompt.editor import Editor
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -75,6 +77,21 @@ def test_a_wrong_theme_says_what_is_wrong(tmp_path: Path, table: str) -> None:
     path.write_text(table)
     with pytest.raises(ConfigError, match="the theme"):
         themes.read(path)
+
+
+async def test_a_key_that_one_wishes_for_comes_before_what_is_usual(tmp_path: Path) -> None:
+    keys = {"palette": "ctrl+k", "prompt.queue": "ctrl+o"}
+    async with screen(tmp_path, tui=ScreenTable(keys=keys)) as it:
+        await it.type("words")
+        await it.press("home", "ctrl+k")
+        await it.until("a few letters")
+        await it.press("escape", "ctrl+p")
+        assert len(it.app.screen_stack) == 1, "the usual key does it no more"
+        assert it.app.query_one(Editor).text == "words", "and what was usual is not done as well"
+        await it.press("f1")
+        shown = await it.until("Keys here")
+        for line in (r"\^k +Palette +palette", r"\^o +Send after the run +prompt\.queue"):
+            assert re.search(line, shown), shown
 
 
 async def test_help_opens_a_guide(tmp_path: Path) -> None:

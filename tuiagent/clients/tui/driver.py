@@ -35,6 +35,7 @@ from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
+from tuiagent.clients.tui.wished import Wished
 from tuiagent.clients.window import Window
 
 KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
@@ -258,7 +259,7 @@ class TerminalDriver(LinuxDriver):
         return columns or 80, rows or 24
 
 
-class TerminalScreen(Screen[None]):
+class TerminalScreen(Wished):
     """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
 
     AUTO_FOCUS = "TextArea"
