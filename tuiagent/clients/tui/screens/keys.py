@@ -88,11 +88,11 @@ class KeysSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list, and what came of the last thing done."""
-        yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "keys")]))
         yield Providers()
         yield Says(lambda: (self._told, []), "told")
         keys = " Enter type one (kept in the keyring)  t test  u unlock  d forget "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Reads where keys are."""

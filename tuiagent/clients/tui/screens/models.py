@@ -93,12 +93,12 @@ class ModelsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """A line to type in, the models, and what came of a test."""
-        yield Says(lambda: ([(" Models ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(" Models ", "strong")], [("Esc back ", "keys")]))
         yield Input(placeholder="a few letters", compact=True)
         yield Models()
         yield Says(lambda: (self._told, []), "told")
         keys = " Enter use it  ^S the usual one from now on  ^T test "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Looks for models."""

@@ -90,14 +90,14 @@ class ServersSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """Both, what came of the last thing done, and the keys."""
-        yield Says(lambda: ([(" MCP servers ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(" MCP servers ", "strong")], [("Esc back ", "keys")]))
         with Horizontal():
             yield Servers()
             yield About()
         yield Says(lambda: (self._waits, []), "waits")
         yield Says(lambda: (self._told, []), "told")
         keys = " t test  s on/off  l sign in  a accept changes  u use now  y trust the folder's "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Reads how they are, and reaches those that are on."""

@@ -87,11 +87,11 @@ class SettingsSheet(Sheet):
     def compose(self) -> ComposeResult:
         """The list, and where the file lies."""
         yield Says(
-            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "dim")])
+            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "keys")])
         )
         yield Keys()
         yield Says(lambda: ([(f" {self._help} ", "")], []), "meaning")
-        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "dim")], []))
+        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "keys")], []))
 
     def on_mount(self) -> None:
         """Reads the file."""

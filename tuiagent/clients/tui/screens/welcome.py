@@ -61,11 +61,11 @@ class Welcome(Sheet):
 
     def compose(self) -> ComposeResult:
         """Some words, the ways, and what came of one."""
-        yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "dim")]))
+        yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "keys")]))
         yield Static(Content(TEXT), classes="words")
         yield Ways()
         yield Static(Content("looking for models on this machine …"), id="told", classes="words")
-        yield Says(lambda: ([(" ↑↓ move  Enter choose ", "dim")], []))
+        yield Says(lambda: ([(" ↑↓ move  Enter choose ", "keys")], []))
 
     def on_mount(self) -> None:
         """Offers what is known at once, and looks for more."""
