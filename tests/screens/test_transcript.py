@@ -442,6 +442,18 @@ async def test_it_is_searched_and_every_place_is_gone_to() -> None:
         assert it.transcript.search is None
 
 
+async def test_within_one_long_answer_every_place_is_gone_to() -> None:
+    parts = "\n\n".join(f"needle {n}\n\n" + "hay\n\n" * 60 for n in range(3))
+    items = [Item("p", "prompt", "a needle"), Item("r", "reply", parts, "done")]
+    async with rolled(items) as it:
+        await it.press("slash", *"needle", "enter")
+        await it.pilot.app.workers.wait_for_complete()
+        for key, seen in zip(("f12", *"NNNNnn"), "210a2a0", strict=True):
+            wanted = "a needle" if seen == "a" else f"needle {seen}"
+            assert wanted in await it.press(key), (key, seen)
+        assert it.at == "r"
+
+
 async def test_what_is_typed_at_once_behind_the_slash_is_searched_for() -> None:
     async with rolled(every()) as it:
         for key in ("slash", *"yen", "enter"):
