@@ -567,3 +567,33 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         await places.show_item(it.app, stream, first)  # which is not read yet
         await it.until(lambda: talk.cursor and talk.cursor.item.id == first)
         await it.until("first")
+
+
+async def test_what_waited_its_turn_is_told_over_its_answer() -> None:
+    items = [
+        Item("p", "prompt", "first", "seen", at=1.0),
+        Item("p.1", "reply", "", "done", at=1.0),
+        Item("p.1.1", "call", name="ls", args={}, status="ok"),
+        Item("q", "prompt", "second\nof two", "seen", at=2.0),
+        Item("w", "prompt", "third", "seen", at=3.0),
+        Item("p.2", "reply", "done first", "done"),
+        Item("p.end", "run", status="done", at=40.0),
+        Item("q.1", "reply", "done second", "done", at=41.0),
+        Item("q.end", "run", status="done", at=43.0),
+        Item("n", "notice", "mode plan"),
+        Item("w.1", "reply", "", "done", at=44.0),
+        Item("w.1.1", "call", name="ls", args={}, status="ok"),
+    ]
+    async with rolled(items, (60, 40)) as it:
+        rows = [row.split("  ")[0].strip() for row in it.shown.splitlines()]
+        assert [row for row in rows if row][-9:] == [
+            "› third",
+            "● done first",
+            "─ done in 39.0 s",
+            "› second of two",
+            "● done second",
+            "─ done in 2.0 s",
+            "· mode plan",
+            "› third",
+            "✓ ls",
+        ]

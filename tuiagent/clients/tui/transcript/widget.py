@@ -242,7 +242,7 @@ class Transcript(Roll):
             return
         at = self.flow.index(self.cursor) if self.cursor else len(self.flow.blocks)
         start = self.flow.blocks[at].number if at < len(self.flow.blocks) else at
-        if search.here == start and (place := self._spot(at, search, step, search.place)):
+        if search.here == start and (place := self._found(at, search, step, search.place)):
             self._stand(place, search)
             return
         if search.here is None and step < 0:
@@ -259,12 +259,12 @@ class Transcript(Roll):
             if level is not None:
                 block.level = level
                 self._keep(lambda: self.flow.change(block))
-            if place := self._spot(index, search, step):
+            if place := self._found(index, search, step):
                 self._stand(place, search)
                 return
         self.take(block)
 
-    def _spot(
+    def _found(
         self, index: int, search: Search, step: int, beyond: tuple[int, int] | None = None
     ) -> Place | None:
         """The next row of a block, or the one before, in which something was found."""
