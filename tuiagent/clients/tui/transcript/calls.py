@@ -80,7 +80,8 @@ def ending(item: Item) -> str:
     counted = f"+{sum(c[0] for c in changes)} −{sum(c[1] for c in changes)}" if changes else ""
     exits = f"exit {codes[0]}" if codes else ""
     written = "was written as text" if item.rescued else ""
-    return " · ".join(filter(None, (said, written, exits, counted, lasted(item.seconds))))
+    took = "" if item.status == "denied" else lasted(item.seconds)  # a person took it
+    return " · ".join(filter(None, (said, written, exits, counted, took)))
 
 
 def header(item: Item) -> Piece:
