@@ -55,7 +55,7 @@ class TuiApp(Opens):
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
-        Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
+        Binding("ctrl+z", "suspend_process", "Stop, until fg", show=False, id="suspend"),
         Binding("escape", "interrupt", "Interrupt", id="interrupt"),
         Binding("ctrl+p", "palette", "Palette", id="palette"),
         Binding("f1", "help", "Help", id="help"),
