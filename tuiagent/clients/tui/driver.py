@@ -27,6 +27,7 @@ from textual.filter import NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import TextArea
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
@@ -332,6 +333,13 @@ class TerminalApp(App[int]):
                 raised = error
         if raised is not None:
             raise raised
+
+    def action_suspend_process(self) -> None:
+        """Stops, so that the shell has the terminal; in a browser Ctrl+Z undoes, as there."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        elif isinstance(self.focused, TextArea):
+            self.focused.undo()
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the class that it will have: each later one styles all anew."""
