@@ -348,7 +348,7 @@ class Engine:
         if name not in VIEWS:
             raise Refused(f"there is no view {name!r}")
         view: View = load(VIEWS[name])(stream)
-        for event in self.journal.history(stream):
+        for event in self.journal.history(stream, view.kinds):
             view.apply(event)
             position = max(position, event.position)
         return view.snapshot(), position
