@@ -19,7 +19,7 @@ from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.check import examples_hold
 from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine, beside
+from tuiagent.engine.engine import Engine, beside, unhurried
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import hide, open_log, quiet, silence
@@ -293,7 +293,7 @@ class House:
         engine.services += [
             listening,
             lambda: beside(sealer.work()),
-            lambda: beside(upkeep().work()),
+            lambda: beside(unhurried(lambda: upkeep().work())),
             means.lending.open,
         ]
         if self._serves:

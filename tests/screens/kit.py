@@ -280,6 +280,7 @@ async def screen(
         async with app.run_test(size=size, notifications=True) as pilot:
             it = Screen(app, pilot, made, means, host)
             files = app.query_one(Files)
+            await it.until(lambda: app.desk.looked)
             await it.until(lambda: not files.display or files.place.tree.readable(""))
             yield it
 

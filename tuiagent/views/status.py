@@ -83,7 +83,8 @@ class Status(Struct):
 class StatusView:
     """Keeps the status of one session."""
 
-    kinds: frozenset[str] | None = None
+    kinds: frozenset[str] | None
+    """Those that HANDLERS name: of long outputs none is read for it."""
 
     def __init__(self, stream: str, status: Status | None = None) -> None:
         self.stream = stream
@@ -206,3 +207,4 @@ HANDLERS: dict[type[Fact], Any] = {
     jobs.JobStarted: _job,
     jobs.JobEnded: _job_ended,
 }
+StatusView.kinds = frozenset(kind.__name__ for kind in HANDLERS)

@@ -1,9 +1,11 @@
 """The app: four panes, a header and a footer, and what every screen can be asked to do."""
 
 import argparse
+import asyncio
 import os
 from typing import ClassVar
 
+from tuiagent.clients.tui import spared  # isort: skip  # noqa: F401 - before textual.app
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -43,6 +45,8 @@ PANES = {
     "approvals": "Approvals",
 }
 """The panes by id, with their titles, from left to right."""
+PATIENCE = 0.5
+"""Seconds that the first frame waits for a session that is named, so that it shows it."""
 
 
 class TuiApp(Opens):
@@ -115,7 +119,7 @@ class TuiApp(Opens):
         yield Footer()
 
     async def on_mount(self) -> None:
-        """Opens what the arguments name, and begins to look."""
+        """Stands there; what the arguments name is opened once the first frame is seen."""
         if self._exit:
             return  # it ends before it has begun: nothing is on it
         self._arrange()
@@ -124,9 +128,17 @@ class TuiApp(Opens):
         self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
+        if places.named(self.args):
+            with self.batch_update():
+                await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        """Begins what fills the panes; the engine starts with it, so the first frame goes first."""
+        if not places.named(self.args):
+            self.desk.spawn(self._begin())
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
-        self.desk.spawn(self._begin())
         self.desk.spawn(self.action_trust("asked"))
 
     def on_resize(self, event: events.Resize) -> None:

@@ -193,6 +193,8 @@ class Desk:
         self.id = host.new_id()
         """Of this screen, for others at a session."""
         self.conversation: Conversation | None = None
+        self.looked = False
+        """Whether what waits, and what sessions there are, was read."""
         self.waiting: list[Waiting] = []
         """Everything that waits for a person, of every session, oldest first."""
         self.sessions: list[Row] = []
@@ -327,6 +329,7 @@ class Desk:
     async def look(self) -> None:
         """Keeps what waits and what sessions there are current."""
         position = min(await self._read_waiting(), await self._read_sessions())
+        self.looked = True
         dirty: dict[str, Callable[[], Awaitable[int]]] = {}
         news = asyncio.Event()
         reading = self.spawn(self._reread(dirty, news))

@@ -8,12 +8,13 @@ from textual.strip import Strip
 
 from tuiagent.clients.tui.difference import GROUNDS
 from tuiagent.clients.tui.lines import Piece, strip
+from tuiagent.clients.tui.styled import Styled
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 
-class Pane(ScrollView, can_focus=True):
+class Pane(Styled, ScrollView, can_focus=True):
     """A list of lines of which only those that are seen are drawn."""
 
     app: "TuiApp"  # type: ignore[assignment]

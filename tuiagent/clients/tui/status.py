@@ -13,6 +13,7 @@ from textual.widget import Widget
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
 from tuiagent.clients.tui.paint import ROOMY
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.clients.waits import at, told
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ KEYED = 60
 KEYS = {"files": "F2", "trace": "F3", "approvals": "F4", "conversation": "F5"}
 
 
-class Line(Widget, can_focus=False):
+class Line(Styled, Widget, can_focus=False):
     """One line over the whole width."""
 
     app: "TuiApp"  # type: ignore[assignment]

@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.prompt import chips, clipboard, keys
 from tuiagent.clients.tui.prompt.vim import Vim
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _named(binding: Binding) -> Binding:
 USUAL = [binding for binding in TextArea.BINDINGS if isinstance(binding, Binding)]
 
 
-class Editor(TextArea, inherit_bindings=False):
+class Editor(Styled, TextArea, inherit_bindings=False):
     """A text area in which chips and whole characters are units that no cursor stands within."""
 
     app: "TuiApp"  # type: ignore[assignment]

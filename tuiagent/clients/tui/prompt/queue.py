@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tuiagent.clients.tui.lines import lit, spread
 from tuiagent.clients.tui.prompt.waiting import moved, taken
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.views.status import Queued
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ LEADS, CHANGES = "  Alt+↑ change", "  e edit  x remove  K J move"
 """The keys that help: to come here, and here."""
 
 
-class Queue(Widget, can_focus=True):
+class Queue(Styled, Widget, can_focus=True):
     """One line for each prompt that waits, next one first; to be changed, moved and removed."""
 
     app: "TuiApp"  # type: ignore[assignment]
