@@ -7,6 +7,7 @@ machine on which the session works, be the engine in this process or in a server
 import asyncio
 import heapq
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -60,11 +61,12 @@ def folder(root: str, path: str, git: Git) -> Listing:
 
 def _stands_in(entry: os.DirEntry[str]) -> bool:
     """Whether it is an empty folder that stands there only while a sandbox holds a command."""
-    name = f"/{entry.name}/"
-    if not (PROTECTED.search(name) or OWN.search(name)) or entry.is_symlink():
+    hidden = entry.name.startswith(".") or entry.name == "refs"
+    if not (hidden and entry.is_dir(follow_symlinks=False)):
         return False
     with suppress(OSError), os.scandir(entry.path) as inside:
-        return next(inside, None) is None
+        if next(inside, None) is None:
+            return any(re.search(kind, f"/{entry.name}/") for kind in (PROTECTED, OWN))
     return False
 
 
