@@ -36,18 +36,25 @@ async def test_every_key_that_is_named_below_can_be_clicked(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("line", "keys"),
     [
-        (" n p change  u undo, or undo the undo", {"n ": "n", "p ": "p", "change": "n", "u ": "u"}),
-        (" ←/→ event  ⇧←/⇧→ prompt", {"→ ": "right", "event": "left", "⇧→ ": "shift+right"}),
-        ("↑↓ move  ^R rename  …", {"↓ ": "down", "rename": "ctrl+r", "  …": None}),
-        ("~/.config/a  Alt+T takes over", {"~/.config/a": "", "takes over": "alt+t"}),
         (
-            " ● your file says so  Home/End  U file ",
-            {"End": "end", "● your file says so": "", "file": "U"},
+            " n p change  u undo, or so",
+            [("n", "n"), (" p", "p"), (" change", "n"), ("u", "u"), (" undo, or so", "u")],
         ),
+        (
+            "←/→ event  ⇧←/⇧→",
+            [("←/", "left"), ("→", "right"), (" event", "left")]
+            + [("⇧←/", "shift+left"), ("⇧→", "shift+right")],
+        ),
+        (
+            "↑↓ move  ^R rename  …",
+            [("↑", "up"), ("↓", "down"), (" move", "up"), ("^R", "ctrl+r"), (" rename", "ctrl+r")],
+        ),
+        ("~/a b  Alt+T takes over", [("Alt+T", "alt+t"), (" takes over", "alt+t")]),
+        ("● it says so  Home/End ", [("Home/", "home"), ("End", "end")]),
+        ("   ", []),
     ],
 )
-def test_a_line_names_keys_before_what_they_do(line: str, keys: dict[str, str | None]) -> None:
+def test_a_line_names_keys_before_what_they_do(line: str, keys: list[tuple[str, str]]) -> None:
     found = list(parts(line))
     assert "".join(text for text, _ in found) == line
-    for words, key in keys.items():
-        assert dict(found).get(words) == key, words
+    assert [one for one in found if one[1]] == keys

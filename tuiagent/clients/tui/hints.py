@@ -1,40 +1,51 @@
 """Keys that a line of help names: who clicks on one has it pressed."""
 
-import re
 from collections.abc import Iterator
 
-HINT = re.compile(r"\S+(?: \S+)*")
-"""One or more keys and what they do; two spaces part it from the next one."""
-KEY = re.compile(
-    r"(\^\S|⇧\S|Alt\+\S|F\d{1,2}|Esc|Enter|Tab|Home|End|[←→↑↓A-Za-z]|/(?= ))(?=[ /↓]|$)[ /]?"
-)
-NAMES = {"←": "left", "→": "right", "↑": "up", "↓": "down", "Esc": "escape", "/": "slash"}
-"""What Textual calls keys that it does not call by what stands here, in small letters."""
-HELD = {"^": "ctrl+", "⇧": "shift+", "Alt+": "alt+"}
+# no regular expressions: compiling two of them is 2 ms of every start
+NAMED = {"Esc": "escape", "Enter": "enter", "Tab": "tab", "Home": "home", "End": "end"}
+SIGNS = {"←": "left", "→": "right", "↑": "up", "↓": "down", "/": "slash"}
+HELD = {"^": "ctrl+", "⇧": "shift+"}
 
 
 def parts(text: str) -> Iterator[tuple[str, str]]:
     """The text in parts, each with the key that it stands for; "" for none.
 
-    What is said of several keys stands for the first.
+    Two spaces part hints: each is one or more keys and what they do, which stands for the first.
     """
-    done = 0
-    for hint in HINT.finditer(text):
-        yield text[done : hint.start()], ""
-        first, done = "", hint.start()
-        while found := KEY.match(text, done, hint.end()):
-            key = pressed(found[1])
-            first, done = first or key, found.end()
-            yield found[0], key
-        yield text[done : hint.end()], first
-        done = hint.end()
-    yield text[done:], ""
+    for number, hint in enumerate(text.split("  ")):
+        words = hint.lstrip(" ").split(" ")
+        yield "  " * bool(number) + " " * hint.startswith(" "), ""
+        first = ""
+        for at, word in enumerate(words):
+            gap = " " if at else ""
+            keys = [(unit, pressed(unit)) for unit in units(word)]
+            if not all(key for _, key in keys):
+                yield gap + " ".join(words[at:]), first
+                break
+            for unit, key in keys:
+                first = first or key
+                yield gap + unit, key
+                gap = ""
+
+
+def units(word: str) -> list[str]:
+    """What may be keys in a word: signs, and what slashes part, which stay with it."""
+    if len(word) < 2:
+        return [word]
+    *whole, last = (
+        list(part) if all(sign in SIGNS for sign in part) else [part] for part in word.split("/")
+    )
+    return [unit for part in whole for unit in (*part[:-1], f"{part[-1]}/" if part else "/")] + last
 
 
 def pressed(key: str) -> str:
-    """Textual's name of a key as people write it."""
-    for mark, held in HELD.items():
-        if key.startswith(mark):
-            rest = key.removeprefix(mark)
-            return held + NAMES.get(rest, rest.lower())
-    return NAMES.get(key, key if len(key) == 1 else key.lower())
+    """Textual's name of a key as people write it, "" for what is none."""
+    key = key.removesuffix("/") or key
+    if key[:1] in HELD and len(key) == 2:
+        return HELD[key[0]] + SIGNS.get(key[1], key[1].lower())
+    if key.startswith("Alt+"):
+        return "alt+" + SIGNS.get(key[4:], key[4:].lower())
+    if key[:1] == "F" and key[1:].isdigit():
+        return key.lower()
+    return NAMED.get(key) or SIGNS.get(key, key if len(key) == 1 and key.isalpha() else "")
