@@ -7,6 +7,8 @@ import pytest
 from tests.screens.kit import Screen, screen
 from tuiagent.clients.tui.hints import parts
 
+SHIFT = "shift+left"
+
 
 async def click(it: Screen, words: str) -> None:
     """Clicks on the first letter of these words, where they stand last."""
@@ -42,8 +44,13 @@ async def test_every_key_that_is_named_below_can_be_clicked(tmp_path: Path) -> N
         ),
         (
             "←/→ event  ⇧←/⇧→",
-            [("←/", "left"), ("→", "right"), (" event", "left")]
-            + [("⇧←/", "shift+left"), ("⇧→", "shift+right")],
+            [
+                ("←/", "left"),
+                ("→", "right"),
+                (" event", "left"),
+                ("⇧←/", SHIFT),
+                ("⇧→", "shift+right"),
+            ],
         ),
         (
             "↑↓ move  ^R rename  …",

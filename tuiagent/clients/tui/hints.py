@@ -21,7 +21,8 @@ def parts(text: str) -> Iterator[tuple[str, str]]:
             gap = " " if at else ""
             keys = [(unit, pressed(unit)) for unit in units(word)]
             if not all(key for _, key in keys):
-                yield gap + " ".join(words[at:]), first
+                told = " ".join(words[at:])
+                yield gap + told, first if told.strip() else ""
                 break
             for unit, key in keys:
                 first = first or key
