@@ -16,8 +16,9 @@ from tests.house import Fakes, call, engine, say
 from tests.screens.kit import KINDS, TestHost, arguments, screen
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
+from tuiagent.clients.tui.lines import strip
 from tuiagent.clients.tui.prompt import Prompt
-from tuiagent.clients.tui.status import Footer
+from tuiagent.clients.tui.status import Footer, Header
 from tuiagent.kernel.call import AnswerApproval
 from tuiagent.providers.scripted import Turn
 
@@ -238,3 +239,17 @@ async def test_it_may_be_left_at_any_moment_of_its_start(tmp_path: Path, turns: 
         leave(turns)
         await app.run_async(headless=True)
         assert app.return_code == 129
+
+
+async def test_a_line_says_that_it_is_cut_unless_only_columns_are_left_out(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        line = it.app.query_one(Header)
+
+        def drawn(*pieces: str) -> str:
+            return strip(line, [(text, "") for text in pieces], 12).text
+
+        assert drawn("name        ", "price of it") == "name        "
+        assert drawn("name", "price of it") == "nameprice o…"
+        assert drawn("name      ", "x y") == "name      x…"
+        assert drawn(f"rm x{' ' * 40}; rm y") == f"rm x{' ' * 7}…", "no gap hides what follows"
+        assert drawn("name  ", f"rm {' ' * 40}; rm y") == "name  rm   …"

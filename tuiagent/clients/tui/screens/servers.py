@@ -20,7 +20,7 @@ from tuiagent.ports import Lender
 COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "untrusted": "warn"}
 NEW = ("known", "starting")
 """How servers are that are reached as this is opened."""
-EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
+EMPTY = "No MCP server is named. In a shell:\ntuiagent mcp add NAME -- COMMAND"
 
 
 class Servers(Rows):
