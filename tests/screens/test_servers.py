@@ -90,6 +90,13 @@ async def test_what_is_said_of_nothing_is_wrapped(tmp_path: Path) -> None:
         assert "rule has let anything" in shown
 
 
+async def test_the_server_at_hand_is_told_of(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await looked_at(it, Servers())
+        await it.press("down")
+        await it.until("it has ended")
+
+
 async def test_what_changed_is_accepted_by_a_person(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         servers = await looked_at(it, Servers())

@@ -9,10 +9,11 @@ import pytest
 from textual.color import Color
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, screen
+from tests.screens.kit import KINDS, SIZES, screen
 from tuiagent import config_file
 from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.screens.models import Models
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -141,6 +142,42 @@ async def test_another_model_answers(tmp_path: Path, kind: str) -> None:
         await it.type("tour")
         await it.press("enter")
         await it.until(lambda: it.app.desk.conversation.status.model == "scripted/tour")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_models_without_a_key_come_last_and_say_so(
+    tmp_path: Path, kind: str, size: str
+) -> None:
+    async with screen(tmp_path, [say("one")], SIZES[size], kind) as it:
+        await it.app.run_action("models")
+        shown = await it.until("anthropic/y")
+        lines = [line for line in shown.splitlines() if "/" in line]
+        assert [line.split()[0] for line in lines] == ["openai/x", "scripted/tour", "anthropic/y"]
+        assert [line.endswith("no key") for line in lines] == [False, False, True]
+        await it.press("down", "down")
+        assert "no key of anthropic: /keys takes one" in it.shown
+        await it.press("up")
+        assert "no key of" not in it.shown
+        await it.type("y")
+        await it.until("no key of anthropic")
+
+
+async def test_the_model_that_answers_is_at_hand(tmp_path: Path) -> None:
+    async with screen(tmp_path, model="scripted/tour") as it:
+        await it.app.run_action("models")
+        await it.until("● scripted/tour")
+        assert it.app.screen.query_one(Models).at == 1
+        await it.type("open")
+        await it.until(lambda: it.app.screen.query_one(Models).chosen.name == "openai/x")  # type: ignore[union-attr]
+
+
+async def test_what_the_setting_at_hand_means_is_said_in_full(tmp_path: Path) -> None:
+    async with screen(tmp_path, size=SIZES["small"]) as it:
+        await it.app.run_action("settings")
+        await it.until("retention_days")
+        await it.press("down")
+        await it.until("models, as PROVIDER/MODEL, that take over when one does not answer")
 
 
 async def test_a_key_is_typed_once_and_never_shown(tmp_path: Path) -> None:

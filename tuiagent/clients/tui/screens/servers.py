@@ -152,7 +152,7 @@ class ServersSheet(Sheet):
         about.lines = told(chosen, whole=True).splitlines() if chosen else []
         about.renew()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows the one that is at hand now."""
         self._show()
 

@@ -104,7 +104,7 @@ class SettingsSheet(Sheet):
         keys = self.query_one(Keys)
         return keys.rows[keys.at].help if keys.rows else ""
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Says what it means."""
         self.said("meaning")
 
