@@ -12,6 +12,7 @@ from tuiagent.clients.cli import settings as commands
 from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
 from tuiagent.kernel.errors import ConfigError, ProviderError
+from tuiagent.kernel.limits import TURNS
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.providers.models import find, offered
@@ -48,6 +49,10 @@ env = { A = "b" }
 [mcp_servers.far]
 url = "https://example.test/mcp"
 """
+
+KEY = {"XAI_API_KEY": "canary"}
+NAMED = {"TUIAGENT_MODEL": "c/d", "TUIAGENT_MODE": "plan", "TUIAGENT_HOME": "/b"}
+USUAL = 'default_provider = "p"\n[providers.p]\ndefault_model = "m"\n'
 
 
 @pytest.fixture
@@ -163,6 +168,57 @@ def test_who_has_a_key_is_known_without_unlocking_one(
     found = load(environ)
     means = LocalMeans(found, environ, Standing(), ())
     assert means.credentials.has(name, opening(found, ".", environ)) is has
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "flags", "key", "said"),
+    [
+        ("", {}, Flags(), "model", ("", "default")),
+        ("", KEY, Flags(), "model", ("xai/grok-4.7", "environment: XAI_API_KEY")),
+        ('model = "a/b"', KEY, Flags(), "model", ("a/b", "file")),
+        ('model = "a/b"', NAMED, Flags(), "model", ("c/d", "environment: TUIAGENT_MODEL")),
+        ('model = "a/b"', NAMED, Flags(model="e/f"), "model", ("e/f", "flag")),
+        (USUAL, KEY, Flags(), "model", ("p/m", "file: default_provider")),
+        ("", {}, Flags(), "mode", ("ask", "default")),
+        ("", NAMED, Flags(), "mode", ("plan", "environment: TUIAGENT_MODE")),
+        ('effort = "low"', {}, Flags(effort="high"), "effort", ("high", "flag")),
+        ("", {}, Flags(), "max_iterations", (TURNS, "default")),
+        ("max_iterations = 7", {}, Flags(), "max_iterations", (7, "file")),
+        ("max_cost = 1.5", {}, Flags(cost=2.0), "max_cost", (2.0, "flag")),
+        ('data_dir = "/a"', {}, Flags(), "data_dir", ("/a", "file")),
+        ('data_dir = "/a"', NAMED, Flags(), "data_dir", ("/b", "environment: TUIAGENT_HOME")),
+        ('allow = ["a"]', {}, Flags(allow=("b", "a")), "allow", (("a", "b"), "file, flag")),
+    ],
+)
+def test_what_holds_is_known_with_what_decides_it(
+    home: dict[str, str],
+    text: str,
+    environ: dict[str, str],
+    flags: Flags,
+    key: str,
+    said: tuple[object, str],
+) -> None:
+    user(home, text)
+    found = load(home | environ, flags)
+    assert found.said[key] == said
+    held = (
+        found.model,
+        found.mode,
+        found.effort,
+        found.limits.turns,
+        found.limits.cost,
+        found.root,
+    )
+    assert key == "allow" or said[0] in held
+    assert "canary" not in str(found.said)
+
+
+def test_what_the_project_says_is_told_as_its_own(home: dict[str, str], tmp_path: Path) -> None:
+    user(home, 'deny = ["write"]\n')
+    flags = project(tmp_path / "p", 'deny = ["shell"]\nmodel = "a/b"\n')
+    found = load(home, flags)
+    assert found.said["deny"] == (("write", "shell"), "file, project")
+    assert found.said["model"] == ("", "default"), "it may not say that"
 
 
 def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:

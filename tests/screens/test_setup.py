@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.color import Color
 
 from tests.house import call, say
@@ -14,6 +15,7 @@ from tuiagent import config_file
 from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.screens.models import Models
+from tuiagent.clients.tui.screens.settings import Keys
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -98,6 +100,41 @@ async def test_a_setting_is_changed_in_the_file(tmp_path: Path) -> None:
         await it.until("● retention_days")
         assert config_file.read(str(tmp_path / "config.toml")).retention_days == 7
         assert it.host.reloaded == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_in_force_is_told_with_what_decides_it(
+    tmp_path: Path, kind: str, size: str
+) -> None:
+    (tmp_path / "config.toml").write_text(
+        'mode = "plan"\nmodel = "a/b"\n[providers.x]\napi_key = "sk-canary"\n'
+    )
+    said = {
+        "model": ("openai/gpt-5.5", "environment: TUIAGENT_MODEL"),
+        "mode": ("plan", "file"),
+        "effort": ("high", "flag"),
+        "data_dir": ("/var/lib/x", "default"),
+    }
+    async with screen(tmp_path, size=SIZES[size], kind=kind) as it:
+        it.host.settings = replace(it.host.settings, said=said)
+        await it.app.run_action("settings")
+        await it.until("● model")
+        rows = {one.name: one for one in it.app.screen.query_one(Keys).rows}
+        told = {name: (row.holds, row.where) for name, row in rows.items()}
+        assert {name: told[name] for name in said} == said
+        assert rows["model"].value == '"a/b"', "this is what can be changed here"
+        assert told["retention_days"] == ("30", "default")
+        assert told["providers"] == ("x", "file"), "and no key of it"
+        assert told["work_dir"] == told["max_cost"] == ("–", "default")
+        assert told["tui.theme"] == (it.app.theme, "default")
+        assert "openai/gpt-5.5" in it.shown
+        assert ("environment: TUIAGENT_MODEL" in it.shown) or size == "tiny"
+        assert '""' not in it.shown
+        await it.press("down", "down")
+        await it.until(lambda: "how much the model thinks" in it.shown and "flag" in it.shown)
+        await it.press("end")
+        assert "canary" not in it.shown
 
 
 async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: Path) -> None:
