@@ -84,6 +84,8 @@ def every() -> list[Item]:
              output="nobody knows"),
         Item("p1.2.8", "call", "", "denied", name="shell", args={"command": "sudo x"},
              output="refused: no"),
+        Item("p1.2.9", "call", "", "ok", name="shell", args={"command": "make -j2", "wait": 9.0},
+             amended="ann", written={"command": "make", "wait": 9.0}),
         Item("job1", "job", "p1.2.5", "started", name="shell", args={"command": "serve"}, at=0),
         Item("p1.3", "reply", WORDS, "done"),
         Item("p1.end", "run", "", "done", at=64),

@@ -61,6 +61,15 @@ class Item(Struct):
     """What hooks said of the call before it was made."""
     rescued: bool = False
     """Whether the model wrote the call as text."""
+    amended: str = ""
+    """Who changed the call's arguments before it was made."""
+    written: dict[str, Any] | None = None
+    """The arguments as the model wrote them, where somebody did."""
+
+    def replaced(self) -> dict[str, Any]:
+        """What the model wrote in the arguments that somebody changed."""
+        args, written = self.args or {}, self.written or {}
+        return {name: old for name, old in written.items() if args.get(name) != old}
 
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
@@ -293,7 +302,9 @@ class TranscriptView:
         return self._set(fact.call, status=status, answered=event.actor)
 
     def _CallAmended(self, event: Event, fact: calls.CallAmended) -> list[str]:
-        return self._set(fact.call, args=fact.args)
+        item = self._by_id.get(fact.call)
+        written = (item.written or item.args) if item else None
+        return self._set(fact.call, args=fact.args, amended=event.actor, written=written)
 
     def _CallStarted(
         self, event: Event, fact: calls.CallStarted | calls.QuestionAnswered
