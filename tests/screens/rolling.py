@@ -14,7 +14,7 @@ from tuiagent.clients.tui.driver import TerminalScreen
 from tuiagent.clients.tui.transcript import Transcript
 from tuiagent.kernel.message import Command, Diff, Question, Todo, Todos
 from tuiagent.kernel.policy import Verdict
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import AGAIN, Item
 
 BEFORE = ["import os", "", "def f(x):", "    return x + 1", "", *(f"line {n}" for n in range(30))]
 AFTER = ["import os", "import sys", "", "def f(x, y):", "    return x + y", "", *BEFORE[5:-1], "字"]
@@ -107,7 +107,11 @@ def every() -> list[Item]:
         Item("h2.1.1", "call", "", "error", name=HOSTILE, args={HOSTILE: HOSTILE},
              output=HOSTILE, blocks=(Diff(HOSTILE, CHANGE.replace("line 1", HOSTILE), "x", "y"),)),
         Item("h3", "reply", OTHERS, "done"),
-        Item("p9.1", "reply", "", "open"),
+        Item("p9.1", "reply", "", "failed", output="network: example.org could not be reached: "
+             f"Connect call failed. Check the network{AGAIN}"),
+        Item("p9.2", "reply", "", "failed", output="network: example.org could not be reached: "
+             f"Connect call failed. Check the network{AGAIN} after 4 s"),
+        Item("p10.1", "reply", "", "open"),
     ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tuiagent.clients.tui.lines import strip
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header
 from tuiagent.kernel.call import AnswerApproval
-from tuiagent.providers.scripted import Turn
+from tuiagent.providers.scripted import ScriptedError, Turn
 
 TURNS = [call("write", path="f", content="one\n"), say("All ", "done.")]
 
@@ -239,6 +239,17 @@ async def test_it_may_be_left_at_any_moment_of_its_start(tmp_path: Path, turns: 
         leave(turns)
         await app.run_async(headless=True)
         assert app.return_code == 129
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_tries_in_vain_take_one_line(tmp_path: Path, kind: str) -> None:
+    fault = ScriptedError("network", "example.org could not be reached: no route to host. Check it")
+    tries = [Turn(error=fault), Turn(error=fault), Turn(error=fault), say("Here I am.")]
+    async with screen(tmp_path, lambda prompt: tries.pop(0), kind=kind) as it:
+        await it.type("go\n")
+        shown = await it.until("Here I am.")
+        assert shown.count("✗") == 1
+        assert "try 3 · again" in shown
 
 
 async def test_a_line_says_that_it_is_cut_unless_only_columns_are_left_out(tmp_path: Path) -> None:

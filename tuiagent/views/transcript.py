@@ -75,6 +75,8 @@ class Item(Struct):
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
 STEER, HOOK = "steer", "hook"
+AGAIN = "; it is asked again"
+"""Behind why the model did not answer, where it is asked once more; then comes when."""
 NAMED = 8
 """Tools that one line names."""
 
@@ -268,7 +270,7 @@ class TranscriptView:
         soon = "" if wait is None or wait < 1 else f" after {_span(wait)}"
         text = f"{fact.kind}: {fact.error}"
         if wait is not None:
-            text = f"{text.rstrip('.')}; it is asked again{soon}"
+            text = f"{text.rstrip('.')}{AGAIN}{soon}"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
     def _ReplyReceived(self, event: Event, fact: runs.ReplyReceived) -> list[str]:
