@@ -23,6 +23,7 @@ from tests.screens.kit import KINDS as KINDS_OF_CLIENT
 from tests.screens.kit import check_shown, screen, shown
 from tests.screens.rolling import HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.transcript import Transcript, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
@@ -466,6 +467,37 @@ def test_what_ended_a_run_is_said_once() -> None:
     )
     assert "half" in drawn
     assert "gone" not in drawn
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_CLIENT)
+async def test_what_is_typed_behind_a_click_into_the_conversation_is_said(
+    tmp_path: Path, kind: str
+) -> None:
+    async with screen(tmp_path, [say("Well."), say("Yes.")], kind=kind) as it:
+        await it.type("go\n")
+        await it.until("done")
+        talk, prompt = it.app.query_one(Talk), it.app.query_one(Prompt)
+        for where in ("files", "conversation"):
+            it.app.action_pane(where)
+            await it.pilot.click(Talk, offset=(4, 2))
+            assert talk.cursor is not None
+            await it.type("try again nery")
+            assert prompt.editor.text == "try again nery"
+            prompt.editor.text = ""
+        it.app.action_pane("files")
+        await it.pilot.mouse_down(Talk, offset=(2, 2))
+        await it.pilot.hover(Talk, offset=(4, 2))
+        await it.pilot.hover(Talk, offset=(4, 3))
+        await it.pilot.mouse_up(Talk, offset=(4, 3))
+        await it.settle()
+        assert it.app.screen.get_selected_text(), "it is selected all the same"
+        assert it.app.focused is prompt.editor
+        talk.focus()
+        await it.press("j")
+        await it.pilot.click(Talk, offset=(4, 2))
+        await it.press("y")
+        await it.until(lambda: "copied" in it.told)
+        assert prompt.editor.text == "", "who came by a key has its keys"
 
 
 def tried(number: int, after: str = " after 8 s") -> Item:
