@@ -63,24 +63,34 @@ class Credentials:
                 found.append(Loan(opened.folder, where, key))
         return found
 
+    def has(self, name: str, opened: SessionOpened) -> bool:
+        """Whether this provider needs no key, or one is there; none is unlocked to see that."""
+        where = _place(name, opened)
+        kept = name in config.kept_keys(self._settings().home)
+        return not where or kept or bool(self._known(where, opened))
+
     def find(self, name: str, opened: SessionOpened) -> str | None:
         """The key that the session records for this provider, if any. Raises NeedsError."""
-        where = opened.credentials.get(name, "")
-        if not where and name not in opened.endpoints and (variable := usual(name, "key")):
-            where = f"env:{variable}"  # that server takes nobody without one
+        where = _place(name, opened)
         kind, _, of = where.partition(":")
         if name in self._set and name in config.kept_keys(self._settings().home):
             return self._fetch(name)
         if kind == "kept":
             return self._fetch(of)
-        table = self._settings().providers.get(of) if kind == "config" else None
-        lent = self._lent.get((opened.folder, where))
-        key = (table.api_key or None) if table else lent or self._vault.get(where)
+        key = self._known(where, opened)
         if where and key is None:
             if name in config.kept_keys(self._settings().home):
                 return self._fetch(name)
             raise NeedsError(f"key {of}")
         return key
+
+    def _known(self, where: str, opened: SessionOpened) -> str | None:
+        """The key in this place, of those that are not kept."""
+        kind, _, of = where.partition(":")
+        table = self._settings().providers.get(of) if kind == "config" else None
+        if table is not None:
+            return table.api_key or None
+        return self._lent.get((opened.folder, where)) or self._vault.get(where)
 
     def named(self, variable: str, name: str) -> str | None:
         """The key in this variable, or the kept one of this name. Raises NeedsError."""
@@ -120,6 +130,14 @@ class Credentials:
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+def _place(name: str, opened: SessionOpened) -> str:
+    """Where the session has the key of this provider from; "" where it needs none."""
+    where = opened.credentials.get(name, "")
+    if not where and name not in opened.endpoints and (variable := usual(name, "key")):
+        where = f"env:{variable}"  # that server takes nobody without one
+    return where
 
 
 def usual(name: str, what: str) -> str:

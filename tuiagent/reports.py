@@ -94,7 +94,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         ),
         "health": lambda key: health(engine, house.settings.root),
         "prices": means.prices,
-        "offers": lambda key: means.offers(),
+        "offers": lambda folder: means.offers(house.opening(folder or ".")),
         "tested": tested,
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,

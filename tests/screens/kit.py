@@ -255,7 +255,10 @@ async def screen(
     async with AsyncExitStack() as stack:
         means = Fakes(folder, turns)
         made = await stack.enter_async_context(engine(means))
-        known = [{"name": "openai/x", "from": "known", "window": 1000}]
+        known = [
+            {"name": "openai/x", "from": "known", "window": 1000, "keyed": True},
+            {"name": "anthropic/y", "from": "known", "input": 3.0, "output": 15.0, "keyed": False},
+        ]
         made.reports |= {
             "offers": lambda key: known,
             "mcp": lambda key: [],
