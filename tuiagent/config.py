@@ -178,12 +178,15 @@ def rules_in(settings: Settings, folder: str) -> tuple[Rule, ...]:
 
 
 def home_of(environ: Mapping[str, str]) -> str:
-    """The folder of the user's own files."""
+    """The folder of the user's own files. Raises ConfigError where nobody knows it."""
     return _below(environ, "XDG_CONFIG_HOME", ".config")
 
 
 def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
-    """Where the user's and the project's config.toml lie, whether or not they exist."""
+    """Where the user's and the project's config.toml lie, whether or not they exist.
+
+    Raises ConfigError as `home_of`.
+    """
     user = os.path.join(home_of(environ), "config.toml")
     return user, _project(folder)
 
@@ -383,6 +386,8 @@ def _ignored(project: "ConfigFile | None") -> tuple[str, ...]:
 
 def _below(environ: Mapping[str, str], name: str, usual: str) -> str:
     user = environ.get("HOME") or os.path.expanduser("~")
+    if not environ.get(name) and user == "~":  # else it would be a folder of whatever we are in
+        raise ConfigError("nobody knows your home folder, where things are kept: set HOME")
     return os.path.join(environ.get(name) or os.path.join(user, usual), "tuiagent")
 
 

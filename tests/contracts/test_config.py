@@ -344,3 +344,15 @@ def test_every_key_of_the_schema_has_its_meaning() -> None:
     for name in ("ConfigFile", "ProviderTable", "RuleTable", "ServerTable", "ScreenTable"):
         for key, part in config_file.schema()["$defs"][name]["properties"].items():
             assert part.get("description"), (name, key)
+
+
+def test_without_a_home_folder_nothing_is_kept_in_whatever_folder_we_are_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without a name
+    for environ in ({}, {"TUIAGENT_HOME": "/state"}, {"XDG_CONFIG_HOME": "/config"}):
+        with pytest.raises(ConfigError, match="set HOME"):
+            load(environ, Flags())
+    found = load({"TUIAGENT_HOME": "/state", "XDG_CONFIG_HOME": "/config"}, Flags())
+    assert (found.root, found.home) == ("/state", "/config/tuiagent")

@@ -679,7 +679,10 @@ async def test_a_prompt_that_steers_can_be_taken_back_before_it_is_seen(tmp_path
         await running(it)
         await it.type("oops\n")
         await it.until("next step oops")
-        await it.press("alt+up", "e")
+        await it.until("Alt+↑ change")
+        await it.press("alt+up")
+        await it.until("e edit  x remove")
+        await it.press("e")
         await it.until(lambda: editor(it).text == "oops")
         await it.until(lambda: not it.app.desk.conversation.status.queue)
 
@@ -704,8 +707,14 @@ async def test_escape_twice_clears_and_undo_brings_it_back(tmp_path: Path) -> No
         assert editor(it).text == "words!"
         await it.press("escape")
         assert editor(it).text == ""
-        await it.press("ctrl+z")
+        await it.press("alt+z")
         assert editor(it).text == "words!"
+        await it.press("alt+y")
+        assert editor(it).text == ""
+        await it.press("ctrl+underscore", "ctrl+y")
+        assert editor(it).text == "words!", "Ctrl+Y allows, and does nothing else"
+        await it.press("alt+y", "ctrl+z")
+        assert editor(it).text == "words!", "Ctrl+Z undoes where there is no shell to go back to"
 
 
 async def test_what_could_not_be_said_stands_in_the_prompt_again(
@@ -840,6 +849,14 @@ async def test_vims_keys(tmp_path: Path, text: str, typed: str, after: str) -> N
         names = {"$": "dollar_sign", ".": "full_stop"}
         await it.press(*(names.get(key, key) for key in typed.split()))
         assert editor(it).text == after
+
+
+async def test_with_vims_keys_each_prompt_begins_in_insert_mode(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS, tui=ScreenTable(vim=True)) as it:
+        await it.type("one")
+        await it.press("escape", "enter")
+        await it.type("dd")
+        assert editor(it).text == "dd"
 
 
 async def test_escape_in_vims_normal_mode_is_the_prompts(tmp_path: Path) -> None:

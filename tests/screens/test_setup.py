@@ -1,5 +1,6 @@
 """Palette, help, themes, settings, models and keys, by their keys."""
 
+import json
 import os
 import re
 import time
@@ -16,6 +17,8 @@ from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.screens.models import Models
 from tuiagent.clients.tui.screens.settings import Keys
+from tuiagent.clients.tui.prompt.editor import Editor
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -77,6 +80,21 @@ def test_a_wrong_theme_says_what_is_wrong(tmp_path: Path, table: str) -> None:
     path.write_text(table)
     with pytest.raises(ConfigError, match="the theme"):
         themes.read(path)
+
+
+async def test_a_key_that_one_wishes_for_comes_before_what_is_usual(tmp_path: Path) -> None:
+    keys = {"palette": "ctrl+k", "prompt.queue": "ctrl+o"}
+    async with screen(tmp_path, tui=ScreenTable(keys=keys)) as it:
+        await it.type("words")
+        await it.press("home", "ctrl+k")
+        await it.until("a few letters")
+        await it.press("escape", "ctrl+p")
+        assert len(it.app.screen_stack) == 1, "the usual key does it no more"
+        assert it.app.query_one(Editor).text == "words", "and what was usual is not done as well"
+        await it.press("f1")
+        shown = await it.until("Keys here")
+        for line in (r"\^k +Palette +palette", r"\^o +Send after the run +prompt\.queue"):
+            assert re.search(line, shown), shown
 
 
 async def test_help_opens_a_guide(tmp_path: Path) -> None:
@@ -149,10 +167,14 @@ async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: P
         assert not (tmp_path / "config.toml").exists()
 
 
-async def test_the_first_start_leads_to_a_model(tmp_path: Path) -> None:
-    async with screen(tmp_path, model="") as it:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_first_start_leads_to_a_model(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, model="", kind=kind) as it:
         await it.until("It needs a model.")
         await it.until("no server of models was found")
+        told: list[str] = []
+        it.engine.reports["mcp"] = lambda key: told.append(json.loads(key)["what"])
+        it.engine.reports["tested"] = lambda key: {"ok": told == ["reload"], "text": "unknown here"}
         await it.press("end", "enter")
         await it.until(lambda: len(it.app.screen_stack) == 1)
         assert config_file.read(str(tmp_path / "config.toml")).model == "scripted/tour"

@@ -443,6 +443,18 @@ async def test_it_is_searched_and_every_place_is_gone_to() -> None:
         assert it.transcript.search is None
 
 
+async def test_within_one_long_answer_every_place_is_gone_to() -> None:
+    parts = "\n\n".join(f"needle {n}\n\n" + "hay\n\n" * 60 for n in range(3))
+    items = [Item("p", "prompt", "a needle"), Item("r", "reply", parts, "done")]
+    async with rolled(items) as it:
+        await it.press("slash", *"needle", "enter")
+        await it.pilot.app.workers.wait_for_complete()
+        for key, seen in zip(("f12", *"NNNNnn"), "210a2a0", strict=True):
+            wanted = "a needle" if seen == "a" else f"needle {seen}"
+            assert wanted in await it.press(key), (key, seen)
+        assert it.at == "r"
+
+
 async def test_what_is_typed_at_once_behind_the_slash_is_searched_for() -> None:
     async with rolled(every()) as it:
         for key in ("slash", *"yen", "enter"):
@@ -641,3 +653,33 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         await places.show_item(it.app, stream, first)  # which is not read yet
         await it.until(lambda: talk.cursor and talk.cursor.item.id == first)
         await it.until("first")
+
+
+async def test_what_waited_its_turn_is_told_over_its_answer() -> None:
+    items = [
+        Item("p", "prompt", "first", "seen", at=1.0),
+        Item("p.1", "reply", "", "done", at=1.0),
+        Item("p.1.1", "call", name="ls", args={}, status="ok"),
+        Item("q", "prompt", "second\nof two", "seen", at=2.0),
+        Item("w", "prompt", "third", "seen", at=3.0),
+        Item("p.2", "reply", "done first", "done"),
+        Item("p.end", "run", status="done", at=40.0),
+        Item("q.1", "reply", "done second", "done", at=41.0),
+        Item("q.end", "run", status="done", at=43.0),
+        Item("n", "notice", "mode plan"),
+        Item("w.1", "reply", "", "done", at=44.0),
+        Item("w.1.1", "call", name="ls", args={}, status="ok"),
+    ]
+    async with rolled(items, (60, 40)) as it:
+        rows = [row.split("  ")[0].strip() for row in it.shown.splitlines()]
+        assert [row for row in rows if row][-9:] == [
+            "› third",
+            "● done first",
+            "─ done in 39.0 s",
+            "› second of two",
+            "● done second",
+            "─ done in 2.0 s",
+            "· mode plan",
+            "› third",
+            "✓ ls",
+        ]

@@ -28,6 +28,7 @@ from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
+from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
@@ -232,6 +233,13 @@ class TuiApp(Opens):
         """Leaves the keys that answer to others while nothing asks that is seen."""
         asks = any(bar.display for bar in self.query(ApprovalBar))
         return action != "judge" or (asks and len(self.screen_stack) == 1)
+
+    def action_suspend_process(self) -> None:
+        """Stops, so that the shell has the terminal; in a browser Ctrl+Z undoes, as there."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        elif isinstance(self.focused, Editor):
+            self.focused.undo()
 
     def watch_app_focus(self, focus: bool) -> None:
         """A click or a key that brings the window up answers nothing."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tuiagent.clients.begin import check, place
 from tuiagent.clients.host import Host
+from tuiagent.clients.lending import asked
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen
@@ -234,6 +235,14 @@ class Desk:
     def trouble(self, text: str) -> None:
         """Shows the person what went wrong."""
         self._teller.trouble(text)
+
+    async def reload(self) -> None:
+        """Takes up settings that were written, here and where the work is done.
+
+        Raises ConfigError, and then those before hold.
+        """
+        self.host.reload()
+        await asked(self.client, "reload")
 
     async def begin(
         self,

@@ -9,7 +9,8 @@ import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import RenderableType
@@ -34,6 +35,7 @@ from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
+from tuiagent.clients.tui.wished import Wished
 from tuiagent.clients.window import Window
 
 KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
@@ -139,8 +141,9 @@ class TerminalDriver(LinuxDriver):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self._window.modes)
 
     def suspend_application_mode(self) -> None:
-        """Leaves the terminal to another program for a while."""
+        """Leaves the terminal to another program for a while; Ctrl-Z there stops this one too."""
         self.stop_application_mode()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._window.unhide()
 
     def close(self) -> None:
@@ -256,7 +259,7 @@ class TerminalDriver(LinuxDriver):
         return columns or 80, rows or 24
 
 
-class TerminalScreen(Screen[None]):
+class TerminalScreen(Wished):
     """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
 
     AUTO_FOCUS = "TextArea"
@@ -317,6 +320,18 @@ class TerminalApp(App[int]):
                 severity="warning",
                 markup=False,
             )
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """See App, which leaves the terminal given back when something is raised meanwhile."""
+        raised = None
+        with super().suspend():
+            try:
+                yield
+            except Exception as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the class that it will have: each later one styles all anew."""

@@ -102,7 +102,7 @@ class Opens(TerminalApp):
     def action_help(self) -> None:
         """The keys that work here, the commands and the guides."""
         bindings = [active.binding for active in self.screen.active_bindings.values()]
-        keys = [(self.get_key_display(b), b.description) for b in bindings if b.description]
+        keys = [(self.get_key_display(b), b.description, b.id) for b in bindings if b.description]
         self.push_screen(load(f"{SCREENS}.help:Help")(sorted(set(keys))))
 
     def action_palette(self) -> None:

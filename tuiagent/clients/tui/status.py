@@ -31,7 +31,7 @@ class Line(Styled, Widget, can_focus=False):
     """One line over the whole width."""
 
     app: "TuiApp"  # type: ignore[assignment]
-    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn"}
+    COMPONENT_CLASSES = {"dim", "keys", "strong", "mark", "warn"}
     TOPICS: tuple[str, ...] = ()
     _drawn: tuple[list[Piece], list[Piece]] | None = None
 
@@ -177,7 +177,7 @@ class Footer(Line):
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
         while len(keys) > 1 and len("  ".join(keys)) > room - 2:
             keys.pop()
-        return left, [("  ".join([*keys, ""])[:-1], "dim")]
+        return left, [("  ".join([*keys, ""])[:-1], "keys")]
 
 
 def short(path: str) -> str:

@@ -31,8 +31,8 @@ FIRST = re.compile(r"^(?P<command>/[a-z]+)(?=\s|$)|^(?P<shell>!!?)")
 """What only the first line may begin with."""
 ELSEWHERE = {"cursor_up", "cursor_down", "select_line"}
 """What the prompt itself says, as its lists and the history come first."""
-OWN_KEYS = {"select_all": "alt+a"}
-"""Where Textual's usual key is another one's here."""
+OWN_KEYS = {"select_all": "alt+a", "undo": "ctrl+underscore,alt+z", "redo": "alt+y"}
+"""Where Textual's usual key is another one's here: Ctrl+Z stops, as in shells, Ctrl+Y allows."""
 
 
 def _named(binding: Binding) -> Binding:

@@ -107,13 +107,13 @@ class ModelsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """A line to type in, the models, and what came of a test."""
-        right = "US$ per M tokens  Esc back "
-        yield Says(lambda: ([(" Models ", "strong")], [(right, "dim")]))
+        right = [("US$ per M tokens  ", "dim"), ("Esc back ", "keys")]
+        yield Says(lambda: ([(" Models ", "strong")], right))
         yield Input(placeholder="a few letters", compact=True)
         yield Models()
         yield Says(lambda: (self._told, []), "told")
         keys = " Enter use it  ^S the usual one from now on  ^T test "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Looks for models."""
@@ -191,7 +191,7 @@ class ModelsSheet(Sheet):
             return
         try:
             use(self.app.desk.host.settings.home, chosen.name, chosen.url)
-            self.app.desk.host.reload()
+            await self.app.desk.reload()
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
             return

@@ -101,11 +101,11 @@ class SettingsSheet(Sheet):
     def compose(self) -> ComposeResult:
         """The list, and where the file lies."""
         yield Says(
-            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "dim")])
+            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "keys")])
         )
         yield Keys()
         yield Says(self._meaning, "meaning")
-        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "dim")], []))
+        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "keys")], []))
 
     def on_mount(self) -> None:
         """Reads the file."""
@@ -127,6 +127,11 @@ class SettingsSheet(Sheet):
     @property
     def _path(self) -> str:
         return config_file.path(self.app.desk.host.settings.home)
+
+    async def _take_up(self) -> None:
+        await self.app.desk.reload()
+        self.app.settle()
+        await self._renew()
 
     async def _renew(self) -> None:
         keys = self.query_one(Keys)
@@ -152,9 +157,7 @@ class SettingsSheet(Sheet):
 
         def take(values: Values) -> None:
             config_file.put(self.app.desk.host.settings.home, one.name, values["value"])
-            self.app.desk.host.reload()
-            self.app.settle()
-            self.later(self._renew())
+            self.later(self._take_up())
 
         self.app.push_screen(Form(one.name, [hint], fields, take))
 

@@ -60,6 +60,8 @@ class Around(Struct, frozen=True):
     """Whether it is told with the next try, which has said nothing either."""
     waits: bool = False
     """Whether the run waits for what made this try fail."""
+    answers: str = ""
+    """The prompt that a run begins to answer here, where something else stands between them."""
 
 
 class Block:
@@ -97,7 +99,7 @@ class Block:
         item = self.item
         if self.around.again:
             return True
-        if item.kind != "reply" or tries.spoken(item):
+        if item.kind != "reply" or tries.spoken(item) or self.around.answers:
             return False
         called = self.around.calls and item.status == "done" and not item.output
         return called or self.around.ended or item.output in STOPPED
@@ -134,7 +136,8 @@ class Block:
                 return 1 + gap + 8 * len(item.blocks)
             return 4 + gap + min(40, item.output.count("\n"))
         if item.kind in ("prompt", "reply") and usual != FOLDED:
-            return gap + height(item.text, width - 4) + bool(item.reasoning)
+            more = bool(item.reasoning) + bool(self.around.answers)
+            return gap + height(item.text, width - 4) + more
         return 1 + gap
 
     def _build(self, level: int) -> list[Piece]:
@@ -145,7 +148,8 @@ class Block:
         if kind == "prompt":
             return found + _prompt(self.item, level) + self._shown(level)
         if kind == "reply":
-            return found + self._reply(level)
+            quoted = [_quoted(self.around.answers)] if self.around.answers else []
+            return found + quoted + self._reply(level)
         if kind == "run":
             return found + _end(self.item, self.around.took)
         return found + _notice(self.item, level)
@@ -253,6 +257,15 @@ def _one(text: str, lead: Span, more: bool = False) -> Piece:
     def make(width: int) -> list[Row]:
         room = width - len(lead[0]) - len(end)
         return [Row((lead, (cut(text, room), ""), (end, "muted")), len(lead[0]), act="fold")]
+
+    return fixed(make)
+
+
+def _quoted(text: str) -> Piece:
+    """The first line of a prompt that waited its turn, over what answers it."""
+
+    def make(width: int) -> list[Row]:
+        return [Row((("› ", "muted"), (cut(line(text[:400]), width - 2), "muted")), 2)]
 
     return fixed(make)
 

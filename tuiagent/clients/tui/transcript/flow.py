@@ -173,8 +173,10 @@ class Flow:
             previous = blocks[before].item.kind if before >= 0 else ""
             gap = bool(previous) and (item.kind in APART or previous in ("prompt", "run"))
             if item.kind == "run":
-                asked = self._by_id.get(item.id.removesuffix(".end"))
-                block.around = Around(took=item.at - asked.item.at if asked else 0.0)
+                run = item.id.removesuffix(".end")
+                known = filter(None, map(self._by_id.get, (run, f"{run}.1")))  # it may have waited
+                begun = max((one.item.at for one in known), default=item.at)
+                block.around = Around(took=item.at - begun)
                 continue
             follows = blocks[index + 1].item if index + 1 < len(blocks) else None
             calls = ended = waits = False
@@ -187,7 +189,9 @@ class Flow:
             fault = tries.fault(failed.item) if failed else ""
             number = failed.around.tries + 1 if failed else 0
             again = self._told_later(index)
-            block.around = Around(gap, calls, ended, 0.0, fault, number, again, waits)
+            block.around = Around(
+                gap, calls, ended, 0.0, fault, number, again, waits, self._answers(before, item)
+            )
 
     def _told_later(self, index: int) -> bool:
         """Whether a try that failed, or that it was waited for, is told of with the next."""
@@ -200,6 +204,15 @@ class Flow:
         else:
             return False
         return later is not None and tries.vain(later.item) and bool(self._failed(later.item))
+
+    def _answers(self, before: int, item: Item) -> str:
+        """The prompt that a run's first reply is for, where others' words are before it."""
+        run, _, attempt = item.id.rpartition(".")
+        asked = self._by_id.get(run) if item.kind == "reply" and attempt == "1" else None
+        if asked is None:
+            return ""
+        said = (b for b in self.blocks[before::-1] if not b.silent and b.item.kind != "notice")
+        return "" if before < 0 or next(said, asked) is asked else asked.item.text
 
     # ------------------------------------------------------------ walking
 
