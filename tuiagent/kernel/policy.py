@@ -97,7 +97,9 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     if denied:
         return Verdict("deny", "rule", f"a rule says deny: {denied[0]}", str(denied[0]))
     if doubtful and not named:
-        return Verdict("ask", "secrets", f"{doubtful} may hold keys")
+        twin = claims.effect != "execute" and doubtful in claims.mentions
+        more = ", and is the same file by another name" if twin else ""
+        return Verdict("ask", "secrets", f"{doubtful} may hold keys{more}")
     if asked:
         return Verdict("ask", "rule", f"a rule says ask: {asked[0]}", str(asked[0]))
     if more := _beyond(claims, rules):
