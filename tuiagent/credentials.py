@@ -13,6 +13,7 @@ from tuiagent.registry import load
 
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
+ELSEWHERE = " for {}: the one that is set here is for another address"
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -24,7 +25,9 @@ class Credentials:
         self._settings = settings
         self._here = [key for name, key in environ.items() if name.endswith(KEYED)]
         self._vault = load(vaults.TABLE["env"])(environ)
-        self._lent: dict[tuple[str, str], str] = {}
+        self._addresses = lambda: config.addresses(settings(), environ)
+        self._lent: dict[tuple[str, str, str], str] = {}
+        """By folder, place and address: a key is sent nowhere else than where it was said for."""
         self._kept: dict[str, concurrent.futures.Future[str | None]] = {}
         self._set: set[str] = set()
         """Kept ones that were set since this process began: a person wants these used."""
@@ -43,7 +46,7 @@ class Credentials:
                 self._kept[name].set_result(loan.key)
             self._set.add(name)
             return True
-        place = (loan.folder, loan.where)
+        place = (loan.folder, loan.where, loan.url)
         new = loan.key != (self._lent.get(place) or self._vault.get(loan.where))
         self._lent[place] = loan.key
         return new
@@ -57,11 +60,18 @@ class Credentials:
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""
         found: list[Loan] = []
-        for where in set(opened.credentials.values()):
-            key = self._lent.get((opened.folder, where)) or self._vault.get(where)
+        for name, where in opened.credentials.items():
+            key = self._said(name, where, opened)
             if key and where.startswith("env:"):
-                found.append(Loan(opened.folder, where, key))
+                found.append(Loan(opened.folder, where, key, opened.endpoints.get(name, "")))
         return found
+
+    def _said(self, name: str, where: str, opened: SessionOpened) -> str | None:
+        """The key from an environment, this one's or another's, for the provider's address."""
+        url = opened.endpoints.get(name, "")
+        here = self._addresses().get(name, "") == url
+        lent = self._lent.get((opened.folder, where, url))
+        return lent or (self._vault.get(where) if here else None)
 
     def find(self, name: str, opened: SessionOpened) -> str | None:
         """The key that the session records for this provider, if any. Raises NeedsError."""
@@ -74,12 +84,12 @@ class Credentials:
         if kind == "kept":
             return self._fetch(of)
         table = self._settings().providers.get(of) if kind == "config" else None
-        lent = self._lent.get((opened.folder, where))
-        key = (table.api_key or None) if table else lent or self._vault.get(where)
+        key = (table.api_key or None) if table else self._said(name, where, opened)
         if where and key is None:
             if name in config.kept_keys(self._settings().home):
                 return self._fetch(name)
-            raise NeedsError(f"key {of}")
+            elsewhere = ELSEWHERE.format(opened.endpoints.get(name) or usual(name, "url"))
+            raise NeedsError(f"key {of}{elsewhere if self._vault.get(where) else ''}")
         return key
 
     def named(self, variable: str, name: str) -> str | None:

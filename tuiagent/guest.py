@@ -12,6 +12,7 @@ from tuiagent import clients, config, runtimes, vaults
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.config import Flags, Settings
+from tuiagent.credentials import Credentials
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
@@ -102,10 +103,8 @@ class Guest:
 
     async def lend(self, folder: str) -> None:
         """Gives the server the keys that this process's environment has."""
-        where = set(self.opening(folder).credentials.values())
-        vault = load(vaults.TABLE["env"])(self._environ)
-        keys = {one: vault.get(one) for one in where}
-        await self.client.lend([Loan(folder, one, key) for one, key in keys.items() if key])
+        keys = Credentials(lambda: self.settings, self._environ)
+        await self.client.lend(keys.loans(self.opening(folder)))
 
 
 async def holding(client: Owner) -> Standing:

@@ -56,6 +56,8 @@ class Loan(Struct, frozen=True):
     where: str
     """As the session records it, such as `env:OPENAI_API_KEY`."""
     key: str
+    url: str = ""
+    """The address that it is for; "" for the provider's usual one."""
 
 
 class Client(Protocol):
