@@ -9,7 +9,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.hooks import Ruling, strictest
 from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
 from tuiagent.kernel.risk import risk
-from tuiagent.kernel.rules import ANY, NETWORK, Rule, exactly, fired, nearest, unreached, wild
+from tuiagent.kernel.rules import ANY, NETWORK, Rule, exactly, fired, nearest, reached, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
 CONFIRMING = {"never": "auto", "always": "ask", "risky": "accept-edits"}
@@ -122,7 +122,9 @@ def _names(rule: Rule) -> bool:
 
 def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
     """What the call wants beyond its sandbox and no rule lets it have, in words; "" for nothing."""
-    if claims.effect == "execute" and (hosts := unreached(claims, rules)):
+    known = reached(claims, rules)
+    hosts = [host for host in claims.hosts if host not in known]
+    if claims.effect == "execute" and hosts:
         names = "any host" if ANY in hosts else ", ".join(hosts)
         return f"it wants to reach {names} from the sandbox"
     if claims.folders:

@@ -352,9 +352,9 @@ def _fold_call(state: Session, fact: Any) -> None:
         calls.fold(found, fact)
         if not found.open:
             state.wishes.pop(fact.call, None)
-        if isinstance(fact, calls.CallStarted) and found.rule:
+        if isinstance(fact, calls.CallStarted) and found.claims:
             # what else a rule had let through is judged anew once it is used up
-            state.revision += state.rulebook.use(found.rule)
+            state.revision += state.rulebook.use(found.rule, found.claims)
     if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
         state.unresolved.add(fact.call)
     elif isinstance(fact, calls.OutcomeResolved):
