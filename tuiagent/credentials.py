@@ -8,7 +8,7 @@ from tuiagent import config, providers, vaults
 from tuiagent.config import OPENAI_URL, Settings
 from tuiagent.kernel.errors import NeedsError, StoreError
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.ports import Loan
+from tuiagent.ports import SEALED, Loan
 from tuiagent.registry import load
 
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_SECRET_ACCESS_KEY")
@@ -33,12 +33,26 @@ class Credentials:
         """Kept ones that were set since this process began: a person wants these used."""
         self._awaited: set[str] = set()
         """Those that somebody waits for."""
+        self._passphrase = environ.get("TUIAGENT_PASSPHRASE", "")
         self.fetched: Callable[[], object] = lambda: None
         """Called, in any thread, once a key that was waited for has come."""
+        self.opened: Callable[[], object] = lambda: None
+        """Called once somebody lent what opens sealed files."""
+
+    def passphrase(self) -> str:
+        """What opens sealed files; "" where nobody said it."""
+        return self._passphrase
 
     def lend(self, loan: Loan) -> bool:
         """Takes a key that another process had, for sessions in its folder; whether it is new."""
         kind, _, name = loan.where.partition(":")
+        if kind == SEALED:
+            if loan.folder and self._passphrase:
+                return False  # nobody tried whether that opens anything
+            new, self._passphrase = loan.key != self.passphrase(), loan.key
+            self._kept = {name: one for name, one in self._kept.items() if _came(one)}
+            self.opened()
+            return new
         if kind == "kept":
             self._kept.pop(name, None)  # it is read again when it is next needed
             if loan.key:
@@ -55,7 +69,8 @@ class Credentials:
         """Every key that is known, which stands in no fact."""
         told = [future.result() for future in self._kept.values() if _came(future)]
         named = [table.api_key for table in self._settings().providers.values()]
-        return {key for key in (*self._lent.values(), *told, *named, *self._here) if key}
+        lent = (*self._lent.values(), self._passphrase)
+        return {key for key in (*lent, *told, *named, *self._here) if key}
 
     def loans(self, opened: SessionOpened) -> list[Loan]:
         """The keys of a session that only this process's environment or memory has."""
@@ -64,7 +79,8 @@ class Credentials:
             key = self._said(name, where, opened)
             if key and where.startswith("env:"):
                 found.append(Loan(opened.folder, where, key, opened.endpoints.get(name, "")))
-        return found
+        opens = [Loan(opened.folder, SEALED, self._passphrase)] if self._passphrase else []
+        return found + opens
 
     def _said(self, name: str, where: str, opened: SessionOpened) -> str | None:
         """The key from an environment, this one's or another's, for the provider's address."""
@@ -121,7 +137,8 @@ class Credentials:
 
     def _unlock(self, name: str, future: "concurrent.futures.Future[str | None]") -> None:
         try:
-            future.set_result(load(vaults.TABLE["kept"])(self._settings().home).get(name))
+            kept = load(vaults.TABLE["kept"])(self._settings().home, self.passphrase)
+            future.set_result(kept.get(name))
         except Exception as error:  # a keyring may raise anything of its own
             future.set_exception(StoreError(f"{type(error).__name__}: {error}"))
         if name in self._awaited:

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -22,7 +22,7 @@ from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Loan, Owner
+from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord, begin, killed, server_record
 from tuiagent.thin import GONE
@@ -46,6 +46,7 @@ class Guest:
         self._environ = environ
         self._world = World()
         self._standing = kept
+        self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
@@ -69,12 +70,18 @@ class Guest:
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         await self.client.lend([Loan("", f"kept:{name}", key)])
 
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used, and what waits for it go on."""
+        for loan in loans:
+            self._unlocked = loan.key if loan.where == SEALED else self._unlocked
+        await self.client.lend(loans)
+
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
         return await load("tuiagent.lending:login")(
-            self.settings, self._environ, server, folder, show, typed
+            self.settings, self._environ, server, folder, show, typed, lambda: self._unlocked
         )
 
     def new_id(self) -> str:

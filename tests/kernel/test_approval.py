@@ -136,7 +136,9 @@ def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
     assert not world.state.rulebook.granted
 
 
-@pytest.mark.parametrize("rule", ["read(/home/me/.ssh/id_rsa)", "shell(rm *)", "write", "edit(**)"])
+@pytest.mark.parametrize(
+    "rule", ["read(/home/me/.ssh/id_rsa)", "shell(rm *)", "write", "edit(**)", "network(a.b)"]
+)
 def test_a_yes_grants_nothing_about_other_calls(rule: str) -> None:
     """Whoever may answer approvals does not write the policy."""
     world = asked()
