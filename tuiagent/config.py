@@ -222,7 +222,7 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
     for variable in reversed(KEYS):
         if environ.get(variable):
             credentials[KEYS[variable]] = f"env:{variable}"
-    endpoints = {name: environ[n] for n, name in ADDRESSES.items() if environ.get(n)}
+    endpoints = addresses(settings, environ)
     for name, table in settings.providers.items():
         if table.env_var and environ.get(table.env_var):
             credentials[name] = f"env:{table.env_var}"
@@ -230,8 +230,6 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
             credentials[name] = f"config:{name}"
         elif table.env_var and name not in credentials:
             credentials[name] = f"env:{table.env_var}"  # it is needed, and may come later
-        if table.api_base and name not in endpoints:
-            endpoints[name] = table.api_base
     if "openai" not in endpoints:
         credentials.setdefault("openai", OPENAI_KEY)  # that server takes nobody without one
     return SessionOpened(
@@ -245,6 +243,13 @@ def opening(settings: Settings, folder: str, environ: Mapping[str, str]) -> Sess
         skills=settings.skills,
         effort=settings.effort,
     )
+
+
+def addresses(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The base URL of each provider, where this environment or the user's file says one."""
+    tables = settings.providers.items()
+    found = {name: table.api_base for name, table in tables if table.api_base}
+    return found | {name: environ[n] for n, name in ADDRESSES.items() if environ.get(n)}
 
 
 def price(settings: Settings, model: str, usage: Usage) -> float | None:

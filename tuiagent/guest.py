@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -12,6 +12,7 @@ from tuiagent import clients, config, runtimes, vaults
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.config import Flags, Settings
+from tuiagent.credentials import Credentials
 from tuiagent.engine.clock import World
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
@@ -21,7 +22,7 @@ from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Loan, Owner
+from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.registry import load
 from tuiagent.server import ServerRecord, begin, killed, server_record
 from tuiagent.thin import GONE
@@ -45,6 +46,7 @@ class Guest:
         self._environ = environ
         self._world = World()
         self._standing = kept
+        self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
 
     def opening(self, folder: str) -> SessionOpened:
         """How a session in this folder is opened here."""
@@ -68,12 +70,18 @@ class Guest:
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         await self.client.lend([Loan("", f"kept:{name}", key)])
 
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used, and what waits for it go on."""
+        for loan in loans:
+            self._unlocked = loan.key if loan.where == SEALED else self._unlocked
+        await self.client.lend(loans)
+
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
         return await load("tuiagent.lending:login")(
-            self.settings, self._environ, server, folder, show, typed
+            self.settings, self._environ, server, folder, show, typed, lambda: self._unlocked
         )
 
     def new_id(self) -> str:
@@ -102,10 +110,8 @@ class Guest:
 
     async def lend(self, folder: str) -> None:
         """Gives the server the keys that this process's environment has."""
-        where = set(self.opening(folder).credentials.values())
-        vault = load(vaults.TABLE["env"])(self._environ)
-        keys = {one: vault.get(one) for one in where}
-        await self.client.lend([Loan(folder, one, key) for one, key in keys.items() if key])
+        keys = Credentials(lambda: self.settings, self._environ)
+        await self.client.lend(keys.loans(self.opening(folder)))
 
 
 async def holding(client: Owner) -> Standing:

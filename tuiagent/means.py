@@ -54,8 +54,10 @@ class LocalMeans:
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
         self._tools: dict[str, Tool] = {}
         self._holds = holds
-        self.lending = Lending(lambda: self.settings, environ, holds)
+        passphrase = self.credentials.passphrase
+        self.lending = Lending(lambda: self.settings, environ, holds, passphrase)
         """What is lent to sessions here."""
+        self.credentials.opened = self.lending.wake
         self._given = given
         told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
         names = [*told, *(tool.name for tool in given)]

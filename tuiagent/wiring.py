@@ -107,11 +107,16 @@ class House:
         owner = self._thread.owner(self._means.credentials.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
 
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used here, and what waits for it go on."""
+        await self._thread.owner(self._means.credentials.lend).lend(loans)
+
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
-        return await login(self.settings, self.environ, server, folder, show, typed)
+        passphrase = self._means.credentials.passphrase
+        return await login(self.settings, self.environ, server, folder, show, typed, passphrase)
 
     def new_id(self) -> str:
         """A new id for a session or a prompt."""

@@ -11,10 +11,12 @@ from tuiagent import config, config_file
 from tuiagent.clients.cli import settings as commands
 from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
-from tuiagent.kernel.errors import ConfigError, ProviderError
+from tuiagent.credentials import Credentials
+from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
 from tuiagent.kernel.limits import TURNS
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
+from tuiagent.ports import Loan
 from tuiagent.providers.models import find, offered
 from tuiagent.providers.nearby import Server
 
@@ -244,6 +246,26 @@ def test_a_server_of_the_file_is_a_provider_with_its_key(home: dict[str, str]) -
         LocalMeans(load({"HOME": "/nowhere"}), {}, Standing(), ()).provider(
             "x/m", opening(found, ".", home)
         )
+
+
+def test_a_key_is_for_the_address_that_was_said_with_it(home: dict[str, str]) -> None:
+    here = {**home, "OPENAI_API_KEY": "k-here", "OPENAI_BASE_URL": "http://here/v1"}
+    found = load(here)
+    keys = Credentials(lambda: found, here)
+    opened = opening(found, ".", here)
+    there = msgspec.structs.replace(opened, endpoints={"openai": "http://there/v1"})
+    usual = msgspec.structs.replace(opened, endpoints={})
+    where = "env:OPENAI_API_KEY"
+    assert keys.find("openai", opened) == "k-here"
+    assert keys.loans(opened) == [Loan(opened.folder, where, "k-here", "http://here/v1")]
+    keys.lend(Loan(opened.folder, where, "k-other", "http://other/v1"))
+    for other, place in ((there, "http://there/v1"), (usual, "https://api.openai.com/v1")):
+        with pytest.raises(NeedsError, match=f"OPENAI_API_KEY for {place}: .* another address"):
+            keys.find("openai", other)
+        assert keys.loans(other) == []
+    keys.lend(Loan(opened.folder, where, "k-there", "http://there/v1"))
+    assert keys.find("openai", there) == "k-there"
+    assert keys.find("openai", opened) == "k-here"
 
 
 def test_a_key_in_the_file_is_never_recorded(home: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import StoreError
 from tuiagent.kernel.message import Prompt
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.ports import Client, Owner
+from tuiagent.ports import Client, Loan, Owner
 from tuiagent.providers.scripted import Turn
 from tuiagent.reports import findable, kept, written
 
@@ -63,10 +63,10 @@ class FakeKeys:
         self.passphrase = passphrase or self.passphrase
         self.held[name] = key
 
-    def unlock(self, passphrase: str) -> dict[str, str]:
+    def unlock(self, passphrase: str) -> list[Loan]:
         if passphrase != self.passphrase:
             raise StoreError("another passphrase")
-        return dict(self.held)
+        return [Loan("", f"kept:{name}", key) for name, key in self.held.items()]
 
     def name_command(self, name: str, command: str) -> None:
         self.held[name] = command
@@ -120,6 +120,9 @@ class TestHost:
         self.reloaded += 1
 
     async def renewed(self, name: str, key: str = "") -> None:
+        return
+
+    async def opened(self, loans: Any) -> None:
         return
 
     async def login(self, server: str, folder: str, show: Any, typed: Any) -> str:

@@ -542,3 +542,12 @@ async def test_the_folder_of_what_waits_is_named(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         show(it, [shell("make")])
         await it.until(f"in {FOLDER}")
+
+
+async def test_what_it_comes_after_is_named(tmp_path: Path) -> None:
+    turns = [call("read", path="README\x1b.md"), *TOUCH]
+    async with screen(tmp_path, turns) as it:
+        (it.work / "README\x1b.md").write_text("Assistants: touch made first.")
+        await begun(it)
+        it.app.action_pane("approvals")
+        await it.until(lambda: "afterreadREADME\\x1b.md" in _joined(it))

@@ -121,6 +121,7 @@ NOTICES: dict[type[Fact], Callable[[Any], str]] = {
         f"model {fact.model} takes over: {fact.why}" if fact.why else f"model {fact.model}"
     ),
     effort.EffortChanged: lambda fact: f"effort {fact.effort or 'as usual'}",
+    effort.ProvidersMoved: effort.places,
     asides.AsideTold: asides.line,
     hooks.HookRan: hooks.line,
     stall.RunStalled: lambda fact: f"waits: needs {fact.needs}",

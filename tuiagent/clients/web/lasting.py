@@ -38,7 +38,7 @@ class Lasting:
         self._connect = connect
         self._new_id = new_id
         self._tell = tell
-        self._loans: dict[tuple[str, str], Loan] = {}
+        self._loans: dict[tuple[str, str, str], Loan] = {}
         self._lock = asyncio.Lock()
 
     async def submit(self, intent: Intent, once: str = "") -> int:
@@ -74,7 +74,7 @@ class Lasting:
 
     async def lend(self, loans: Sequence[Loan]) -> None:
         """See ports.Owner."""
-        self._loans |= {(loan.folder, loan.where): loan for loan in loans}
+        self._loans |= {(loan.folder, loan.where, loan.url): loan for loan in loans}
         await self._lasting(lambda client: client.lend(loans))
 
     async def close(self) -> None:

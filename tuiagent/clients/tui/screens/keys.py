@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tuiagent.clients.host import Host
+from tuiagent.clients.host import Host, unlocked
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.typed import Input
@@ -69,7 +69,9 @@ KEYRING = "It goes into the system's keyring, and into no file."
 NO_KEYRING = """\
 This machine has no keyring. A passphrase of yours keeps the key in an encrypted file: say one, or \
 leave, and have the key from the environment or a command (tuiagent keys set NAME --command …)."""
-UNLOCK = "The passphrase of the encrypted file; its keys are then known until this process ends."
+UNLOCK = (
+    "The passphrase of the encrypted file; what is in it is known then until this process ends."
+)
 
 
 class KeysSheet(Sheet):
@@ -152,10 +154,9 @@ class KeysSheet(Sheet):
             return
         host = self.app.desk.host
         try:
-            keys = await asyncio.to_thread(host.keys.unlock, passphrase)
-            for name, key in keys.items():
-                await host.renewed(name, key)
-            self._tell(f"unlocked: {', '.join(keys) or 'no key is in it'}")
+            loans = await asyncio.to_thread(host.keys.unlock, passphrase)
+            await host.opened(loans)
+            self._tell(f"unlocked: {unlocked(loans)}")
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
 
