@@ -15,9 +15,9 @@ from tests.screens.kit import KINDS, SIZES, screen
 from tuiagent import config_file
 from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.screens.models import Models
 from tuiagent.clients.tui.screens.settings import Keys
-from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
 
