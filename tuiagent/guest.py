@@ -8,19 +8,17 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from tuiagent import clients, config, runtimes, vaults
+from tuiagent import clients
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
-from tuiagent.config import Flags, Settings
+from tuiagent.config import Settings
 from tuiagent.credentials import Credentials
 from tuiagent.engine.clock import World
+from tuiagent.hosting import Hosting
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
-from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.registry import load
@@ -28,7 +26,7 @@ from tuiagent.server import ServerRecord, begin, killed, server_record
 from tuiagent.thin import GONE
 
 
-class Guest:
+class Guest(Hosting):
     """clients.cli.Host without an engine here."""
 
     def __init__(
@@ -39,31 +37,9 @@ class Guest:
         console: Console,
         kept: Standing,
     ) -> None:
-        self.settings = settings
-        self.console = console
-        self.keys = load(vaults.TABLE["kept"])(settings.home)
+        super().__init__(settings, environ, console, kept)
         self.client = client
-        self._environ = environ
-        self._world = World()
-        self._standing = kept
         self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
-
-    def opening(self, folder: str) -> SessionOpened:
-        """How a session in this folder is opened here."""
-        opened = config.opening(self.settings, folder, self._environ)
-        said = self.settings.flags is not None and self.settings.flags.no_sandbox
-        where = (opened.folder, opened.environment, self.settings.root)
-        sandbox = OFF if said else load(runtimes.HOLDING)(*where)[0]
-        return msgspec.structs.replace(opened, rules=self.rules(opened.folder), sandbox=sandbox)
-
-    def rules(self, folder: str) -> tuple[Rule, ...]:
-        """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        kept = self._standing.holding(folder, self._world.now())
-        return (*config.rules_in(self.settings, folder), *kept)
-
-    def reload(self) -> None:
-        """Reads the settings again. Raises ConfigError, and then those before hold."""
-        self.settings = config.load(self._environ, self.settings.flags or Flags())
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has the server read a provider's key again, and what waits for it go on."""
@@ -81,12 +57,8 @@ class Guest:
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
         return await load("tuiagent.lending:login")(
-            self.settings, self._environ, server, folder, show, typed, lambda: self._unlocked
+            self.settings, self.environ, server, folder, show, typed, lambda: self._unlocked
         )
-
-    def new_id(self) -> str:
-        """A new id for a session or a prompt."""
-        return self._world.new_id()
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         """Has the server drive a session; False while another process does and may keep it."""
@@ -110,7 +82,7 @@ class Guest:
 
     async def lend(self, folder: str) -> None:
         """Gives the server the keys that this process's environment has."""
-        keys = Credentials(lambda: self.settings, self._environ)
+        keys = Credentials(lambda: self.settings, self.environ)
         await self.client.lend(keys.loans(self.opening(folder)))
 
 
