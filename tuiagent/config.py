@@ -183,10 +183,7 @@ def home_of(environ: Mapping[str, str]) -> str:
 
 
 def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
-    """Where the user's and the project's config.toml lie, whether or not they exist.
-
-    Raises ConfigError as `home_of`.
-    """
+    """Where the user's and the project's config.toml lie, or would lie. Raises as `home_of`."""
     user = os.path.join(home_of(environ), "config.toml")
     return user, _project(folder)
 
@@ -289,6 +286,7 @@ def _said(
     root, where = _first(variable("TUIAGENT_HOME"), file("data_dir"))
     root = os.path.expanduser(root) or _below(environ, "XDG_STATE_HOME", ".local/state")
     unset = ("default", flags.unset)
+    skills = (file("default_skills"), ours("default_skills"))
     return {
         "model": named if named[0] else _model(environ, user, kept),
         "mode": _first(("flag", flags.mode), variable("TUIAGENT_MODE"), file("mode"), unset),
@@ -301,7 +299,7 @@ def _said(
         "ask": _all(file("ask"), ours("ask")),
         "deny": _all(file("deny"), ours("deny"), ("flag", flags.deny)),
         "default_skills": _all(
-            file("default_skills"), ours("default_skills"), ("flag", flags.skills)
+            *(of("default_skills") for of in (file, ours)), ("flag", flags.skills)
         ),
     }
 

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.attach import images
@@ -306,19 +305,6 @@ class TuiApp(Opens):
         if self.desk.conversation is not None:
             self.last = self.desk.conversation.stream.partition("/")[2]
         await self.desk.close()
-
-    def on_descendant_focus(self) -> None:
-        """One types elsewhere now."""
-        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
-            self.call_after_refresh(self._place_cursor, screen, moved=True)
-
-    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
-        """Lets the terminal's cursor be where one types: input methods open there."""
-        focused = self.focused
-        place = getattr(focused, "cursor_screen_offset", None)
-        if focused is not None and place is not None and (moved or place != self.cursor_position):
-            self.cursor_position = place
-            focused.refresh()  # the cursor is moved along with what is drawn
 
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")

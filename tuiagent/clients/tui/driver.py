@@ -343,6 +343,19 @@ class TerminalApp(App[int]):
         if drawable(self):
             super()._display(screen, renderable)
 
+    def on_descendant_focus(self) -> None:
+        """One types elsewhere now."""
+        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
+            self.call_after_refresh(self._place_cursor, screen, moved=True)
+
+    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
+        """Lets the terminal's cursor be where one types: input methods open there."""
+        focused = self.focused
+        place = getattr(focused, "cursor_screen_offset", None)
+        if focused is not None and place is not None and (moved or place != self.cursor_position):
+            self.cursor_position = place
+            focused.refresh()  # the cursor is moved along with what is drawn
+
     def refresh_css(self, animate: bool = True) -> None:
         """See App. Before there is a screen no style has been read that could be read again."""
         if self.screen_stack:
