@@ -260,8 +260,7 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
 
 
-Way = tuple[str, Any]
-"""From where something is said, and what is."""
+Way = tuple[str, Any]  # from where something is said, and what is
 
 
 def _said(
@@ -298,9 +297,7 @@ def _said(
         "allow": _all(file("allow"), ("flag", flags.allow)),
         "ask": _all(file("ask"), ours("ask")),
         "deny": _all(file("deny"), ours("deny"), ("flag", flags.deny)),
-        "default_skills": _all(
-            *(of("default_skills") for of in (file, ours)), ("flag", flags.skills)
-        ),
+        "default_skills": _all(*skills, ("flag", flags.skills)),
     }
 
 

@@ -121,7 +121,8 @@ async def test_a_hunk_a_file_and_an_undo_are_undone(tmp_path: Path, kind: str) -
     async with worked(tmp_path, kind=kind) as (it, pane):
         await at_hand(it, pane, "src/a.py")
         await it.press("enter")
-        await it.until(lambda: "+ end = [2]" in it.shown)
+        await it.until(lambda: isinstance(it.app.screen, DiffScreen))
+        await it.until("+ end = [2]")
         view = it.app.screen.query_one(DiffView)
         assert view.at == (1, 1)
         await it.press("n", "u")

@@ -244,6 +244,24 @@ async def test_the_path_of_an_image_becomes_a_chip(tmp_path: Path, how: str) -> 
         assert editor(it).sent == '@"my pic.PNG"'
 
 
+async def test_of_several_images_that_are_dropped_at_once_each_becomes_a_chip(
+    tmp_path: Path,
+) -> None:
+    async with screen(tmp_path) as it:
+        for name in ("my pic.png", "b.jpg"):
+            (it.work / name).write_bytes(b"x")
+        first, second = str(it.work / "my pic.png"), (it.work / "b.jpg").as_uri()
+        for text in (f"'{first}' {second} ", f"{first.replace(' ', chr(92) + ' ')}\n{second}\n"):
+            editor(it).put("")
+            editor(it).take_paste(text)
+            assert editor(it).sent == '@"my pic.png" @b.jpg'
+            assert len(editor(it).shown) == 2
+        for text in (f"'{first}' and b.jpg", "it's b.jpg", "b.jpg none.png"):
+            editor(it).put("")
+            editor(it).take_paste(text)
+            assert editor(it).text == text
+
+
 async def test_a_path_of_no_image_stays_text(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         editor(it).take_paste("/nowhere/a.png")

@@ -683,3 +683,11 @@ async def test_what_waited_its_turn_is_told_over_its_answer() -> None:
             "› third",
             "✓ ls",
         ]
+
+
+async def test_what_a_person_refused_took_no_time_of_its_own() -> None:
+    kinds = ("denied", "error")
+    items = [Item(s, "call", name="shell", args={}, status=s, seconds=42.0) for s in kinds]
+    async with rolled(items) as it:
+        ends = [line.split("  ")[-1].strip() for line in it.shown.splitlines() if "shell" in line]
+        assert ends == ["refused", "failed · 42.0 s"]

@@ -9,7 +9,7 @@ import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -304,7 +304,7 @@ class TerminalApp(App[int]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.no_color = bool(os.environ.get("NO_COLOR"))  # empty, it says nothing: no-color.org
+        self.no_color = colorless(os.environ)
         if self.no_color:
             self._filters = [NoColor()]
 
@@ -381,3 +381,18 @@ class TerminalApp(App[int]):
 
             keep(self, self.root)
         super().exit(*args, **more)
+
+
+def colorless(environ: Mapping[str, str]) -> bool:
+    """Whether no colour is wanted (no-color.org), or the terminal has none: see terminfo(5)."""
+    term = environ.get("TERM", "")
+    drawn = any(environ.get(name) for name in ("COLORTERM", "TEXTUAL_DRIVER")) or "color" in term
+    if environ.get("NO_COLOR") or drawn or term in ("", "dumb"):
+        return bool(environ.get("NO_COLOR"))
+    import curses  # noqa: PLC0415 - 12 ms, and hardly any terminal says so little
+
+    try:
+        curses.setupterm(term, 1)
+    except curses.error:
+        return False
+    return curses.tigetnum("colors") < 2

@@ -231,16 +231,17 @@ class Editor(Styled, TextArea, inherit_bindings=False):
         """Puts a paste at the cursor, or the chip that stands for it."""
         text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
         number = chips.number_after(self.chips)
-        chip = chips.image(text, self.folder, number) or chips.pasted(text, number)
-        if chip is not None:
-            self.insert_chip(chip)
+        folded = chips.pasted(text, number)
+        found = chips.dropped(text, self.folder, number) or ([folded] if folded else [])
+        if found:
+            self.insert_chip(*found)
         else:
             self._insert(text)
 
-    def insert_chip(self, chip: chips.Chip) -> None:
-        """Puts a chip at the cursor."""
-        self.chips[chip.label] = chip
-        self._insert(chip.label)
+    def insert_chip(self, *found: chips.Chip) -> None:
+        """Puts a chip at the cursor, or several."""
+        self.chips |= {chip.label: chip for chip in found}
+        self._insert(" ".join(chip.label for chip in found))
 
     def _insert(self, text: str) -> None:
         self.history.checkpoint()

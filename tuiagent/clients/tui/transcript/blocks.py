@@ -34,8 +34,9 @@ ENDS = {
     "cancelled": ("■", "muted", "r asks again"),
 }
 """By the status of a run: the mark, its style, and what can be done."""
-LONG = 40
-"""Lines of a prompt that are shown before it is unfolded."""
+LONG, LAST = 40, 3
+"""Lines of a prompt that are shown before it is unfolded; and of a longer one the last, which are
+typed behind what was pasted."""
 
 STOPPED = ("interrupted", "cancelled")
 """Why an answer is not whole, where the end of its run says the same."""
@@ -279,13 +280,16 @@ def _prompt(item: Item, level: int) -> list[Piece]:
     lines = text.count("\n") + 1
     if level == BRIEF and (lines > LONG or len(text) > 6000):
         text = "\n".join(text[:6000].split("\n")[: LONG // 2])
-        hidden = item.text.count("\n") - text.count("\n")
+        hidden = lines - text.count("\n") - 1
+    last = item.text.rstrip("\n").rsplit("\n", LAST)[1:] if hidden > LAST else []
     found = [
         _filled(part, begins, style, lead, not n) for n, (part, begins) in enumerate(chunks(text))
     ]
     if hidden or len(text) < len(item.text.rstrip("\n")):
-        left = f"{hidden:,} lines" if hidden else f"{len(item.text) - len(text):,} characters"
+        less = hidden - len(last)
+        left = f"{less:,} lines" if hidden else f"{len(item.text) - len(text):,} characters"
         found.append(more(left))
+        found += [_filled(part[:6000], True, style, lead, False) for part in last]
     told = {"queued": "waits its turn", "withdrawn": "taken back"}.get(item.status, "")
     if item.status == "queued" and item.name:
         told = "the model sees it with its next step"

@@ -81,8 +81,8 @@ def ending(item: Item) -> str:
     exits = f"exit {codes[0]}" if codes else ""
     edited = f"edited by {item.amended}" if item.amended else ""
     written = "was written as text" if item.rescued else ""
-    told = (said, edited, written, exits, counted, lasted(item.seconds))
-    return " · ".join(filter(None, told))
+    took = "" if item.status == "denied" else lasted(item.seconds)  # a person took it
+    return " · ".join(filter(None, (said, edited, written, exits, counted, took)))
 
 
 def header(item: Item) -> Piece:
