@@ -7,6 +7,7 @@ machine on which the session works, be the engine in this process or in a server
 import asyncio
 import heapq
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -61,7 +62,8 @@ def folder(root: str, path: str, git: Git) -> Listing:
 def _stands_in(entry: os.DirEntry[str]) -> bool:
     """Whether it is an empty folder that stands there only while a sandbox holds a command."""
     name = f"/{entry.name}/"
-    if not (PROTECTED.search(name) or OWN.search(name)) or entry.is_symlink():
+    ours = re.search(PROTECTED, name) or re.search(OWN, name)
+    if not ours or entry.is_symlink():
         return False
     with suppress(OSError), os.scandir(entry.path) as inside:
         return next(inside, None) is None
