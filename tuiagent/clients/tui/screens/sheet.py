@@ -13,9 +13,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.bridge import Unlisten
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import ALL, Listed
+from tuiagent.clients.tui.news import Unlisten
 from tuiagent.clients.tui.status import Line
 
 if TYPE_CHECKING:
