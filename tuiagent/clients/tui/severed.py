@@ -22,7 +22,7 @@ class ServerBar(Line):
         """See Line."""
         if self._asked:
             return [(" The server is being started …", "warn")], []
-        return [(" The server has ended.", "warn")], [("Alt+T starts it ", "strong")]
+        return [(" The server has ended: ", "warn"), ("Alt+T starts it", "strong")], []
 
     def take(self) -> None:
         """Starts the server; the screen goes on by itself as soon as it is there."""
