@@ -307,9 +307,9 @@ class LocalMeans:
         return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
 
 
-def _usefulness(row: Mapping[str, Any]) -> tuple[bool, int, int, bool]:
+def _usefulness(row: Mapping[str, Any]) -> tuple[bool, int, bool, int]:
     """Where an offer stands: what answers now, what is near, what is usual; else as it was."""
     provider, _, model = row["name"].partition("/")
     usual = [*config.FIRST, provider]
     place = ("config", "nearby", "known").index(row["from"])
-    return not row["keyed"], place, usual.index(provider), config.FIRST.get(provider) != model
+    return not row["keyed"], place, config.FIRST.get(provider) != model, usual.index(provider)

@@ -126,7 +126,8 @@ async def test_the_models_that_can_be_asked_now_come_first(
     found = load(environ)
     rows = await LocalMeans(found, environ, Standing(), ()).offers(opening(found, ".", environ))
     names = [row["name"] for row in rows if row["keyed"]]
-    assert names[:3] == ["own/m", "vllm/near", "anthropic/claude-sonnet-5-5"]
+    usual = ["anthropic/claude-sonnet-5-5", "xai/grok-4.7"]
+    assert names[:4] == ["own/m", "vllm/near", *usual]
     assert {name.partition("/")[0] for name in names} == {"own", "vllm", "anthropic", "xai"}
     assert [row["name"] for row in rows[: len(names)]] == names
     assert rows[len(names)]["name"] == "openai/gpt-5.5", "the most usual of those without a key"

@@ -28,6 +28,7 @@ from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
 from tuiagent.clients.tui.prompt.editor import Editor
+from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
@@ -107,6 +108,7 @@ class TuiApp(Opens):
         with Horizontal(id="panes"):
             yield Files(id="files")
             with Vertical(id="conversation"):
+                yield ServerBar()
                 yield OwnerBar()
                 yield DigestPanel()
                 yield ApprovalBar()
@@ -251,8 +253,9 @@ class TuiApp(Opens):
         self.query_one(DigestPanel).toggle()
 
     def action_take(self) -> None:
-        """Has the session driven here."""
-        self.query_one(OwnerBar).take()
+        """Starts the server where it has ended; else has the session driven here."""
+        bar = self.query_one(ServerBar)
+        (bar if bar.display else self.query_one(OwnerBar)).take()
 
     def action_interrupt(self) -> None:
         """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""

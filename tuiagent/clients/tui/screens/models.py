@@ -12,7 +12,7 @@ from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Ends, Rows, Says, Sheet
-from tuiagent.clients.tui.status import tokens
+from tuiagent.clients.tui.status import KEYED, tokens
 from tuiagent.clients.tui.typed import Input
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.session import ChangeModel
@@ -76,16 +76,15 @@ class Models(Rows):
 
     def ends(self, number: int) -> Ends:
         """See Listed."""
-        one = self.found[number]
+        one, room = self.found[number], self.scrollable_content_region.width
         price = "" if one.input is None else f"${one.input:g} in ${one.output:g} out"
         window = f"{tokens(one.window)} tokens" if one.window else ""
-        width = min(WIDEST, self.scrollable_content_region.width // 2 - 4)
+        width = min(WIDEST, room // 2 - 4)
         place = (PLACES[one.place], "good" if one.place == "nearby" else "")
         return [
             ("● " if one.name == self.now else "  ", "mark"),
             (f"{one.name:<{width}}  ", "strong" if one.keyed else ""),
-            (f"{window:<12}  ", "dim"),
-            (price, "dim"),
+            (f"{window:<13}  {price}" if room >= KEYED else "", "dim"),
         ], [place if one.keyed else ("no key", "warn"), (" ", "")]
 
 

@@ -79,8 +79,8 @@ class Keys(Rows):
         """See Pane; the meaning of the one at hand is told below, where it has no room here."""
         one, width = self.rows[number], self.scrollable_content_region.width
         word = one.where.partition(":")[0] if one.holds != NOTHING else ""
-        name, where = (26, 12) if width >= KEYED else (18, 0)
-        help = width - 66 if width >= ROOMY else 0
+        name, where = (26, 13) if width >= KEYED else (18, 0)
+        help = width - 67 if width >= ROOMY else 0
         value = max(0, width - name - where - help - 4)
         return [
             ("● " if one.set else "  ", "mark"),
@@ -100,9 +100,7 @@ class SettingsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list, and where the file lies."""
-        yield Says(
-            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "keys")])
-        )
+        yield Says(self._head)
         yield Keys()
         yield Says(self._meaning, "meaning")
         yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "keys")], []))
@@ -112,13 +110,19 @@ class SettingsSheet(Sheet):
         self.query_one(Keys).focus()
         self.later(self._renew())
 
+    def _head(self) -> Ends:
+        """The title, and where the file lies."""
+        path = f"{short(self._path)}  " if self.size.width >= KEYED else ""
+        return [(" Settings ", "strong")], [(f"{path}Esc back ", "keys")]
+
     def _meaning(self) -> Ends:
         """What the one at hand means, in full, and what decides it."""
         keys = self.query_one(Keys)
         if not keys.rows:
             return [], []
         one = keys.rows[keys.at]
-        return [(f" {one.help} ", "")], [(f"{one.where} ", "dim")]
+        where = one.where if self.size.width >= KEYED else one.where.partition(":")[0]
+        return [(f" {one.help} ", "")], [(f"{where} ", "dim")]
 
     def on_listed_moved(self) -> None:
         """Says what it means."""
