@@ -27,7 +27,6 @@ from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
-from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
@@ -59,7 +58,7 @@ class TuiApp(Opens):
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
-        Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
+        Binding("ctrl+z", "suspend_process", "Stop, until fg", show=False, id="suspend"),
         Binding("escape", "interrupt", "Interrupt", id="interrupt"),
         Binding("ctrl+p", "palette", "Palette", id="palette"),
         Binding("f1", "help", "Help", id="help"),
@@ -234,13 +233,6 @@ class TuiApp(Opens):
         """Leaves the keys that answer to others while nothing asks that is seen."""
         asks = any(bar.display for bar in self.query(ApprovalBar))
         return action != "judge" or (asks and len(self.screen_stack) == 1)
-
-    def action_suspend_process(self) -> None:
-        """Stops, so that the shell has the terminal; in a browser Ctrl+Z undoes, as there."""
-        if self._driver is not None and self._driver.can_suspend:
-            super().action_suspend_process()
-        elif isinstance(self.focused, Editor):
-            self.focused.undo()
 
     def watch_app_focus(self, focus: bool) -> None:
         """A click or a key that brings the window up answers nothing."""

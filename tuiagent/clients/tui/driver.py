@@ -27,6 +27,7 @@ from textual.filter import NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import TextArea
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
@@ -333,6 +334,13 @@ class TerminalApp(App[int]):
         if raised is not None:
             raise raised
 
+    def action_suspend_process(self) -> None:
+        """Stops, so that the shell has the terminal; in a browser Ctrl+Z undoes, as there."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        elif isinstance(self.focused, TextArea):
+            self.focused.undo()
+
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the class that it will have: each later one styles all anew."""
         kinds = [kind for kind in self.HORIZONTAL_BREAKPOINTS or () if kind[0] <= self.size.width]
@@ -342,19 +350,6 @@ class TerminalApp(App[int]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if drawable(self):
             super()._display(screen, renderable)
-
-    def on_descendant_focus(self) -> None:
-        """One types elsewhere now."""
-        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
-            self.call_after_refresh(self._place_cursor, screen, moved=True)
-
-    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
-        """Lets the terminal's cursor be where one types: input methods open there."""
-        focused = self.focused
-        place = getattr(focused, "cursor_screen_offset", None)
-        if focused is not None and place is not None and (moved or place != self.cursor_position):
-            self.cursor_position = place
-            focused.refresh()  # the cursor is moved along with what is drawn
 
     def refresh_css(self, animate: bool = True) -> None:
         """See App. Before there is a screen no style has been read that could be read again."""

@@ -14,7 +14,7 @@ from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 GUIDES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 
 
-NAMED, TOLD = 21, 36
+NAMED, TOLD = 21, 29
 """Columns of the names, and of what a key does, where there is room for as many."""
 
 
@@ -37,13 +37,12 @@ class Lines(Rows):
         """See Pane."""
         what, name, text, *ident = self.lines[number]
         if what == "heading":
-            return [(name, "mark"), (text, "dim")]
+            return [(name, "mark")]
         room = min(NAMED, self.size.width // 3)
-        told: list[Piece] = [
-            (f"  {name:<{room}} ", "strong"),
-            (text.ljust(TOLD if ident else 0), ""),
-        ]
-        return [*told, *((name, "dim") for name in ident)]
+        found: list[Piece] = [(f"  {name:<{room}} ", "strong"), (text, "")]
+        if ident and self.size.width > NAMED + 2 * TOLD:
+            found.append((f"{'':{max(1, TOLD - len(text))}}{ident[0]}", "dim"))
+        return found
 
 
 class Help(Sheet):
