@@ -14,6 +14,7 @@ from tuiagent.registry import load
 KEYED = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSPHRASE", "_SECRET_ACCESS_KEY")
 """Ends of the names of variables that hold keys."""
 ELSEWHERE = " for {}: the one that is set here is for another address"
+UNLOCKING = "(it is being unlocked)"
 MOMENT = 0.1
 """Seconds that everything waits for a key; a keyring that takes longer is waited for aside."""
 
@@ -132,7 +133,7 @@ class Credentials:
             concurrent.futures.wait([future], MOMENT)
         self._awaited.add(name)
         if not future.done():
-            raise NeedsError(f"key {name} (it is being unlocked)")
+            raise NeedsError(f"key {name} {UNLOCKING}")
         self._awaited.discard(name)
         try:
             key = future.result()
@@ -148,6 +149,8 @@ class Credentials:
         try:
             kept = load(vaults.TABLE["kept"])(self._settings().home, self.passphrase)
             future.set_result(kept.get(name))
+        except StoreError as error:
+            future.set_exception(error)
         except Exception as error:  # a keyring may raise anything of its own
             future.set_exception(StoreError(f"{type(error).__name__}: {error}"))
         if name in self._awaited:

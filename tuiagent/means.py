@@ -18,7 +18,7 @@ from tuiagent import (
     tools,
 )
 from tuiagent.config import Settings
-from tuiagent.credentials import Credentials, usual
+from tuiagent.credentials import UNLOCKING, Credentials, usual
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import ConfigError, ProviderError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
@@ -148,6 +148,14 @@ class LocalMeans:
         except ProviderError as error:
             return str(error)
         return ""
+
+    def reached(self, opened: SessionOpened) -> dict[str, object]:
+        """Where a session's model is asked, and why it cannot be ("" for neither); whether that is
+        not known yet, as its key is being unlocked."""
+        name = opened.model.partition("/")[0]
+        url = opened.endpoints.get(name, "") or usual(name, "url")
+        needs = self.needs(opened.model, opened)
+        return {"url": url, "needs": needs, "opening": needs.endswith(UNLOCKING)}
 
     def able(self) -> dict[str, object]:
         """What this installation has of each kind; an empty list says that there is none yet."""

@@ -301,6 +301,11 @@ class TuiApp(Opens):
             self.last = self.desk.conversation.stream.partition("/")[2]
         await self.desk.close()
 
+    def on_descendant_focus(self) -> None:
+        """One types elsewhere now."""
+        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
+            self.call_after_refresh(self._place_cursor, screen, moved=True)
+
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")
         try:

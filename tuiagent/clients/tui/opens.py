@@ -225,11 +225,6 @@ class Opens(TerminalApp):
 
         self.push_screen(chooser("Mode", choices), take)
 
-    def on_descendant_focus(self) -> None:
-        """One types elsewhere now."""
-        for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
-            self.call_after_refresh(self._place_cursor, screen, moved=True)
-
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""
         focused = self.focused

@@ -1,7 +1,6 @@
 """Keys: which providers have one, from where; kept in the keyring, tested, forgotten."""
 
 import asyncio
-import os
 from typing import ClassVar
 
 import msgspec
@@ -13,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tuiagent.clients.host import Host, unlocked
+from tuiagent.clients.providers import NONE, found
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.typed import Input
@@ -64,7 +64,6 @@ class Providers(Rows):
         return [(f"  {name:<20} ", "strong"), (where, "good" if where != NONE else "dim")]
 
 
-NONE = "none"
 KEYRING = "It goes into the system's keyring, and into no file."
 NO_KEYRING = """\
 This machine has no keyring. A passphrase of yours keeps the key in an encrypted file: say one, or \
@@ -192,20 +191,3 @@ async def kept(host: Host, name: str, key: str, passphrase: str) -> None:
     """Keeps a key, has what waits for it go on. Raises StoreError where there is no keyring."""
     await asyncio.to_thread(host.keys.put, name, key, passphrase)
     await host.renewed(name, key if passphrase else "")
-
-
-def found(host: Host) -> list[tuple[str, str]]:
-    """Each provider, and where its key is as sessions here would have it."""
-    opened = host.opening(".")
-    kept = host.keys.places()
-    rows: list[tuple[str, str]] = []
-    for name in sorted({"openai", *opened.credentials, *opened.endpoints, *kept}):
-        kind, _, of = opened.credentials.get(name, "").partition(":")
-        if kind == "env":
-            where = f"${of}" if os.environ.get(of) else NONE
-        elif kind == "config":
-            where = "config.toml"
-        else:
-            where = kept.get(name, NONE)
-        rows.append((name, where))
-    return rows
