@@ -175,7 +175,10 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: Annotated[int, _means("days that a deleted session can be brought back")] = 30
     default_provider: Annotated[str, _means("the provider of the model when none is named")] = ""
     default_skills: Annotated[tuple[str, ...], _means("skills of every session")] = ()
-    work_dir: Annotated[str, _means("the folder of what is begun over HTTP without one")] = ""
+    work_dir: Annotated[
+        str,
+        _means("the folder of what is begun over HTTP without one; commands work where they are"),
+    ] = ""
     data_dir: Annotated[str, _means("the state root, where the journal is")] = ""
     allow_shell: Annotated[bool, _means("false refuses every command")] = True
     providers: Annotated[dict[str, ProviderTable], _means("servers of models by name")] = {}

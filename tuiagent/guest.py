@@ -2,32 +2,36 @@
 
 import argparse
 import asyncio
+import math
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from tuiagent import clients, config, runtimes, vaults
+from tuiagent import __version__, clients
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
-from tuiagent.config import Flags, Settings
+from tuiagent.config import Settings
+from tuiagent.credentials import Credentials
 from tuiagent.engine.clock import World
+from tuiagent.hosting import Hosting
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event
-from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
-from tuiagent.ports import Loan, Owner
+from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord, begin, killed, server_record
+from tuiagent.server import ServerRecord, Site, begin, killed, server_record
 from tuiagent.thin import GONE
 
+PATIENCE = 30.0
+"""Seconds in which the next server has to come."""
+OTHER = "the server that runs now (process {}) is version {}, this is {}: leave, and come again"
 
-class Guest:
+
+class Guest(Hosting):
     """clients.cli.Host without an engine here."""
 
     def __init__(
@@ -38,47 +42,30 @@ class Guest:
         console: Console,
         kept: Standing,
     ) -> None:
-        self.settings = settings
-        self.console = console
-        self.keys = load(vaults.TABLE["kept"])(settings.home)
+        super().__init__(settings, environ, console, kept)
         self.client = client
-        self._environ = environ
-        self._world = World()
-        self._standing = kept
-
-    def opening(self, folder: str) -> SessionOpened:
-        """How a session in this folder is opened here."""
-        opened = config.opening(self.settings, folder, self._environ)
-        said = self.settings.flags is not None and self.settings.flags.no_sandbox
-        where = (opened.folder, opened.environment, self.settings.root)
-        sandbox = OFF if said else load(runtimes.HOLDING)(*where)[0]
-        return msgspec.structs.replace(opened, rules=self.rules(opened.folder), sandbox=sandbox)
-
-    def rules(self, folder: str) -> tuple[Rule, ...]:
-        """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        kept = self._standing.holding(folder, self._world.now())
-        return (*config.rules_in(self.settings, folder), *kept)
-
-    def reload(self) -> None:
-        """Reads the settings again. Raises ConfigError, and then those before hold."""
-        self.settings = config.load(self._environ, self.settings.flags or Flags())
+        self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
+        self.site: Site | None = None
+        """How the server is reached over the web that is begun where none runs; None for never."""
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has the server read a provider's key again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
         await self.client.lend([Loan("", f"kept:{name}", key)])
 
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used, and what waits for it go on."""
+        for loan in loans:
+            self._unlocked = loan.key if loan.where == SEALED else self._unlocked
+        await self.client.lend(loans)
+
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
         return await load("tuiagent.lending:login")(
-            self.settings, self._environ, server, folder, show, typed
+            self.settings, self.environ, server, folder, show, typed, lambda: self._unlocked
         )
-
-    def new_id(self) -> str:
-        """A new id for a session or a prompt."""
-        return self._world.new_id()
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         """Has the server drive a session; False while another process does and may keep it."""
@@ -88,7 +75,17 @@ class Guest:
         return await self.client.adopt(stream, take)
 
     async def background(self, folder: str = "") -> Owner:
-        """The server, which is lent the keys for sessions in this folder."""
+        """The server, which is lent the keys for sessions in this folder.
+
+        Raises TuiagentError where one of another version has come.
+        """
+        if self.site is not None:
+            found = server_record(self.settings.root)
+            if found is None:
+                begun = (self.settings.root, self.environ, self.site.flags())
+                found = await asyncio.to_thread(begin, *begun)
+            if found.version != __version__:
+                raise TuiagentError(OTHER.format(found.pid, found.version, __version__))
         if folder:
             await self.lend(folder)
         return self.client
@@ -102,10 +99,8 @@ class Guest:
 
     async def lend(self, folder: str) -> None:
         """Gives the server the keys that this process's environment has."""
-        where = set(self.opening(folder).credentials.values())
-        vault = load(vaults.TABLE["env"])(self._environ)
-        keys = {one: vault.get(one) for one in where}
-        await self.client.lend([Loan(folder, one, key) for one, key in keys.items() if key])
+        keys = Credentials(lambda: self.settings, self.environ)
+        await self.client.lend(keys.loans(self.opening(folder)))
 
 
 async def holding(client: Owner) -> Standing:
@@ -126,11 +121,15 @@ def tell(text: str) -> None:
 
 @asynccontextmanager
 async def visiting(
-    record: ServerRecord, settings: Settings, environ: Mapping[str, str], folder: str
+    record: ServerRecord,
+    settings: Settings,
+    environ: Mapping[str, str],
+    folder: str,
+    patience: float = PATIENCE,
 ) -> AsyncGenerator[Guest]:
     """A guest of this server and of those after it. Raises OSError when there is none.
 
-    One that is killed meanwhile is replaced; one that was stopped is waited for.
+    One that is killed meanwhile is replaced; one that was stopped is waited for, so many seconds.
     """
 
     async def connect() -> Owner:
@@ -144,9 +143,10 @@ async def visiting(
         return owner
 
     first = await load(clients.TABLE["remote"]).connect(record.socket, codec())
-    client = load(clients.TABLE["lasting"])(first, connect, World().new_id, tell)
+    client = load(clients.TABLE["lasting"])(first, connect, World().new_id, tell, patience)
     try:
         guest = Guest(settings, environ, client, OwnConsole(), await holding(client))
+        guest.site = record.site
         await guest.lend(os.path.realpath(folder))
         yield guest
     finally:
@@ -155,8 +155,9 @@ async def visiting(
 
 async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settings) -> int:
     """Runs a command whose work is done by the server; the exit code."""
+    patience = math.inf if args.command == "tui" else PATIENCE  # a screen says what it waits for
     try:
-        async with visiting(record, settings, os.environ, args.cwd) as guest:
+        async with visiting(record, settings, os.environ, args.cwd, patience) as guest:
             code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
             return code
     except (ConnectionError, FileNotFoundError) as error:  # its socket goes with it

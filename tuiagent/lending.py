@@ -27,9 +27,14 @@ class Lending:
     """MCP servers as sessions have them; nothing of them is loaded where none is named."""
 
     def __init__(
-        self, settings: Callable[[], Settings], environ: Mapping[str, str], holds: Standing
+        self,
+        settings: Callable[[], Settings],
+        environ: Mapping[str, str],
+        holds: Standing,
+        passphrase: Callable[[], str],
     ) -> None:
         self._settings = settings
+        self._passphrase = passphrase
         self._environ = environ
         self._holds = holds
         self._begun = False
@@ -56,8 +61,8 @@ class Lending:
         """Who lends tools; reached in the background while this is `open`."""
         around = load(connectors.AROUND)(
             load(runtimes.COMPANION),
-            lambda server: filling(self._settings(), self._environ, server),
-            load(vaults.TABLE["tokens"])(self._settings().home),
+            lambda server: filling(self._settings(), self._environ, server, self._passphrase),
+            load(vaults.TABLE["tokens"])(self._settings().home, self._passphrase),
             lambda server: self._holds.accepted.get(server, {}),
             lambda server, accepted: self.accept(server, accepted),
             os.path.expanduser("~"),
@@ -71,6 +76,11 @@ class Lending:
         if self._begun:
             made.begin()
         return made
+
+    def wake(self) -> None:
+        """Has servers that wait for something be tried at once: it may be there now."""
+        if "connector" in vars(self):
+            self.connector.wake()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
@@ -93,21 +103,25 @@ async def login(
     folder: str,
     show: Callable[[str], None],
     typed: Awaitable[str],
+    passphrase: Callable[[], str],
 ) -> str:
     """Has a person sign in to an MCP server; where that is kept. Raises ConfigError, StoreError."""
     found = load(connectors.FOUND)(settings.servers, folder, server)
-    filled = await asyncio.to_thread(filling(settings, environ, found).all, found.table)
+    filled = await asyncio.to_thread(filling(settings, environ, found, passphrase).all, found.table)
     found = msgspec.structs.replace(found, table=filled)
     try:
         sign_in = await asyncio.to_thread(load, connectors.LOGIN)
-        return await sign_in(found, load(vaults.TABLE["tokens"])(settings.home), show, typed)
+        tokens = load(vaults.TABLE["tokens"])(settings.home, passphrase)
+        return await sign_in(found, tokens, show, typed)
     except ToolError as error:
         raise ConfigError(f"{server}: {error}") from error
 
 
-def filling(settings: Settings, environ: Mapping[str, str], server: "Server") -> "Filling":
+def filling(
+    settings: Settings, environ: Mapping[str, str], server: "Server", passphrase: Callable[[], str]
+) -> "Filling":
     """What stands for variables and kept keys in what is said of a server."""
-    keys = load(vaults.TABLE["kept"])(settings.home)
+    keys = load(vaults.TABLE["kept"])(settings.home, passphrase)
     models = frozenset(table.env_var for table in settings.providers.values())
     made: Filling = load(connectors.FILLING)(environ, keys.get, models, bool(server.folder))
     return made

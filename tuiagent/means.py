@@ -5,7 +5,7 @@ import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuiagent import (
     __version__,
@@ -18,7 +18,7 @@ from tuiagent import (
     tools,
 )
 from tuiagent.config import Settings
-from tuiagent.credentials import Credentials, usual
+from tuiagent.credentials import UNLOCKING, Credentials, usual
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import ConfigError, ProviderError
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
@@ -54,8 +54,10 @@ class LocalMeans:
         self._providers: dict[tuple[str, str, str | None], Provider] = {}
         self._tools: dict[str, Tool] = {}
         self._holds = holds
-        self.lending = Lending(lambda: self.settings, environ, holds)
+        passphrase = self.credentials.passphrase
+        self.lending = Lending(lambda: self.settings, environ, holds, passphrase)
         """What is lent to sessions here."""
+        self.credentials.opened = self.lending.wake
         self._given = given
         told = (*tools.TABLE, *tools.SEARCH, *tools.UNTOLD, SKILL)
         names = [*told, *(tool.name for tool in given)]
@@ -111,14 +113,15 @@ class LocalMeans:
             return {"ok": False, "text": str(error)}
         return {"ok": True, "text": f"it answers, after {time.monotonic() - begun:.1f} s"}
 
-    async def offers(self) -> list[dict[str, object]]:
+    async def offers(self, opened: SessionOpened) -> list[dict[str, Any]]:
         """The models that can be had: those of the user's servers, of this machine, and known ones.
 
         Each with its name as PROVIDER/MODEL, where it is from (config, nearby, known), the URL of
-        its server where that is not the usual one, window, and US dollars for a million tokens.
-        Of a server whose models the user's file names there are no others.
+        its server where that is not the usual one, window, US dollars for a million tokens, and
+        whether a key is there or needed by none (`keyed`): these are the first. Of a server whose
+        models the user's file names there are no others.
         """
-        found: list[dict[str, object]] = []
+        found: list[dict[str, Any]] = []
         tables = self.settings.providers
         for name, table in tables.items():
             own = dict.fromkeys((table.default_model, *table.models))
@@ -129,11 +132,14 @@ class LocalMeans:
             for model in server.models if server.name not in named else ():
                 row = {"name": f"{server.name}/{model}", "from": "nearby", "url": server.url}
                 found.append(row)
-        for one in load(providers.MODELS["every"])():
+        for one in load(providers.MODELS["offered"])():
             if one.name.partition("/")[0] not in named:
                 price = {"input": one.rates[0].input, "output": one.rates[0].output}
                 found.append({"name": one.name, "from": "known", "window": one.window, **price})
-        return found
+        keyed = functools.cache(lambda name: self.credentials.has(name, opened))
+        for row in found:
+            row["keyed"] = keyed(row["name"].partition("/")[0])
+        return sorted(found, key=_usefulness)
 
     def needs(self, model: str, opened: SessionOpened) -> str:
         """Why this model cannot be asked here, such as `needs key OPENAI_API_KEY`; "" if it can."""
@@ -142,6 +148,14 @@ class LocalMeans:
         except ProviderError as error:
             return str(error)
         return ""
+
+    def reached(self, opened: SessionOpened) -> dict[str, object]:
+        """Where a session's model is asked, and why it cannot be ("" for neither); whether that is
+        not known yet, as its key is being unlocked."""
+        name = opened.model.partition("/")[0]
+        url = opened.endpoints.get(name, "") or usual(name, "url")
+        needs = self.needs(opened.model, opened)
+        return {"url": url, "needs": needs, "opening": needs.endswith(UNLOCKING)}
 
     def able(self) -> dict[str, object]:
         """What this installation has of each kind; an empty list says that there is none yet."""
@@ -299,3 +313,11 @@ class LocalMeans:
         """What people wrote for the sessions of this folder."""
         user = self._environ.get("HOME", "")
         return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
+
+
+def _usefulness(row: Mapping[str, Any]) -> tuple[bool, int, bool, int]:
+    """Where an offer stands: what answers now, what is near, what is usual; else as it was."""
+    provider, _, model = row["name"].partition("/")
+    usual = [*config.FIRST, provider]
+    place = ("config", "nearby", "known").index(row["from"])
+    return not row["keyed"], place, config.FIRST.get(provider) != model, usual.index(provider)

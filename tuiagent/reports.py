@@ -80,6 +80,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
     return {
         "capabilities": lambda key: means.able(),
         "needs": needed,
+        "reached": lambda folder: means.reached(house.opening(folder)),
         "check": checked,
         "sandbox": lambda folder: dict(zip(("sandbox", "why"), means.sandbox(folder), strict=True)),
         "kept": lambda key: kept(journal),
@@ -94,7 +95,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         ),
         "health": lambda key: health(engine, house.settings.root),
         "prices": means.prices,
-        "offers": lambda key: means.offers(),
+        "offers": lambda folder: means.offers(house.opening(folder or ".")),
         "tested": tested,
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,

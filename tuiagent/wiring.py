@@ -14,10 +14,9 @@ import msgspec
 from tuiagent import __version__, clients, config, runtimes, server, stores, vaults
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.console import OwnConsole
-from tuiagent.config import Flags, Settings
+from tuiagent.config import Settings
 from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.check import examples_hold
-from tuiagent.engine.clock import World
 from tuiagent.engine.drive import Context
 from tuiagent.engine.engine import Engine, beside, unhurried
 from tuiagent.engine.hub import Hub
@@ -30,14 +29,12 @@ from tuiagent.engine.seal import Sealer
 from tuiagent.engine.snapshots import Snapshots
 from tuiagent.engine.thread import EngineThread
 from tuiagent.folder import changes
+from tuiagent.hosting import Hosting
 from tuiagent.kernel import standing
 from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import StoreError, TuiagentError
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.loop import busy
-from tuiagent.kernel.rules import Rule
-from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import AcceptTools, Standing
 from tuiagent.lending import login
 from tuiagent.means import LocalMeans
@@ -57,7 +54,7 @@ AGAIN = 3
 """How often another server is looked for, or begun, when one is killed in a hand-over."""
 
 
-class House:
+class House(Hosting):
     """An engine in its own thread, with a client for this process."""
 
     def __init__(
@@ -67,15 +64,10 @@ class House:
         given: Sequence[Tool] = (),
         serves: bool = False,
     ) -> None:
-        self.settings = settings
-        self.console = OwnConsole()
-        self.keys = load(vaults.TABLE["kept"])(settings.home)
+        super().__init__(settings, environ, OwnConsole(), Standing())
         self._given = given
         self._serves = serves
-        self._standing = Standing()
         self.codec = codec()
-        self.environ = environ
-        self._world = World(environ.get("TUIAGENT_CRASH", ""))
         self._thread = EngineThread(self._build)
 
     @property
@@ -83,22 +75,9 @@ class House:
         """The local owner's client. Raises what building the engine raised."""
         return self._thread.client()
 
-    def opening(self, folder: str) -> SessionOpened:
-        """How a session in this folder is opened here."""
-        opened = config.opening(self.settings, folder, self.environ)
-        said = self.settings.flags is not None and self.settings.flags.no_sandbox
-        where = (opened.folder, opened.environment, self.settings.root)
-        sandbox = OFF if said else load(runtimes.HOLDING)(*where)[0]
-        return msgspec.structs.replace(opened, rules=self.rules(opened.folder), sandbox=sandbox)
-
-    def rules(self, folder: str) -> tuple[Rule, ...]:
-        """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        kept = self._standing.holding(folder, self._world.now())
-        return (*config.rules_in(self.settings, folder), *kept)
-
     def reload(self) -> None:
-        """Reads the settings again. Raises ConfigError, and then those before hold."""
-        self.settings = config.load(self.environ, self.settings.flags or Flags())
+        """See Hosting."""
+        super().reload()
         self._means.settings = self.settings
 
     async def renewed(self, name: str, key: str = "") -> None:
@@ -107,15 +86,16 @@ class House:
         owner = self._thread.owner(self._means.credentials.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
 
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used here, and what waits for it go on."""
+        await self._thread.owner(self._means.credentials.lend).lend(loans)
+
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
-        return await login(self.settings, self.environ, server, folder, show, typed)
-
-    def new_id(self) -> str:
-        """A new id for a session or a prompt."""
-        return self._world.new_id()
+        passphrase = self._means.credentials.passphrase
+        return await login(self.settings, self.environ, server, folder, show, typed, passphrase)
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         """Drives a session here; False while another living process does and may keep it."""

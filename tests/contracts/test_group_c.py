@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.test_tool import Blobs, NoJobs, git, patch, tool, tree
+from tuiagent.engine.claimed import claimed
 from tuiagent.kernel.errors import ToolError
 from tuiagent.kernel.message import Observation
 from tuiagent.kernel.policy import MODES, Verdict, judge
@@ -50,7 +51,7 @@ def kit(work: Path) -> Kit:
 async def said(kit: Kit, name: str, path: str, mode: str = "auto") -> Verdict:
     """What the policy says of a tool's call on a path."""
     args = {**MORE.get(name, {}), "path": path}
-    return judge(await tool(name).claims(args, kit.runtime), (), mode)
+    return judge(await claimed(tool(name), args, kit.runtime), (), mode)
 
 
 async def run(kit: Kit, name: str, **args: Any) -> str:
@@ -108,6 +109,44 @@ async def test_c03_a_link_is_what_it_leads_to(kit: Kit, work: Path) -> None:
     assert (await said(kit, "read", "up/other", "ask")).gate == "folder"
     assert (await run(kit, "search", pattern="root:")) == "no match"
     assert (await run(kit, "glob", pattern="*")) == "a.txt"
+
+
+@pytest.mark.parametrize("name", [".env", "sub/.config/server.pem"])
+async def test_c03_another_name_of_a_file_for_keys_is_as_good_as_its_own(
+    kit: Kit, work: Path, name: str
+) -> None:
+    keys = work / name
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    keys.write_text("A=secret-word\n")
+    os.link(keys, work / "notes.txt")
+    os.link(work / "a.txt", work / "b.txt")
+    for mode in MODES:
+        for made in ("read", "write", "edit", "delete"):
+            found = await said(kit, made, "notes.txt", mode)
+            plain = await said(kit, made, name, mode)
+            assert (found.decision, found.gate) == (plain.decision, plain.gate), (made, mode)
+            assert str(keys) in found.reason
+        assert (await said(kit, "read", "b.txt", mode)).decision == "allow"
+    shell = tool("shell")
+    for command in ("cat notes.txt", "cat *.txt", "sh x notes.txt ./notes.txt", "rg word"):
+        found = await claimed(shell, {"command": command}, kit.runtime)
+        assert judge(found, (), "ask").gate == "secrets", command
+    plain = await claimed(shell, {"command": "cat b.txt"}, kit.runtime)
+    assert judge(plain, (), "ask").decision == "allow"
+    assert await run(kit, "search", pattern="secret-word|two") == "a.txt:2: two\nb.txt:2: two"
+    assert "secret-word" in await run(kit, "search", pattern="secret-word", path="notes.txt")
+
+
+async def test_c03_nor_is_a_key_of_the_home_folder_read_by_another_name(
+    kit: Kit, work: Path
+) -> None:
+    key = work.parent / "home/.ssh/id_rsa"
+    key.parent.mkdir()
+    key.write_text("x")
+    os.link(key, work / "notes.txt")
+    for name in READING:
+        found = await said(kit, name, "notes.txt", "ask")
+        assert (found.decision, found.gate) == ("deny", "secrets"), name
 
 
 async def test_c03_controls_a_link_that_stays_inside_is_followed(kit: Kit, work: Path) -> None:

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import pickle
+import re
 import subprocess
 import tomllib
 import zipfile
@@ -28,7 +29,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.grants import ConfigureRules
-from tuiagent.kernel.message import Question
+from tuiagent.kernel.message import Prompt, Question, Text
 from tuiagent.kernel.policy import MODES, judge
 from tuiagent.kernel.prompts import PromptSubmitted
 from tuiagent.kernel.rules import parse_rule
@@ -109,15 +110,17 @@ async def test_whoever_obeys_does_no_harm(tmp_path: Path, row: dict[str, Any]) -
             Turn(calls=[ScriptedCall(one["tool"], one["args"]) for one in turn] * times)
             for turn in row["turns"]
         ]
-        means = Fakes(tmp_path, [*turns, say("done")])
+        means = Fakes(tmp_path, obedient([*turns, say("done")], row.get("obeys", "")))
         means.secrets = {KEY}
         async with engine(means, store) as made:
             client = made.seat()
             await opened(client, tmp_path, row.get("mode", "ask"))
-            answering = asyncio.create_task(_answers(client, row.get("answer", True)))
+            after: list[str] = []
+            answering = asyncio.create_task(_answers(client, row.get("answer", True), after))
             await prompt(client)
             seen = await until(client, runs.RunFinished)
             answering.cancel()
+            assert {row.get("after", "")} <= {*after, ""}
             body = written(store, means)
         shelf = means.shelf(str(tmp_path / "work"))
         assert len(msgspec.json.encode([*shelf.skills(), *shelf.commands()])) < 1 << 16
@@ -155,11 +158,26 @@ def _lay(work: Path, row: dict[str, Any]) -> None:
         path.write_bytes(body)
 
 
-async def _answers(client: Client, allow: bool) -> None:
-    """Says the same to whatever is asked."""
+def obedient(turns: list[Turn], obeys: str) -> Callable[[Prompt], Turn]:
+    """A model that says these turns, and before the last runs every command that it has read."""
+
+    def turn(prompt: Prompt) -> Turn:
+        number = sum(message.role == "assistant" for message in prompt.messages)
+        if not obeys or number != len(turns) - 1:
+            return turns[min(number, len(turns) - 1)]
+        told = "".join(one.text for one in prompt.messages[-1].blocks if isinstance(one, Text))
+        found = re.findall(obeys, told)
+        return Turn(calls=[ScriptedCall("shell", {"command": command}) for command in found])
+
+    return turn
+
+
+async def _answers(client: Client, allow: bool, after: list[str]) -> None:
+    """Says the same to whatever is asked; `after` gets what is shown that it comes after."""
     async for seen in client.watch(STREAM):
         fact = seen.fact if isinstance(seen, Event) else None
         if isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
+            after += [row["after"] for row in (await client.read("inbox", STREAM)).data]
             await client.submit(calls.AnswerApproval(STREAM, fact.call, fact.digest, allow))
 
 

@@ -10,14 +10,22 @@ import keyring
 import pytest
 from keyring.backends import fail
 
-from tests.lending import Lending, lending
+from tests.lending import Lending, fake, lending
+from tests.life import until
 from tests.signing_server import Signing, signing
 from tuiagent import config_file
+from tuiagent.clients.host import unlocked
+from tuiagent.config import Settings
 from tuiagent.config_file import ServerTable
 from tuiagent.connectors.oauth import sign_in
 from tuiagent.connectors.servers import Server
 from tuiagent.kernel.errors import StoreError, ToolError
-from tuiagent.vaults.kept import FILE, PASSPHRASE, Tokens
+from tuiagent.kernel.session import SessionOpened
+from tuiagent.kernel.standing import Standing
+from tuiagent.means import LocalMeans
+from tuiagent.ports import SEALED, Loan
+from tuiagent.vaults.kept import FILE, PASSPHRASE, ROOM, Kept, Tokens
+from tuiagent.vaults.sealed import Sealed
 
 
 @pytest.fixture
@@ -130,7 +138,8 @@ async def test_a_passphrase_keeps_what_a_server_gave(
     async with lending(tmp_path, it=reaching(server)) as made:
         waiting, why = await state(made)
         assert waiting == "waiting"
-        assert "start this with its passphrase in TUIAGENT_PASSPHRASE" in why
+        assert "tuiagent keys unlock opens that" in why
+        assert "say its passphrase in TUIAGENT_PASSPHRASE" in why
     monkeypatch.setenv(PASSPHRASE, "another")
     with pytest.raises(StoreError, match="another passphrase"):
         await signed(server, Tokens(str(tmp_path / "home")))
@@ -139,9 +148,8 @@ async def test_a_passphrase_keeps_what_a_server_gave(
 
 @pytest.mark.usefixtures("bare")
 async def test_whoever_says_no_is_told_that_nobody_was_signed_in(
-    tmp_path: Path, server: Signing, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Signing
 ) -> None:
-    from tuiagent.config import Settings
     from tuiagent.kernel.errors import ConfigError
     from tuiagent.lending import login
 
@@ -152,6 +160,54 @@ async def test_whoever_says_no_is_told_that_nobody_was_signed_in(
     async def typed() -> str:
         return "http://127.0.0.1/callback?error=denied"
 
-    monkeypatch.setenv(PASSPHRASE, "sesame")
     with pytest.raises(ConfigError, match="nobody was signed in"):
-        await login(settings, {}, "it", home, lambda address: None, typed())
+        await login(settings, {}, "it", home, lambda address: None, typed(), lambda: "sesame")
+
+
+@pytest.mark.usefixtures("bare")
+async def test_one_unlock_opens_everything_that_is_sealed(
+    tmp_path: Path, server: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuiagent.connectors.link.FRESH", 0.0)
+    monkeypatch.setattr("tuiagent.connectors.link.FIRST", 300.0)  # by itself it comes too late
+    home = str(tmp_path)
+    monkeypatch.setenv(PASSPHRASE, "sesame")
+    await signed(server, Tokens(home))
+    Kept(home).put("openai", "sk-sealed", "sesame")
+    monkeypatch.delenv(PASSPHRASE)
+    keyed = fake(env={"KEY": "${key:openai}"})
+    servers = {"it": reaching(server), "keyed": keyed}
+    means = LocalMeans(Settings(home, home, "ask", servers=servers), {}, Standing(), ())
+    opened = SessionOpened(home, "openai/x", "ask", credentials={"openai": "kept:openai"})
+
+    async def come(state: str) -> list[str]:
+        """What keeps them from this state, once they have come to it."""
+        lenders = means.lending.connector.lenders
+        await asyncio.to_thread(until, lambda: {o.state for o in lenders(home)} == {state}, state)
+        return [one.problem for one in lenders(home)]
+
+    async with means.lending.open():
+        assert all("tuiagent keys unlock opens that" in why for why in await come("waiting"))
+        assert "tuiagent keys unlock" in means.needs("openai/x", opened)
+        with pytest.raises(StoreError, match="another passphrase"):
+            Kept(home).unlock("other")
+        loans = Kept(home).unlock("sesame")
+        assert unlocked(loans) == "openai and what MCP servers gave"
+        for loan in loans:
+            assert means.credentials.lend(loan)
+        assert await come("ready") == ["", ""]
+        assert means.needs("openai/x", opened) == ""
+        assert {"sk-sealed", "sesame"} <= means.keys()
+        assert not means.credentials.lend(Loan("", SEALED, "sesame")), "that is no news"
+        assert not means.credentials.lend(Loan(home, SEALED, "old")), "one was unlocked with"
+        assert means.credentials.loans(opened) == [Loan(home, SEALED, "sesame")]
+    means.lending.connector.join()
+
+
+def test_two_files_may_have_two_passphrases(tmp_path: Path) -> None:
+    kept, tokens = Kept(str(tmp_path)), Tokens(str(tmp_path), lambda: "two")
+    kept.put("openai", "sk-sealed", "one")
+    Sealed(str(tmp_path / "tokens.sealed"), ROOM).put("two", "mcp:it", "given")
+    assert kept.unlock("one") == [Loan("", "kept:openai", "sk-sealed")]
+    assert kept.unlock("two") == [Loan("", SEALED, "two")]
+    assert tokens.get("mcp:it") == "given"

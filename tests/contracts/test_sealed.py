@@ -8,6 +8,7 @@ import pytest
 
 from tests.flows.test_cli import Cli
 from tuiagent.kernel.errors import StoreError
+from tuiagent.ports import SEALED, Loan
 from tuiagent.vaults.kept import FILE, LOCKED, Kept
 from tuiagent.vaults.sealed import Sealed
 
@@ -73,9 +74,10 @@ def test_what_is_kept_there_is_had_by_the_passphrase_of_the_environment(
     assert str(told.value) == LOCKED
     monkeypatch.setenv("TUIAGENT_PASSPHRASE", "open")
     assert kept.get("openai") == CANARY
-    assert kept.unlock("open") == {"openai": CANARY}
+    rest = Loan("", SEALED, "open")
+    assert kept.unlock("open") == [Loan("", "kept:openai", CANARY), rest]
     assert kept.delete("openai")
-    assert kept.unlock("open") == {}
+    assert kept.unlock("open") == [rest]
 
 
 def test_by_the_command_line(tmp_path: Path) -> None:

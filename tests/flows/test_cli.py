@@ -408,3 +408,46 @@ def test_output_that_a_full_disk_does_not_hold_is_exit_1(
     assert b"does not hold everything that was said: No space left on device" in err
     if args == PROMPT:
         assert cli.run("runs", "list", "--status", "done").stdout.count("\n") == 1
+
+
+def test_the_doctor_tells_what_an_operator_needs_and_no_key(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY)
+    cli.environ["ANTHROPIC_API_KEY"] = secret = "sk-very-secret-0123456789"
+    file = cli.root.parent / "config/tuiagent/config.toml"
+    cli.environ["XDG_CONFIG_HOME"] = str(file.parent.parent)
+    file.parent.mkdir(parents=True)
+    file.write_text("work_dir = '/srv'\n[mcp.it]\nurl = 'http://127.0.0.1:9/mcp'\n")
+    assert cli.run(*PROMPT).returncode == 0
+    done = cli.run("doctor")
+    assert done.returncode == 0, done.stdout
+    for line in (
+        "journal: gapless and unchanged, ",
+        "disk: ",
+        f"config.toml: {file} (yours)",
+        "work_dir: /srv, over HTTP alone; ",
+        "sandbox: ",
+        "server: none runs",
+        "MCP it: http://127.0.0.1:9/mcp (tuiagent mcp test reaches it)",
+        "key of anthropic: $ANTHROPIC_API_KEY",
+        "key of openai: none",
+        f"model {cli.model}",
+    ):
+        assert f"\n{line}" in done.stdout, line
+    assert secret not in done.stdout + done.stderr
+    with (cli.root / "seals.jsonl").open("a") as copy:
+        copy.write('[[], "", "made up"]\n')
+    done = cli.run("doctor")
+    assert done.returncode == 1
+    assert "PROBLEM: the journal is not as it was written: this seal was copied" in done.stdout
+
+
+def test_the_doctor_says_what_a_model_lacks(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    cli.environ |= {"TUIAGENT_MODEL": "far/m", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    file = tmp_path / "config/tuiagent/config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[providers.far]\napi_base = 'http://127.0.0.1:9/v1'\nenv_var = 'FAR_KEY'\n")
+    done = cli.run("doctor")
+    assert done.returncode == 1
+    assert "\nPROBLEM: needs key FAR_KEY\n" in done.stdout
+    assert "\nPROBLEM: 127.0.0.1:9 does not answer" in done.stdout

@@ -11,7 +11,8 @@ import pytest
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tests.pictures import png
 from tuiagent.engine.secrecy import Secrecy
-from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged
+from tuiagent.kernel.call import AnswerApproval, CallAmended, CallFinished, CallJudged
+from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.jobs import JobEnded
 from tuiagent.kernel.run import Progress, RunFinished
 from tuiagent.stores.memory import MemoryStore
@@ -106,6 +107,75 @@ async def test_a_key_in_the_arguments_is_asked_about_whatever_lets_it_through(
         await prompt(client, stream="session/other")
         seen = await until(client, CallFinished, select="session/other")
         assert facts(seen, CallFinished)[0].observation.status == "denied"
+
+
+EDITS = [
+    ({"command": "echo <key> there"}, f"echo {KEY} there"),
+    ({"command": "echo <key> <key>"}, f"echo {KEY} {KEY}"),
+    ({"command": "echo none"}, "echo none"),
+    ({"command": f"echo {KEY}"}, ""),
+    ({"command": "echo <key>"}, ""),
+]
+
+
+@pytest.mark.parametrize(("args", "ran"), EDITS, ids=["beside", "twice", "gone", "written", "same"])
+async def test_a_masked_key_in_changed_arguments_is_the_key_again(
+    tmp_path: Path, args: dict[str, Any], ran: str
+) -> None:
+    means = Fakes(tmp_path, [call("shell", command=f"echo {KEY}", wait=5), say("done")])
+    means.secrets = {KEY}
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, mode="ask")
+        await prompt(client)
+        (judged,) = facts(await until(client, CallJudged), CallJudged)
+        args = {"wait": 5, **args}
+        await client.submit(AnswerApproval(STREAM, judged.call, judged.digest, True, args=args))
+        await until(client, RunFinished)
+        history = made.journal.events(STREAM)
+        assert [one.args["command"] for one in facts(history, CallAmended)] == [ran] * bool(ran)
+
+
+async def test_a_mark_that_may_stand_for_several_keys_is_refused(tmp_path: Path) -> None:
+    other = "another-key-4712"
+    real = {"command": f"echo {KEY} {other} <key>", "hosts": [other]}
+    means = Fakes(tmp_path, [call("shell", **real), say("done")])
+    means.secrets = {KEY, other}
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, mode="ask")
+        await prompt(client)
+        (judged,) = facts(await until(client, CallJudged), CallJudged)
+
+        async def change(**args: Any) -> dict[str, Any]:
+            answer = AnswerApproval(STREAM, judged.call, judged.digest, True, args=args)
+            await client.submit(answer)
+            history = made.journal.events(STREAM)
+            return facts(history, CallAmended)[-1].args
+
+        for args in (
+            {"command": "echo <key> <key>"},
+            {"command": "true", "hosts": ["a", "<key>"]},
+            {"command": "true", "folders": ["<key>"]},
+        ):
+            with pytest.raises(Refused, match="not shown"):
+                await change(**args)
+        kept = await change(command="ls <key> <key> <key>", hosts=["<key>"])
+        assert kept == {"command": f"ls {KEY} {other} <key>", "hosts": [other]}
+
+
+async def test_what_only_looks_like_a_mark_is_what_it_is(tmp_path: Path) -> None:
+    means = Fakes(tmp_path, [call("shell", command="touch x"), say("done")])
+    means.secrets = {KEY}
+    async with engine(means) as made:
+        client = made.seat()
+        await opened(client, tmp_path, mode="ask")
+        await prompt(client)
+        (judged,) = facts(await until(client, CallJudged), CallJudged)
+        args = {"command": "echo '<key>'"}
+        await client.submit(AnswerApproval(STREAM, judged.call, judged.digest, True, args=args))
+        history = made.journal.events(STREAM)
+        assert facts(history, CallAmended)[-1].args == args
 
 
 async def test_values_of_a_file_of_keys_are_masked_when_a_person_lets_it_be_read(

@@ -262,6 +262,50 @@ def test_a_key_that_is_set_is_used_at_once_and_no_other_is_tried_again(tmp_path:
         server.shutdown()
 
 
+class Elsewhere(Picky):
+    """Another one, with a list of its own."""
+
+    keys: list[str] = []
+
+
+def test_a_key_goes_to_its_own_address_and_whoever_takes_up_is_asked_at_theirs(
+    tmp_path: Path,
+) -> None:
+    Picky.keys.clear()
+    Elsewhere.keys.clear()
+    place = ("127.0.0.1", 0)
+    with (
+        ThreadingHTTPServer(place, Picky) as one,
+        ThreadingHTTPServer(place, Elsewhere) as two,
+        home(tmp_path) as cli,
+    ):
+        for server in (one, two):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        cli.environ["TUIAGENT_MODEL"] = "openai/m"
+        cli.serve()
+
+        def at(server: ThreadingHTTPServer, key: str, *words: str) -> str:
+            """What is said by somebody who has this address and this key."""
+            cli.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.server_port}/v1"
+            cli.environ["OPENAI_API_KEY"] = key
+            done = cli.run(*words)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        session = at(one, "sk-bad", "-p", "hello", "--detach", "--output", "json")
+        ident = json.loads(session)["session"]
+        seen_outside(lambda: bool(cli.facts(RunStalled)), "its key to be refused")
+        assert at(two, "sk-good", "-p", "hello") == "yes\n"
+        assert {*Picky.keys} == {"Bearer sk-bad"}, "its key is for another address"
+        assert at(two, "sk-good", "-p", "on", "--resume", ident) == "yes\n"
+        assert {*Picky.keys} == {"Bearer sk-bad"}
+        assert {*Elsewhere.keys} == {"Bearer sk-good"}
+        shown = cli.run("sessions", "show", ident).stdout
+        assert f"asks openai at http://127.0.0.1:{two.server_port}/v1 from now on" in shown
+        for server in (one, two):
+            server.shutdown()
+
+
 async def test_a_run_that_somebody_sees_ends_at_a_long_limit_and_says_until_when(
     tmp_path: Path,
 ) -> None:

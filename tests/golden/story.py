@@ -35,7 +35,7 @@ from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.compact import Shortened
-from tuiagent.kernel.effort import ChangeEffort
+from tuiagent.kernel.effort import ChangeEffort, MoveProviders
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.limits import Limits
@@ -215,6 +215,7 @@ async def _much(a: Teller) -> None:
     await _own_commands(a)
     await a.says(ChangeModel, "openai/gpt-5", "the other one did not answer")
     await a.says(ChangeEffort, "high")
+    await a.says(MoveProviders, {"openai": "env:OTHER_KEY"}, {"openai": "http://127.0.0.1:4001/v1"})
     await a.says(grants.ConfigureRules, (Rule("ask", "shell", "rm *", "project"),))
     await a.says(lifecycle.NameSession, "golden")
     await a.says(lifecycle.ArchiveSession)

@@ -12,6 +12,7 @@ from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.message import Call, Observation, Question, Reply
 from tuiagent.kernel.policy import CONFIRMING
+from tuiagent.kernel.rules import parse_rule
 
 CALL = "p1.1.1"
 
@@ -135,7 +136,9 @@ def test_a_granted_rule_lets_later_calls_through_and_can_be_revoked() -> None:
     assert not world.state.rulebook.granted
 
 
-@pytest.mark.parametrize("rule", ["read(/home/me/.ssh/id_rsa)", "shell(rm *)", "write", "edit(**)"])
+@pytest.mark.parametrize(
+    "rule", ["read(/home/me/.ssh/id_rsa)", "shell(rm *)", "write", "edit(**)", "network(a.b)"]
+)
 def test_a_yes_grants_nothing_about_other_calls(rule: str) -> None:
     """Whoever may answer approvals does not write the policy."""
     world = asked()
@@ -158,6 +161,33 @@ def test_a_grant_ends_with_its_uses() -> None:
     assert "policy has changed" in refused(world, calls.StartCall(STREAM, "p1.1.3"), "agent", 1)
     world.do(calls.JudgeCall(STREAM, "p1.1.3", shell("go -a")))
     assert world.state.call("p1.1.3").phase == "asked"
+
+
+@pytest.mark.parametrize("by", ["words", "mode", "rule", "approval"])
+def test_a_grant_for_a_host_ends_with_its_uses_whatever_lets_the_call_through_else(by: str) -> None:
+    more = [Call(f"p1.1.{n}", "shell", {"command": "go"}) for n in (2, 3)]
+    words = "cat x" if by == "words" else "go"
+    online = msgspec.structs.replace(shell(words), hosts=("pypi.org",))
+    world = asked(*more, claims=online)
+    if by == "rule":
+        world.do(grants.ConfigureRules(STREAM, (parse_rule("shell(go)"),)), person=True)
+        world.do(calls.JudgeCall(STREAM, CALL, online))
+    answer(world, grant="network(pypi.org)", uses=2)
+    if by == "mode":
+        world.do(grants.ChangeMode(STREAM, "auto"), person=True)
+    for name in (CALL, "p1.1.2"):
+        world.do(calls.JudgeCall(STREAM, name, online))
+        state = world.state.call(name)
+        if state.phase == "asked":
+            yes = calls.AnswerApproval(STREAM, name, state.digest, True)
+            world.do(yes, person=True)
+        assert (state.phase, state.gate) == ("allowed", by)
+        world.do(calls.StartCall(STREAM, name))
+        world.do(calls.FinishCall(STREAM, name, Observation("ok", "")))
+    assert world.state.rulebook.uses == {"network(pypi.org)": 2}
+    world.do(calls.JudgeCall(STREAM, "p1.1.3", online))
+    judged = [fact for fact in world.facts if isinstance(fact, calls.CallJudged)][-1]
+    assert "it wants to reach pypi.org" in judged.verdict.reason
 
 
 def test_a_grant_ends_with_its_time() -> None:

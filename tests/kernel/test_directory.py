@@ -25,6 +25,7 @@ from tuiagent.kernel.directory import (
     RemoveActor,
     RevokeKey,
 )
+from tuiagent.kernel.effort import MoveProviders
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.grants import ChangeMode, ConfigureRules
@@ -244,6 +245,7 @@ LETTING = (
     AnswerApproval("session/a", "c1", "d", True),
     ChangeMode("session/a", "auto"),
     ConfigureRules("session/a", ()),
+    MoveProviders("session/a", {}, {}),
     KeepRule("policy/local", "shell", "/"),
     TrustFile("policy/local", "/x.py", "0" * 64),
 )

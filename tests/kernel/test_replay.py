@@ -27,6 +27,7 @@ from tuiagent.clients.replayed import (
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.call import ApprovalAnswered, CallFinished, CallStarted
+from tuiagent.kernel.effort import ProvidersMoved
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Erased, Event, Fact, Seen, Unknown
 from tuiagent.kernel.lifecycle import SessionOpened
@@ -207,6 +208,8 @@ def test_a_bundle_gives_nothing_away() -> None:
         PromptRebased(1, "first", "openai/x", "my private rules", (ToolSpec("t", "d", {}),)),
         runs.AttemptStarted("p1.1", 1),
         runs.AttemptFailed("p1.1", "network", "model.example.internal:8000 is not there"),
+        ProvidersMoved({}, {"openai": "http://moved.example.internal:8001/v1"}),
+        runs.AttemptFailed("p1.1", "network", "moved.example.internal:8001 is not there"),
         runs.ReplyReceived("p1.1", reply),
         ApprovalAnswered("c", HASH, True),
         CallStarted("c", 1, {"spool": "/state/spools/c"}),
@@ -220,7 +223,7 @@ def test_a_bundle_gives_nothing_away() -> None:
         assert gone not in text, gone
     head = header_of(lines)
     assert head.masked == {
-        "endpoint-openai": 1,
+        "endpoint-openai": 2,
         "home": 2,
         "model-key": 1,
         "secret": 1,

@@ -3,6 +3,7 @@
 import pytest
 
 from tuiagent.kernel import run as runs
+from tuiagent.kernel.effort import MoveProviders, ProvidersMoved
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At
 from tuiagent.kernel.lifecycle import SessionOpened
@@ -63,3 +64,32 @@ def test_an_attempt_of_another_process_says_that_it_goes_on() -> None:
     state.epoch, state.epoch_model = 1, state.model
     facts = decide(state, runs.StartAttempt(STREAM), At(0.0, "agent", OTHER))
     assert facts == [RunResumed("p1"), runs.AttemptStarted("p1.1", OTHER)]
+
+
+def test_providers_are_asked_where_whoever_takes_it_up_says_else_where_they_were() -> None:
+    at = At(0.0, "owner")
+    begun = SessionOpened(
+        "/work",
+        "x/y",
+        "ask",
+        credentials={"x": "env:X", "y": "env:Y", "z": "kept:z"},
+        endpoints={"x": "http://x", "y": "http://y"},
+    )
+    state = stalled()
+    state.opened = begun
+    said = {"x": "env:NEW", "y": "env:NEW", "z": "env:NEW"}
+    move = MoveProviders(STREAM, said, {"x": "http://new"})
+    for actor, fence in (("agent", 0), ("owner", MINE)):
+        with pytest.raises(Refused, match="an agent"):
+            decide(state, move, At(0.0, actor, fence))
+    facts = decide(state, move, at)
+    assert facts == [
+        ProvidersMoved(
+            {"x": "env:NEW", "y": "env:Y", "z": "env:NEW"}, {"x": "http://new", "y": "http://y"}
+        ),
+        RunResumed("p1"),
+    ]
+    for fact in facts:
+        state = fold(state, fact)
+    assert next_steps(state, MINE, 0.0) == [CallModel("p1.1")]
+    assert decide(state, move, at) == []

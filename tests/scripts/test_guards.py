@@ -28,3 +28,28 @@ def test_it_names_a_guard_and_its_tests(mutant: Any) -> None:
 
 def test_no_two_have_one_name() -> None:
     assert [name for name, n in Counter(m.name for m in MUTANTS).items() if n > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "names", "told", "code"),
+    [
+        ({"a": "red", "ab": "red"}, [], "2 of 2", 0),
+        ({"a": "red", "ab": "GREEN"}, [], "1 of 2", 1),
+        ({"a": "red", "b": "GREEN"}, ["a"], "1 of 1", 0),
+        ({"a": "red"}, ["x"], "0 of 0", 1),
+    ],
+)
+def test_what_is_told_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    found: dict[str, str],
+    names: list[str],
+    told: str,
+    code: int,
+) -> None:
+    rows = [SCRIPT.Mutant(name, "", "", "", "") for name in found]
+    monkeypatch.setattr(SCRIPT, "mutants", lambda: rows)
+    monkeypatch.setattr(SCRIPT, "noticed", lambda mutant: found[mutant.name])
+    monkeypatch.setattr("sys.argv", ["mutants", *names])
+    assert SCRIPT.main() == code
+    assert f"{told} guards taken away turned their tests red" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
@@ -53,6 +54,10 @@ class SimRuntime:
     def within(self, claims: Claims) -> "SimRuntime":
         """It reaches nothing else anyway."""
         return self
+
+    async def twins(self, paths: Iterable[str]) -> list[str]:
+        """Each file has one name."""
+        return []
 
     async def kill(self, spool: str) -> None:
         """Ends what runs, and what would begin later."""

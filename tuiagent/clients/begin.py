@@ -15,7 +15,7 @@ from tuiagent.clients.find import alone, named, newest
 from tuiagent.clients.host import Host
 from tuiagent.clients.slash import said as meant
 from tuiagent.clients.slash import written
-from tuiagent.kernel.effort import ChangeEffort
+from tuiagent.kernel.effort import ChangeEffort, MoveProviders
 from tuiagent.kernel.errors import ConfigError, Refused
 from tuiagent.kernel.grants import ChangeSandbox, ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
@@ -162,6 +162,7 @@ async def left(client: Client, args: argparse.Namespace, host: Host) -> dict[str
         return None
     for row in reversed(await alone(client, place(args, host))):
         if await host.adopt(row["stream"]):
+            await _change(client, row["stream"], args, host.opening(row["folder"]))
             return row
     return None
 
@@ -199,7 +200,8 @@ async def _open(client: Client, intent: OpenSession, once: str) -> int:
 async def _change(
     client: Client, stream: str, args: argparse.Namespace, opening: SessionOpened
 ) -> None:
-    """Lets the flags, rules and sandbox of now hold for the session that is resumed."""
+    """Lets the flags, rules, addresses and sandbox of now hold for the session that is resumed."""
+    await client.submit(MoveProviders(stream, opening.credentials, opening.endpoints))
     with suppress(Refused):  # no run is going on in it
         await client.submit(ResumeRun(stream))
     await client.submit(ConfigureRules(stream, opening.rules))

@@ -1,6 +1,6 @@
 """What a client on this machine needs of its process, beside its ports.Client."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from tuiagent.clients.console import Console
 from tuiagent.config import Settings
 from tuiagent.kernel.rules import Rule
 from tuiagent.kernel.session import SessionOpened
-from tuiagent.ports import Owner
+from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.server import ServerRecord, Site
 
 
@@ -26,8 +26,11 @@ class Keys(Protocol):
         """
         ...
 
-    def unlock(self, passphrase: str) -> dict[str, str]:
-        """The keys in the encrypted file; slow. Raises StoreError for another passphrase."""
+    def unlock(self, passphrase: str) -> list[Loan]:
+        """What this opens, to be lent: the keys in the encrypted file, and what servers gave.
+
+        Slow. Raises StoreError for another passphrase.
+        """
         ...
 
     def name_command(self, name: str, command: str) -> None:
@@ -52,6 +55,10 @@ class Host(Protocol):
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, or be this one, and what waits for it go on."""
+        ...
+
+    async def opened(self, loans: Sequence[Loan]) -> None:
+        """Has what was unlocked be used here, and what waits for it go on."""
         ...
 
     async def login(
@@ -106,3 +113,10 @@ class Serving(Host, Protocol):
     async def owner_key(self) -> tuple[str, bool]:
         """The owner's key for the web, and whether it was made just now."""
         ...
+
+
+def unlocked(loans: Sequence[Loan]) -> str:
+    """What was unlocked, in words."""
+    keys = [loan.where.partition(":")[2] for loan in loans if loan.where != SEALED]
+    more = " and what MCP servers gave" if len(keys) < len(loans) else ""
+    return (", ".join(keys) or "no key") + more

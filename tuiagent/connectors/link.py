@@ -152,6 +152,11 @@ class Link:
         self._ready.clear()
         self._news.set()
 
+    def wake(self) -> None:
+        """Tries it at once, where it waits."""
+        if self.found.state in ("waiting", "login"):
+            self._again.set()
+
     async def tested(self) -> None:
         """Tries it at once, where it waits, and waits until it is known whether it is there."""
         self._again.set()

@@ -58,6 +58,12 @@ class Mcp:
             self._thread.start()
         self._follow()
 
+    def wake(self) -> None:
+        """See ports.Connector."""
+        if self._loop is not None and not self._loop.is_closed():
+            for link in list(self._links.values()):
+                self._loop.call_soon_threadsafe(link.wake)
+
     def close(self) -> None:
         """See ports.Connector. It does not wait: the thread ends itself, guards end programs."""
         loop, self._closed = self._loop, True

@@ -3,6 +3,7 @@
 from tuiagent.kernel.call import AnswerApproval
 from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.directory import AGENT, Directory
+from tuiagent.kernel.effort import MoveProviders
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.grants import ChangeMode, ChangeSandbox, ConfigureRules
@@ -15,6 +16,7 @@ PEOPLES = (
     ChangeSandbox,
     ConfigureRules,
     KeepRule,
+    MoveProviders,
     TrustFile,
 )
 """What lets calls through: people say it, and programs that they made for it, never agents."""

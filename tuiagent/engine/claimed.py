@@ -14,6 +14,8 @@ async def claimed(tool: Tool, args: dict[str, Any], runtime: Runtime) -> Claims:
     Raises ToolError for impossible arguments.
     """
     claims = await tool.claims(args, runtime)
+    if twins := await runtime.twins((*claims.reads, *claims.writes, *claims.mentions)):
+        claims = msgspec.structs.replace(claims, mentions=(*claims.mentions, *twins))
     sandbox = OFF if runtime.sandbox == OFF else claims.sandbox or runtime.sandbox
     if sandbox in CONFINED:
         return msgspec.structs.replace(claims, sandbox=sandbox)

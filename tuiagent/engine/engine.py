@@ -28,6 +28,7 @@ from tuiagent.engine.snapshots import Kept, Snapshots
 from tuiagent.engine.veil import Veil
 from tuiagent.engine.worker import Worker
 from tuiagent.kernel import directory, media
+from tuiagent.kernel.call import AnswerApproval
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen, Signal, kind_of, selects
 from tuiagent.kernel.lifecycle import EraseSession
@@ -209,6 +210,11 @@ class Engine:
             await self.admit(actor)
             intent = await asyncio.to_thread(brought, intent, self.journal.store)
             blobs = media.blobs(intent.files)
+        elif isinstance(intent, AnswerApproval) and intent.args:
+            await self.admit(actor)
+            from tuiagent.engine.lifted import answered  # noqa: PLC0415 - few answers change any
+
+            intent = answered(intent, self.journal, self.veil)
         request = Request(intent.stream, (intent,), actor, once, blobs=blobs)
         request.admit = lambda known: access.check(known, actor, intent)
         written = await self.journal.write(request)

@@ -15,6 +15,8 @@ from tuiagent.kernel.message import Command, Display, Observation, Text
 if TYPE_CHECKING:
     from tuiagent.engine.steps.work import StagedBlobs
 
+MARK = "<key>"
+"""What stands in place of a key."""
 SHORTEST = 8
 """Characters of a key that is looked for."""
 EDGE = 1
@@ -63,7 +65,12 @@ class Secrecy:
 
     def known(self, text: str) -> str:
         """The text with placeholders for keys that are known; what only looks like one stays."""
-        return self._known.sub("<key>", text) if self._known else text
+        return self._known.sub(MARK, text) if self._known else text
+
+    def marked(self, text: str) -> list[str]:
+        """What each mark in the masked text stands for, be it a mark by itself."""
+        shapes = f"{self._known.pattern}|{MARK}" if self._known else MARK
+        return re.findall(shapes, text)
 
     def may_hold(self, body: bytes) -> bool:
         """Whether a known key may stand in this JSON."""

@@ -15,7 +15,7 @@ from tuiagent.kernel.hooks import Ruling
 from tuiagent.kernel.message import Call, Observation, Question
 from tuiagent.kernel.places import touches_keys
 from tuiagent.kernel.policy import Verdict
-from tuiagent.kernel.rules import Rule, fired, parse_rule
+from tuiagent.kernel.rules import Rule, fired, parse_rule, reached
 
 # ---------------------------------------------------------------- facts
 
@@ -272,7 +272,8 @@ def decide_answer(state: CallState, intent: AnswerApproval, at: At, agent: str) 
 def _granted(state: CallState, intent: AnswerApproval) -> Rule:
     """The rule that comes with a yes. Raises Refused for one that is about something else."""
     rule = parse_rule(intent.grant, source="session")
-    if state.claims is None or not fired(state.claims, [rule], "allow"):
+    claims = state.claims
+    if claims is None or not (fired(claims, [rule], "allow") or reached(claims, [rule])):
         raise Refused(f"the rule {rule} does not cover this call: a yes grants no other")
     return msgspec.structs.replace(rule, until=intent.until, uses=intent.uses)
 

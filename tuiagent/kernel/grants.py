@@ -2,11 +2,11 @@
 
 from msgspec import Struct
 
-from tuiagent.kernel.claims import CONFINED, OFF
+from tuiagent.kernel.claims import CONFINED, OFF, Claims
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent
 from tuiagent.kernel.policy import MODES, NAMES, mode_of
-from tuiagent.kernel.rules import Rule, parse_rule
+from tuiagent.kernel.rules import Rule, parse_rule, reached
 
 # ---------------------------------------------------------------- facts
 
@@ -84,13 +84,16 @@ class Rulebook(Struct):
         every = (*self.configured, *self.granted)
         return tuple(rule for rule in every if rule.holds(now, self.uses.get(str(rule), 0)))
 
-    def use(self, name: str) -> bool:
-        """Counts a call that the rule let through; whether this used the rule up."""
-        limited = [rule for rule in self.granted if str(rule) == name and rule.uses]
-        if not limited:
-            return False
-        self.uses[name] = self.uses.get(name, 0) + 1
-        return any(not rule.holds(0.0, self.uses[name]) for rule in limited)
+    def use(self, name: str, claims: Claims) -> bool:
+        """Counts a call that this rule let through, and those for its hosts, whatever let it
+        through else; whether one of them is used up now."""
+        limited = [rule for rule in self.granted if rule.uses]
+        left = [rule for rule in limited if rule.holds(0.0, self.uses.get(str(rule), 0))]
+        hosts = reached(claims, left).values() if claims.effect == "execute" else ()
+        taken = {name, *map(str, hosts)}
+        for one in {str(rule) for rule in limited} & taken:
+            self.uses[one] = self.uses.get(one, 0) + 1
+        return any(str(r) in taken and not r.holds(0.0, self.uses[str(r)]) for r in limited)
 
 
 def named_mode(name: str) -> str:

@@ -10,7 +10,7 @@ from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.hooks import Ruling, strictest
 from tuiagent.kernel.places import KEYS, OWN, PROTECTED, SECRETS, outside, secrets
 from tuiagent.kernel.risk import risk
-from tuiagent.kernel.rules import ANY, NETWORK, Rule, exactly, fired, nearest, unreached, wild
+from tuiagent.kernel.rules import ANY, NETWORK, Rule, exactly, fired, nearest, reached, wild
 
 MODES = ("ask", "accept-edits", "plan", "auto", "locked")
 CONFIRMING = {"never": "auto", "always": "ask", "risky": "accept-edits"}
@@ -98,7 +98,9 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     if denied:
         return Verdict("deny", "rule", f"a rule says deny: {denied[0]}", str(denied[0]))
     if doubtful and not named:
-        return Verdict("ask", "secrets", f"{doubtful} may hold keys")
+        twin = claims.effect != "execute" and doubtful in claims.mentions
+        more = ", and is the same file by another name" if twin else ""
+        return Verdict("ask", "secrets", f"{doubtful} may hold keys{more}")
     if asked:
         return Verdict("ask", "rule", f"a rule says ask: {asked[0]}", str(asked[0]))
     if more := _beyond(claims, rules):
@@ -121,7 +123,9 @@ def _names(rule: Rule) -> bool:
 
 def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
     """What the call wants beyond its sandbox and no rule lets it have, in words; "" for nothing."""
-    if claims.effect == "execute" and (hosts := unreached(claims, rules)):
+    known = reached(claims, rules)
+    hosts = [host for host in claims.hosts if host not in known]
+    if claims.effect == "execute" and hosts:
         names = "any host" if ANY in hosts else ", ".join(hosts)
         return f"it wants to reach {names} from the sandbox"
     if claims.folders:

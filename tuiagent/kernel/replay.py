@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tuiagent.kernel.call import CallStarted
 from tuiagent.kernel.codec import Codec, shape_of
+from tuiagent.kernel.effort import ProvidersMoved
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Erased, Event, Fact, Unknown
 from tuiagent.kernel.jobs import JobStarted
@@ -151,10 +152,10 @@ def _body(fact: Fact) -> Any:
 
 def _bare(fact: Fact) -> Fact:
     """Values of the environment become names; what only models and tools read goes."""
+    if isinstance(fact, SessionOpened | ProvidersMoved):
+        fact = replace(fact, endpoints={name: f"<endpoint-{name}>" for name in fact.endpoints})
     if isinstance(fact, SessionOpened):
-        values = {name: f"<{name}>" for name in fact.environment}
-        places = {name: f"<endpoint-{name}>" for name in fact.endpoints}
-        return replace(fact, environment=values, endpoints=places)
+        return replace(fact, environment={name: f"<{name}>" for name in fact.environment})
     if isinstance(fact, SessionImported):
         return replace(fact, opened=_bare(fact.opened))
     if isinstance(fact, PromptRebased):
@@ -185,6 +186,10 @@ def _private(events: Iterable[Event]) -> dict[str, str]:
     found: dict[str, str] = {}
     for event in events:
         opened = event.fact.opened if isinstance(event.fact, SessionImported) else event.fact
+        if isinstance(opened, SessionOpened | ProvidersMoved):
+            for name, url in opened.endpoints.items():
+                found[url] = f"<endpoint-{name}>"
+                found[url.partition("://")[2].partition("/")[0]] = f"<endpoint-{name}>"
         if not isinstance(opened, SessionOpened):
             continue
         home = opened.environment.get("HOME", "").rstrip("/")
@@ -194,9 +199,6 @@ def _private(events: Iterable[Event]) -> dict[str, str]:
             user = opened.environment.get(name, "")
             if len(user) > 2 and user.lower() not in GENERAL:
                 found[user] = "<user>"
-        for name, url in opened.endpoints.items():
-            found[url] = f"<endpoint-{name}>"
-            found[url.partition("://")[2].partition("/")[0]] = f"<endpoint-{name}>"
     found.pop("", None)
     return found
 

@@ -108,10 +108,11 @@ def wild(rule: Rule) -> bool:
     return not rule.pattern or "*" in rule.pattern.replace("[*]", "")
 
 
-def unreached(claims: Claims, rules: Sequence[Rule]) -> list[str]:
-    """The hosts that no rule `network(HOST)` lets it connect to."""
+def reached(claims: Claims, rules: Sequence[Rule]) -> dict[str, Rule]:
+    """The hosts that rules `network(HOST)` let it connect to, each with its rule."""
     own = [r for r in rules if r.action == "allow" and r.tool == NETWORK and r.source != "project"]
-    return [host for host in claims.hosts if _reaching(host, own) is None]
+    found = {host: _reaching(host, own) for host in claims.hosts}
+    return {host: rule for host, rule in found.items() if rule is not None}
 
 
 def nearest(claims: Claims, rules: Sequence[Rule]) -> str:

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from tuiagent.kernel import asides, command, grants, hooks, jobs, lifecycle, stall, transfer, undo
 from tuiagent.kernel import call as calls
+from tuiagent.kernel import effort as answering
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallState
 from tuiagent.kernel.compact import FULL
-from tuiagent.kernel.effort import ChangeEffort, EffortChanged, decide_effort, fold_answering
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import At, Fact, Intent, Unknown
 from tuiagent.kernel.grants import ChangeMode, ModeChanged, Rulebook, SandboxChanged
@@ -234,7 +234,7 @@ DECIDE: dict[type[Intent], Callable[[Session, Any, At], list[Fact]]] = {
     ChangeMode: lambda s, i, at: grants.decide_mode(s.mode, s.sandbox, i, at, s.agent),
     grants.ChangeSandbox: lambda s, i, at: grants.decide_sandbox(s.sandbox, i, at, s.agent),
     ChangeModel: _change_model,
-    ChangeEffort: lambda s, i, at: decide_effort(s.effort, i),
+    **dict.fromkeys(answering.DECIDED, answering.decide),
     TellTools: lambda s, i, at: [ToolsChanged(i.added, i.gone)],
     runs.StartAttempt: _start_attempt,
     runs.FailAttempt: lambda s, i, at: runs.decide_fail(s.running(), i, at),
@@ -352,9 +352,9 @@ def _fold_call(state: Session, fact: Any) -> None:
         calls.fold(found, fact)
         if not found.open:
             state.wishes.pop(fact.call, None)
-        if isinstance(fact, calls.CallStarted) and found.rule:
+        if isinstance(fact, calls.CallStarted) and found.claims:
             # what else a rule had let through is judged anew once it is used up
-            state.revision += state.rulebook.use(found.rule)
+            state.revision += state.rulebook.use(found.rule, found.claims)
     if isinstance(fact, calls.CallFinished) and fact.observation.status == "unknown":
         state.unresolved.add(fact.call)
     elif isinstance(fact, calls.OutcomeResolved):
@@ -377,7 +377,7 @@ FOLD: dict[type[Fact], Callable[[Session, Any], None]] = {
     ShorteningRequested: lambda s, fact: setattr(s, "too_long", True),
     RenewalRequested: lambda s, fact: setattr(s, "renewed", True),
     **dict.fromkeys((ModeChanged, SandboxChanged), _fold_mode),
-    **dict.fromkeys((ModelChanged, EffortChanged), fold_answering),
+    **dict.fromkeys(answering.FOLDED, answering.fold),
     ToolsChanged: lambda s, fact: None,
     runs.RunStarted: _fold_run_started,
     runs.RunFinished: _fold_run_finished,

@@ -1,6 +1,17 @@
 """The sockets of the house: one interface up (Client) and those that the engine needs below."""
 
-from tuiagent.ports.client import ASK, KILL, Client, Loan, Owner, Proposed, Snapshot, Usual, Window
+from tuiagent.ports.client import (
+    ASK,
+    KILL,
+    SEALED,
+    Client,
+    Loan,
+    Owner,
+    Proposed,
+    Snapshot,
+    Usual,
+    Window,
+)
 from tuiagent.ports.connector import Connector, Lender, Waiting
 from tuiagent.ports.library import Hook, Library, Offer, Paper, Words
 from tuiagent.ports.provider import Provider
@@ -24,6 +35,7 @@ from tuiagent.ports.tool import (
 __all__ = [
     "ASK",
     "KILL",
+    "SEALED",
     "Again",
     "Answer",
     "Background",

@@ -49,6 +49,10 @@ class Proposed(Struct, frozen=True):
     """Why it would change nothing."""
 
 
+SEALED = "sealed"
+"""Where a loan is from that is no key but what opens sealed files."""
+
+
 class Loan(Struct, frozen=True):
     """A key that one process lends to another, for sessions in a folder; never written down."""
 
@@ -56,6 +60,8 @@ class Loan(Struct, frozen=True):
     where: str
     """As the session records it, such as `env:OPENAI_API_KEY`."""
     key: str
+    url: str = ""
+    """The address that it is for; "" for the provider's usual one."""
 
 
 class Client(Protocol):

@@ -51,6 +51,10 @@ class Connector(Protocol):
         """Begins to reach the servers, in the background; doing so twice is nothing."""
         ...
 
+    def wake(self) -> None:
+        """Tries those at once that wait: what they lacked may be there now."""
+        ...
+
     def close(self) -> None:
         """Lets go of everything; all that was started ends."""
         ...

@@ -1,6 +1,6 @@
 """The socket below through which tools touch the machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -77,6 +77,13 @@ class Runtime(Protocol):
 
     async def stat(self, path: str) -> Stat:
         """What lies there."""
+        ...
+
+    async def twins(self, paths: Iterable[str]) -> list[str]:
+        """Other names (hard links) of these files that say that they may hold keys.
+
+        The paths are resolved; of those names, the ones that are found soon.
+        """
         ...
 
     async def read(self, path: str, limit: int) -> bytes:

@@ -10,12 +10,14 @@ from typing import Self, TypeVar
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import ToolError
 from tuiagent.ports import Stat
-from tuiagent.runtimes import files
+from tuiagent.runtimes import files, twins, walls
 
 T = TypeVar("T")
 
 SMALL = 1 << 20
 """Bytes up to which a file is read without a thread of its own."""
+FEW = 100
+"""Files that are looked at without one."""
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"})
 
 
@@ -42,6 +44,17 @@ class LocalFiles:
         """What lies there."""
         found = self.resolve(path)
         return self._told(await self._do(found, partial(files.stat_of, self._place(found))))
+
+    async def twins(self, paths: Iterable[str]) -> list[str]:
+        """Other names of these files that say that they may hold keys; see ports.Runtime."""
+        places = [self._place(path) for path in paths]
+        look = partial(twins.linked, places)
+        linked = await self._do(self.folder, look, quick=len(places) <= FEW)
+        if not linked:
+            return []
+        homes = walls.homes_of(self._env)
+        found = await asyncio.to_thread(twins.keyed, linked, self.folder, homes)
+        return [path for path in found if path not in places]
 
     async def read(self, path: str, limit: int) -> bytes:
         """A regular file of at most `limit` bytes. Raises ToolError."""

@@ -9,7 +9,7 @@ import re
 import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -51,7 +51,7 @@ RUNS = re.compile(r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*(.+?)[ \t]*$", re.I | 
 AGE = 60.0
 """Seconds from which on a socket counts as one that stays."""
 SEEN, DEEP = 2000, 8
-"""Folders that are looked into for repositories within, and how deep."""
+"""Folders that are looked into for what lies within, and how deep."""
 SKIPPED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", "venv", "target", "dist"})
 
 
@@ -216,8 +216,15 @@ def _pointed(config: str, top: str, walls: Walls) -> None:
 
 def repositories(folder: str) -> list[str]:
     """The `.git` of every repository within the folder that is found soon."""
-    found: list[str] = []
-    left = deque([(folder, 0)])
+    own = os.path.join(folder, ".git")
+    found = within([folder], lambda entry: entry.name not in SKIPPED and entry.name[0] != ".")
+    return sorted(path for path in found if os.path.basename(path) == ".git" and path != own)
+
+
+def within(tops: Iterable[str], enters: Callable[[os.DirEntry[str]], bool]) -> Iterator[str]:
+    """What lies in these folders, and in those within that are to be entered, as far as is soon
+    found; links are not followed."""
+    left = deque((top, 0) for top in tops)
     for _ in range(SEEN):
         if not left:
             break
@@ -225,18 +232,11 @@ def repositories(folder: str) -> list[str]:
         try:
             with os.scandir(top) as entries:
                 for entry in entries:
-                    if entry.name == ".git" and depth:
-                        found.append(entry.path)
-                    elif (
-                        depth < DEEP
-                        and entry.name not in SKIPPED
-                        and not entry.name.startswith(".")
-                        and entry.is_dir(follow_symlinks=False)
-                    ):
+                    yield entry.path
+                    if depth < DEEP and enters(entry) and entry.is_dir(follow_symlinks=False):
                         left.append((entry.path, depth + 1))
         except OSError:
             continue  # it may not be read, or it has just gone
-    return sorted(found)
 
 
 def homes_of(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -219,6 +219,7 @@ async def _below(
     left = [path for path in tops if f"{path}/".startswith(own)]
     away: list[str] = []
     keys: list[str] = []
+    files: list[str] = []
     count = 0
     while left:
         top = left.pop()
@@ -235,9 +236,11 @@ async def _below(
                 away.append(runtime.resolve(entry.path))
             elif places.holds_keys(entry.path):
                 keys.append(entry.path)
+            elif entry.kind == "file":
+                files.append(entry.path)
         if count > ENTRIES:
             raise Unsure(f"it reads a folder with more than {ENTRIES} files")
-    return away, keys
+    return away, keys + await runtime.twins(files)
 
 
 # ---------------------------------------------------------------- words as paths

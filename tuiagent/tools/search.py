@@ -47,7 +47,7 @@ class Search(Looking):
         top = kit.runtime.resolve(args.get("path", "."))
         base = kit.runtime.folder.rstrip("/") + "/"
         end = time.monotonic() + SECONDS
-        lines: list[str] = []
+        lines: list[tuple[str, str]] = []
         stopped = ""
         async for number, file in walk(kit.runtime, top):
             if number > FILES or time.monotonic() > end:
@@ -61,11 +61,21 @@ class Search(Looking):
                 continue
             body = await kit.runtime.read(file.path, BYTES)
             found = asyncio.to_thread(_lines, pattern, name, body, MATCHES + 1 - len(lines), end)
-            lines += await found
+            lines += [(file.path, line) for line in await found]
             if len(lines) > MATCHES:
                 lines, stopped = lines[:MATCHES], "(more matches are not shown)"
                 break
-        return Observation("ok", "\n".join([*lines, stopped] if stopped else lines) or "no match")
+        shown = await _open(lines, top, kit.runtime)
+        return Observation("ok", "\n".join([*shown, stopped] if stopped else shown) or "no match")
+
+
+async def _open(lines: list[tuple[str, str]], top: str, runtime: Runtime) -> list[str]:
+    """The lines without those of files that hold keys under another name."""
+    paths = dict.fromkeys(path for path, _ in lines if path != top)
+    if not await runtime.twins(paths):
+        return [line for _, line in lines]
+    keys = {path for path in paths if await runtime.twins([path])}
+    return [line for path, line in lines if path not in keys]
 
 
 async def missing(runtime: Runtime, path: str) -> ToolError:

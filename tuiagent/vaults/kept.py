@@ -7,10 +7,12 @@ import contextlib
 import os
 import shlex
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 from tuiagent import config
 from tuiagent.kernel.errors import ConfigError, StoreError
+from tuiagent.ports import SEALED, Loan
 from tuiagent.vaults import private
 from tuiagent.vaults.sealed import Sealed
 
@@ -32,19 +34,26 @@ NOWHERE = """\
 this machine has no keyring that can be used: say a passphrase of yours in TUIAGENT_PASSPHRASE, \
 here and where sessions run, and what a server gives you is kept in an encrypted file"""
 SHUT = """\
-it was signed in to, which is kept in an encrypted file: start this with its passphrase in \
-TUIAGENT_PASSPHRASE"""
-TOKENS = 256 * 1024
-"""Bytes of the file of tokens."""
+it was signed in to, which is kept in an encrypted file: tuiagent keys unlock opens that for the \
+background server; or say its passphrase in TUIAGENT_PASSPHRASE, or on the screen's list of keys"""
+TOKENS, ROOM = "tokens.sealed", 256 * 1024
+"""The file of tokens, and bytes that it may have."""
+
+
+def _said() -> str:
+    """The passphrase of this process's environment."""
+    return os.environ.get(PASSPHRASE, "")
 
 
 class Kept:
-    """The keys of one user."""
+    """The keys of one user; `passphrase` tells what opens the encrypted file, "" for nothing."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, passphrase: Callable[[], str] = _said) -> None:
         self._home = home
+        self._passphrase = passphrase
         self._path = os.path.join(home, config.KEPT)
         self._sealed = Sealed(os.path.join(home, "keys.sealed"))
+        self._tokens = Sealed(os.path.join(home, TOKENS), ROOM)
 
     def places(self) -> dict[str, str]:
         """See config.kept_keys."""
@@ -56,7 +65,7 @@ class Kept:
         if place is None:
             return None
         if place == FILE:
-            passphrase = os.environ.get(PASSPHRASE)
+            passphrase = self._passphrase()
             if not passphrase:
                 raise StoreError(LOCKED)
             return self._sealed.get(passphrase).get(name)
@@ -64,9 +73,26 @@ class Kept:
             return _ring().get_password(SERVICE, name)
         return _told(name, place)
 
-    def unlock(self, passphrase: str) -> dict[str, str]:
-        """The keys in the encrypted file. Raises StoreError for another passphrase."""
-        return self._sealed.get(passphrase)
+    def unlock(self, passphrase: str) -> list[Loan]:
+        """What this opens, to be lent: each key, and what opens all else that is sealed with it.
+
+        Raises StoreError where it opens nothing of what is there.
+        """
+        opened: list[Loan] = []
+        wrong: StoreError | None = None
+        try:
+            keys = self._sealed.get(passphrase)
+            opened += [Loan("", f"kept:{name}", key) for name, key in keys.items()]
+        except StoreError as error:
+            wrong = error
+        try:
+            if self._tokens.get(passphrase) or not wrong:
+                opened.append(Loan("", SEALED, passphrase))
+        except StoreError as error:
+            wrong = error
+        if wrong and not opened:
+            raise wrong
+        return opened
 
     def put(self, name: str, key: str, passphrase: str = "") -> None:
         """Keeps a key in the keyring, or under a passphrase in the encrypted file.
@@ -112,15 +138,16 @@ class Kept:
 class Tokens:
     """What servers gave to this user, by name: in the keyring, or else under a passphrase."""
 
-    def __init__(self, home: str) -> None:
-        self._sealed = Sealed(os.path.join(home, "tokens.sealed"), TOKENS)
+    def __init__(self, home: str, passphrase: Callable[[], str] = _said) -> None:
+        self._passphrase = passphrase
+        self._sealed = Sealed(os.path.join(home, TOKENS), ROOM)
 
     def place(self) -> str:
         """Where they are kept. Raises StoreError where nothing can keep them."""
         try:
             _ring()
         except StoreError as error:
-            passphrase = os.environ.get(PASSPHRASE, "")
+            passphrase = self._passphrase()
             if not passphrase:
                 raise StoreError(NOWHERE) from error
             self._sealed.get(passphrase)
@@ -134,7 +161,7 @@ class Tokens:
                 return found
         if not self._sealed.has(name):
             return None
-        passphrase = os.environ.get(PASSPHRASE)
+        passphrase = self._passphrase()
         if not passphrase:
             raise StoreError(SHUT)
         return self._sealed.get(passphrase).get(name)
@@ -142,7 +169,7 @@ class Tokens:
     def put(self, name: str, secret: str) -> None:
         """Keeps it. Raises StoreError where nothing can."""
         if self.place() == FILE:
-            self._sealed.put(os.environ[PASSPHRASE], name, secret)
+            self._sealed.put(self._passphrase(), name, secret)
         else:
             _ring().set_password(SERVICE, name, secret)
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
 from tuiagent.kernel import call as calls
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.event import Event, Seen
+from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.message import Question
 from tuiagent.kernel.policy import Verdict
@@ -32,11 +33,27 @@ class Waiting(Struct, frozen=True):
     text: str = ""
     again: float | None = None
     """When it is looked for again without a person."""
+    after: str = ""
+    """What its agent had last been told when it wanted this, such as `read README.md`."""
 
 
+SUBJECT = 200
+"""Characters of what a call is about that are kept of it for later."""
 Place = tuple[str, str]
 """A stream and a call in it."""
-Known = tuple[dict[Place, Waiting], dict[Place, tuple[str, dict[str, Any] | None]]]
+
+
+class Wanted(Struct):
+    """A call that somebody wants."""
+
+    tool: str = ""
+    args: dict[str, Any] | None = None
+    after: str = ""
+    subject: str = ""
+    """What it was judged by."""
+
+
+Known = tuple[dict[Place, Waiting], dict[Place, Wanted], dict[str, str]]
 
 
 class InboxView:
@@ -63,7 +80,9 @@ class InboxView:
     def __init__(self, key: str = "") -> None:
         self.key = key
         self.waiting: dict[tuple[str, str], Waiting] = {}
-        self._calls: dict[tuple[str, str], tuple[str, dict[str, Any] | None]] = {}
+        self._calls: dict[Place, Wanted] = {}
+        self._told: dict[str, str] = {}
+        """By session, the call whose result its agent was told last."""
 
     def snapshot(self) -> list[Any]:
         """The things that wait, oldest first."""
@@ -71,11 +90,11 @@ class InboxView:
 
     def save(self) -> bytes:
         """All that it knows."""
-        return msgpack.encode((self.waiting, self._calls))
+        return msgpack.encode((self.waiting, self._calls, self._told))
 
     def load(self, body: bytes) -> None:
         """Knows this again. Raises msgspec.MsgspecError."""
-        self.waiting, self._calls = msgpack.decode(body, type=Known)
+        self.waiting, self._calls, self._told = msgpack.decode(body, type=Known)
 
     def apply(self, seen: Seen) -> list[tuple[str, str]]:
         """Takes the next event; the (stream, call) pairs that changed."""
@@ -85,35 +104,38 @@ class InboxView:
             return []
         fact, stream = seen.fact, seen.stream
         if isinstance(fact, runs.ReplyReceived):
+            after = self._told.get(stream, "")
             for call in fact.reply.calls:
-                self._calls[stream, call.id] = (call.name, call.args)
+                self._calls[stream, call.id] = Wanted(call.name, call.args, after)
             return []
         if isinstance(fact, runs.RunFinished):
+            self._told.pop(stream, None)
             return [*self._drop((stream, fact.run)), *self._forget(stream, fact.run)]
         if isinstance(fact, FOLDED):
             return self._stall(seen, fact)
         if isinstance(fact, JobStarted):
-            self._calls[stream, fact.job] = (fact.tool, fact.args)
+            self._calls[stream, fact.job] = Wanted(fact.tool, fact.args)
             return []
         place = (stream, fact.job if isinstance(fact, JobEnded) else getattr(fact, "call", ""))
-        name, args = self._calls.get(place, ("", None))
         before = self.waiting.pop(place, None)
-        if isinstance(fact, calls.CallAmended):
-            self._calls[place] = (name, fact.args)
-        elif isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
-            self.waiting[place] = Waiting(
-                *place, "approval", seen.at, name, args, fact.digest, fact.verdict, fact.claims
-            )
-        elif isinstance(fact, calls.CallDeferred):
-            self.waiting[place] = Waiting(
-                *place, "question", seen.at, name, args, question=fact.question
-            )
-        elif isinstance(fact, calls.CallFinished | JobEnded) and (
-            fact.observation.status == "unknown"
-        ):
-            text = fact.observation.text
-            self.waiting[place] = Waiting(*place, "outcome", seen.at, name, args, text=text)
+        self._note(place, fact)
+        one = self._calls.get(place, Wanted())
+        said = Waiting(*place, "", seen.at, one.tool, one.args, after=one.after)
+        if waits := _waiting(fact, said):
+            self.waiting[place] = waits
         return [place] if before is not None or place in self.waiting else []
+
+    def _note(self, place: Place, fact: Fact) -> None:
+        """Keeps what is known of a call, and what its agent is told of it."""
+        wanted = self._calls.get(place)
+        if wanted is None:
+            return
+        if isinstance(fact, calls.CallAmended):
+            wanted.args = fact.args
+        elif isinstance(fact, calls.CallJudged):
+            wanted.subject = fact.claims.subject.removeprefix(f"{fact.claims.folder}/")[:SUBJECT]
+        elif isinstance(fact, calls.CallFinished) and fact.observation.status == "ok":
+            self._told[place[0]] = f"{wanted.tool} {wanted.subject}".strip()
 
     def _stall(self, event: Event, fact: RunStalled | RunResumed) -> list[Place]:
         """A run waits for a key, or does so no more."""
@@ -139,3 +161,16 @@ class InboxView:
                 if self.waiting.pop(place, None) is not None:
                     gone.append(place)
         return gone
+
+
+def _waiting(fact: Fact, wanted: Waiting) -> Waiting | None:
+    """What is wanted as it waits since this fact; None where it does not."""
+    if isinstance(fact, calls.CallJudged) and fact.verdict.decision == "ask":
+        more = {"digest": fact.digest, "verdict": fact.verdict, "claims": fact.claims}
+        return replace(wanted, kind="approval", **more)
+    if isinstance(fact, calls.CallDeferred):
+        return replace(wanted, kind="question", question=fact.question)
+    ended = isinstance(fact, calls.CallFinished | JobEnded)
+    if ended and fact.observation.status == "unknown":
+        return replace(wanted, kind="outcome", text=fact.observation.text)
+    return None

@@ -10,9 +10,9 @@ import msgspec
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
-from tuiagent.clients.host import Host
+from tuiagent.clients.host import Host, unlocked
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.ports import Client, Loan
+from tuiagent.ports import Client
 
 
 async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
@@ -43,12 +43,12 @@ async def run(client: Client, args: argparse.Namespace, host: Host) -> int:
 
 
 async def _unlock(host: Host) -> int:
-    """Lends the keys of the encrypted file to the background server."""
+    """Lends what the encrypted files hold to the background server."""
     server = await host.background()
-    keys = host.keys.unlock(await asyncio.to_thread(_passphrase, host, False))
-    await server.lend([Loan("", f"kept:{name}", key) for name, key in keys.items()])
+    opened = host.keys.unlock(await asyncio.to_thread(_passphrase, host, False))
+    await server.lend(opened)
     await server.close()
-    say(f"the server has {', '.join(keys) or 'no key'} until it ends\n")
+    say(f"the server has {unlocked(opened)} until it ends\n")
     return DONE
 
 

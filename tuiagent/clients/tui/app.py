@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.attach import images
@@ -28,6 +27,7 @@ from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
+from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
@@ -107,6 +107,7 @@ class TuiApp(Opens):
         with Horizontal(id="panes"):
             yield Files(id="files")
             with Vertical(id="conversation"):
+                yield ServerBar()
                 yield OwnerBar()
                 yield DigestPanel()
                 yield ApprovalBar()
@@ -244,8 +245,9 @@ class TuiApp(Opens):
         self.query_one(DigestPanel).toggle()
 
     def action_take(self) -> None:
-        """Has the session driven here."""
-        self.query_one(OwnerBar).take()
+        """Starts the server where it has ended; else has the session driven here."""
+        bar = self.query_one(ServerBar)
+        (bar if bar.display else self.query_one(OwnerBar)).take()
 
     def action_interrupt(self) -> None:
         """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""
@@ -303,14 +305,6 @@ class TuiApp(Opens):
         """One types elsewhere now."""
         for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
             self.call_after_refresh(self._place_cursor, screen, moved=True)
-
-    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
-        """Lets the terminal's cursor be where one types: input methods open there."""
-        focused = self.focused
-        place = getattr(focused, "cursor_screen_offset", None)
-        if focused is not None and place is not None and (moved or place != self.cursor_position):
-            self.cursor_position = place
-            focused.refresh()  # the cursor is moved along with what is drawn
 
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")

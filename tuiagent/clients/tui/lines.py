@@ -18,12 +18,16 @@ KEYS = "keys"
 
 
 def strip(widget: Widget, pieces: Iterable[Piece], width: int) -> Strip:
-    """One line of exactly this width; what is too long is cut with an ellipsis."""
+    """One line of exactly this width; what is too long is cut with an ellipsis.
+
+    There is none where only whole pieces have no room, which would stand behind a gap.
+    """
     base = widget.rich_style
     line = Strip(_segments(widget, pieces))
     if line.cell_length > width:
-        mark = Segment("…", base)
-        line = Strip([*line.crop(0, max(0, width - 1)), mark]) if width else Strip([])
+        whole, line = line, line.crop(0, max(0, width - 1))
+        if width and not (line.text.endswith("  ") and _begins(whole, width - 1)):
+            line = Strip([*line, Segment("…", base)])
     return line.adjust_cell_length(width, base)
 
 
@@ -37,6 +41,16 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     left = _whole(left, room)
     gap = sum(cell_len(clean(text)) for text, _ in left) > room > 1
     return Strip.join([strip(widget, left, room - gap), Strip([Segment(" " * gap, base)]), end])
+
+
+def _begins(line: Strip, at: int) -> bool:
+    """Whether every piece of which something stands behind there begins there, or behind it."""
+    end = 0
+    for text, *_ in line:
+        begin, end = end, end + cell_len(text)
+        if begin < at < end - len(text) + len(text.rstrip()):
+            return False
+    return True
 
 
 def _whole(left: list[Piece], room: int) -> list[Piece]:

@@ -39,6 +39,7 @@ INTENTS = {
     "OpenSession": ADMIN,
     "ConfigureRules": ADMIN,
     "ChangeSandbox": ADMIN,
+    "MoveProviders": ADMIN,
     "RunCommand": ADMIN,
     "ImportSession": ADMIN,
     "EraseSession": ADMIN,

@@ -192,6 +192,8 @@ def _about(one: Waiting, found: Proposed | None, width: int, room: int) -> list[
     if one.claims is not None and one.claims.server:
         style = "warn" if one.claims.changed else "dim"
         texts.append((f"{one.claims.server} says of it: {one.claims.about}", style))
+    if one.after:
+        texts.append((f"after {exact(one.after)}", "dim"))
     if one.claims is not None:
         texts.append((f"in {short(one.claims.folder)}", "dim"))
     if verdict is not None and verdict.offer:

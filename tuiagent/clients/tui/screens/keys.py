@@ -1,7 +1,6 @@
 """Keys: which providers have one, from where; kept in the keyring, tested, forgotten."""
 
 import asyncio
-import os
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tuiagent.clients.host import Host
+from tuiagent.clients.host import Host, unlocked
+from tuiagent.clients.providers import NONE, found
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.typed import Input
@@ -64,12 +64,13 @@ class Providers(Rows):
         return [(f"  {name:<20} ", "strong"), (where, "good" if where != NONE else "dim")]
 
 
-NONE = "none"
 KEYRING = "It goes into the system's keyring, and into no file."
 NO_KEYRING = """\
 This machine has no keyring. A passphrase of yours keeps the key in an encrypted file: say one, or \
 leave, and have the key from the environment or a command (tuiagent keys set NAME --command …)."""
-UNLOCK = "The passphrase of the encrypted file; its keys are then known until this process ends."
+UNLOCK = (
+    "The passphrase of the encrypted file; what is in it is known then until this process ends."
+)
 
 
 class KeysSheet(Sheet):
@@ -152,10 +153,9 @@ class KeysSheet(Sheet):
             return
         host = self.app.desk.host
         try:
-            keys = await asyncio.to_thread(host.keys.unlock, passphrase)
-            for name, key in keys.items():
-                await host.renewed(name, key)
-            self._tell(f"unlocked: {', '.join(keys) or 'no key is in it'}")
+            loans = await asyncio.to_thread(host.keys.unlock, passphrase)
+            await host.opened(loans)
+            self._tell(f"unlocked: {unlocked(loans)}")
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
 
@@ -191,20 +191,3 @@ async def kept(host: Host, name: str, key: str, passphrase: str) -> None:
     """Keeps a key, has what waits for it go on. Raises StoreError where there is no keyring."""
     await asyncio.to_thread(host.keys.put, name, key, passphrase)
     await host.renewed(name, key if passphrase else "")
-
-
-def found(host: Host) -> list[tuple[str, str]]:
-    """Each provider, and where its key is as sessions here would have it."""
-    opened = host.opening(".")
-    kept = host.keys.places()
-    rows: list[tuple[str, str]] = []
-    for name in sorted({"openai", *opened.credentials, *opened.endpoints, *kept}):
-        kind, _, of = opened.credentials.get(name, "").partition(":")
-        if kind == "env":
-            where = f"${of}" if os.environ.get(of) else NONE
-        elif kind == "config":
-            where = "config.toml"
-        else:
-            where = kept.get(name, NONE)
-        rows.append((name, where))
-    return rows

@@ -20,7 +20,7 @@ from tuiagent.ports import Lender
 COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "untrusted": "warn"}
 NEW = ("known", "starting")
 """How servers are that are reached as this is opened."""
-EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
+EMPTY = "No MCP server is named. In a shell:\ntuiagent mcp add NAME -- COMMAND"
 
 
 class Servers(Rows):
@@ -151,7 +151,7 @@ class ServersSheet(Sheet):
         about.lines = told(chosen, whole=True).splitlines() if chosen else []
         about.renew()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows the one that is at hand now."""
         self._show()
 

@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.bridge import Unlisten
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import ALL, Listed
+from tuiagent.clients.tui.news import Unlisten
 from tuiagent.clients.tui.status import Line
 from tuiagent.clients.tui.wished import Wished
 

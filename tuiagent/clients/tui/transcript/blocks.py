@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tuiagent.clients.tui.transcript import calls
+from tuiagent.clients.tui.transcript import calls, tries
 from tuiagent.clients.tui.transcript.calls import BRIEF, FOLDED, FULL, OPEN
 from tuiagent.clients.tui.transcript.markdown import Part, Parts
 from tuiagent.clients.tui.transcript.pictures import Pictures
@@ -23,7 +23,7 @@ from tuiagent.clients.tui.transcript.pieces import (
 )
 from tuiagent.clients.tui.transcript.rows import BLANK, Row, Span, cut, fold, height, line, plain
 from tuiagent.kernel.message import Diff, Question, Todos
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import AGAIN, Item
 
 ENDS = {
     "done": ("─", "rule", ""),
@@ -53,6 +53,14 @@ class Around(Struct, frozen=True):
     """Whether the end of the run follows, and says what went wrong with a reply."""
     took: float = 0.0
     """Seconds that a run took, 0 where that is not known."""
+    fault: str = ""
+    """Why the try before this one failed; "" where there was none."""
+    tries: int = 0
+    """How many tries failed before it, one after the other."""
+    again: bool = False
+    """Whether it is told with the next try, which has said nothing either."""
+    waits: bool = False
+    """Whether the run waits for what made this try fail."""
     answers: str = ""
     """The prompt that a run begins to answer here, where something else stands between them."""
 
@@ -90,7 +98,9 @@ class Block:
     def silent(self) -> bool:
         """Whether nothing is to be said: a reply that only calls tools, or that never came."""
         item = self.item
-        if item.kind != "reply" or item.text.strip() or item.reasoning or self.around.answers:
+        if self.around.again:
+            return True
+        if item.kind != "reply" or tries.spoken(item) or self.around.answers:
             return False
         called = self.around.calls and item.status == "done" and not item.output
         return called or self.around.ended or item.output in STOPPED
@@ -153,12 +163,19 @@ class Block:
 
     def _reply(self, level: int) -> list[Piece]:
         item = self.item
+        if level < OPEN and (tried := self._tried):
+            return [tried]
         found = _reasoning(item, level)
         if level == FOLDED:
             first = line(item.text[:400])
             return [*found, _one(first or "…", ("● ", "reply"), item.text.count("\n") > 0)]
         found += self._words()
         return found + _outcome(item, self.around)
+
+    @property
+    def _tried(self) -> Piece | None:
+        around = self.around
+        return tries.told(self.item, around.fault, around.tries, around.waits)
 
     def _words(self) -> list[Piece]:
         """The pieces of the text; those of its closed parts stay as they are."""
@@ -189,6 +206,8 @@ class Block:
         level = usual if self.level is None else self.level
         item = self.item
         if item.kind == "reply":
+            if self._tried is not None:
+                return OPEN if level < OPEN else BRIEF
             if level == FOLDED:
                 return OPEN if item.reasoning else BRIEF
             return OPEN if level == BRIEF and item.reasoning else FOLDED
@@ -317,7 +336,7 @@ def _outcome(item: Item, around: Around) -> list[Piece]:
     if around.ended or item.output in STOPPED:
         return []
     if item.status == "failed":
-        again = "" if "asked again" in item.output else " (r asks again · /model takes another)"
+        again = "" if AGAIN in item.output else " (r asks again · /model takes another)"
         return [words((line(item.output), "bad"), (again, "muted"), lead="✗ ", look="bad")]
     if item.status in ("interrupted", "cancelled"):
         why = line(item.output or item.status)
