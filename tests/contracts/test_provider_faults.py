@@ -85,6 +85,30 @@ def test_advice_names_the_place_in_which_a_server_is_said(kind: str) -> None:
     assert "MY_BOX" not in theirs
 
 
+@pytest.mark.parametrize("key", ["k", "none", "EMPTY12"])
+def test_a_word_that_is_no_key_is_not_cut_out_of_what_is_said(key: str) -> None:
+    text = "could not be reached: no known host, no EMPTY12"
+    assert text in str(Faults("openai", "here", key, "m").error("network", text))
+
+
+def test_of_a_page_what_it_shows_is_said() -> None:
+    page = (
+        b"<!DOCTYPE html><html><head><title>502</title><style>h1 { color: red }</style></head>"
+        b"<body><!-- proxy 7 --><h1>Bad Gateway</h1><script>alert(1)</script>nginx</body></html>"
+    )
+    told = str(Faults("openai", "here", "", "m").answer(502, {}, page))
+    assert "answered 502: 502 Bad Gateway nginx. " in told
+    assert "1 < 2 > 0" in str(Faults("openai", "here", "", "m").answer(502, {}, b"1 < 2 > 0"))
+
+
+async def test_that_nobody_listens_is_said_once_whatever_a_name_stands_for() -> None:
+    provider = asks("http://localhost:9/v1")
+    with pytest.raises(ProviderError) as caught:
+        await collect(provider)
+    await provider.close()
+    assert "openai (localhost:9/v1) could not be reached: Connection refused. " in str(caught.value)
+
+
 async def meets(provider: Provider, row: Row) -> None:
     """Asks once; what comes is what the row expects."""
     if not row.kind:

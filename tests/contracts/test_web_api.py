@@ -492,13 +492,87 @@ async def test_what_there_is_can_be_asked_for(server: Served) -> None:
     assert nothing["note"]
     assert (await server.ask("GET /api/v1/usage")).json["total"] == 1
     assert "shell" in [t["name"] for t in (await server.ask("GET /api/v1/tools")).json["items"]]
-    for empty in ("skills", "mcp-servers"):
-        assert (await server.ask(f"GET /api/v1/{empty}")).json["items"] == []
     me = (await server.ask("GET /api/v1/me", key="sessions:read")).json
     assert me["scopes"] == ["sessions:read"]
     status_ = (await server.ask("GET /api/v1/status")).json
     assert (status_["sessions"], status_["runs"], status_["waiting"]) == (1, {}, 0)
     assert (await server.ask("GET /api/v1/capabilities")).json["streams"] == [SSE, WEBSOCKET]
+
+
+async def test_what_people_wrote_and_servers_lend_can_be_asked_for(tmp_path: Path) -> None:
+    async with served(tmp_path, [SAY]) as server:
+        work = tmp_path / "work"
+        skill = work / ".agents/skills/deploy.md"
+        skill.parent.mkdir(parents=True)
+        skill.write_text("---\nname: deploy\ndescription: how it is done\n---\nSo.\n")
+        servers = {"it": {"url": "http://127.0.0.1:9/mcp", "headers": {"X": "secret-header"}}}
+        (work / ".mcp.json").write_bytes(msgspec.json.encode({"mcpServers": servers}))
+        for what in ("skills", "mcp-servers"):
+            nowhere = await server.ask(f"GET /api/v1/{what}?folder=/no/where")
+            assert (nowhere.status, nowhere.json["code"]) == (409, "folder_not_found")
+        anywhere = (await server.ask("GET /api/v1/skills")).json["items"]
+        assert {row["source"] for row in anywhere} == {"shipped"}
+        found = (await server.ask(f"GET /api/v1/skills?folder={work}")).json["items"]
+        assert [row["description"] for row in found if row["name"] == "deploy"] == [
+            "how it is done"
+        ]
+        answer = await server.ask(f"GET /api/v1/mcp-servers?folder={work}")
+        assert [(row["name"], row["state"]) for row in answer.json["items"]] == [
+            ("it", "untrusted")
+        ]
+        assert b"secret-header" not in answer.body
+        assert (await opened(server, "s1", skills=["deploy"], effort="high")).status == 201
+        assert (await opened(server, "s1", skills=["deploy"], effort="high")).status == 200
+        assert (await opened(server, "s1", skills=["deploy"], effort="low")).status == 409
+        wrong = await opened(server, "s2", skills=["nothing"])
+        assert (wrong.status, wrong.json["code"]) == (409, "skill_refused")
+        assert (await server.ask("PATCH /api/v1/sessions/s1", {"effort": "off"})).status == 200
+        bodies = [
+            item["body"]
+            for item in (await server.ask("GET /api/v1/sessions/s1/events")).json["items"]
+            if item["kind"] in ("SessionOpened", "EffortChanged")
+        ]
+        assert [body["effort"] for body in bodies] == ["high", "off"]
+        assert bodies[0]["skills"] == ["deploy"]
+
+
+FITS = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+async def test_an_answer_that_fits_a_schema_can_be_asked_for(tmp_path: Path) -> None:
+    turns = [{"text": '```json\n{"n": 7}\n```'}, {"text": '{"n": "seven"}'}, SAY, SAY]
+    async with served(tmp_path, turns) as server:
+        await opened(server)
+        found = []
+        for schema in (FITS, FITS, FITS, None):
+            run = await said(server, **({"output_schema": schema} if schema else {}))
+            await until(server, "done", run)
+            found.append((await server.ask(f"GET /api/v1/runs/{run}/answer")).json)
+        assert [one["structured_output"] for one in found] == [{"n": 7}, None, None, None]
+        assert [bool(one["problems"]) for one in found] == [False, True, True, False]
+        assert "$.n" in found[1]["problems"][0]
+        assert "not one JSON document" in found[2]["problems"][0]
+        assert found[3]["answer"] == "one two three"
+        [first, *_] = await kinds(server, "PromptSubmitted")
+        assert first["schema"] == FITS
+        assert "<json-schema>" in first["text"]
+        for schema, why in (
+            ({"type": 1}, "type"),
+            ({"$ref": "http://127.0.0.1:9/x"}, "nothing is fetched"),
+            ({"description": "x" * (1 << 16)}, "64 KiB"),
+        ):
+            body = {"prompt": "go", "output_schema": schema}
+            refused = await server.ask("POST /api/v1/sessions/s1/input", body)
+            assert (refused.status, refused.json["code"]) == (409, "schema_refused")
+            assert why in refused.json["detail"]
+        body = {"prompt": "go", "output_schema": FITS, "steer": True}
+        assert (await server.ask("POST /api/v1/sessions/s1/input", body)).status == 409
+
+
+async def kinds(server: Served, kind: str) -> list[Any]:
+    """The bodies of a session's facts of one kind."""
+    items = (await server.ask("GET /api/v1/sessions/s1/events")).json["items"]
+    return [item["body"] for item in items if item["kind"] == kind]
 
 
 async def test_a_session_has_the_rules_of_its_own_project(tmp_path: Path) -> None:

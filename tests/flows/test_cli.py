@@ -11,6 +11,12 @@ import pytest
 
 from tests.life import LIMIT, Life, until
 from tuiagent import __version__
+from tuiagent.clients.cli.follow import Follow
+from tuiagent.clients.cli.printers import TextPrinter
+from tuiagent.clients.console import OwnConsole
+from tuiagent.kernel.event import Event, Fact
+from tuiagent.kernel.prompts import PromptRebased
+from tuiagent.kernel.run import AttemptFailed, RunFinished, RunStarted
 
 SHELL = {"text": "I call it.", "calls": [{"tool": "shell", "args": {"command": "mkdir -pv hello"}}]}
 SAY = {"text": "It is \x1b]0;title\x07blue."}
@@ -451,3 +457,74 @@ def test_the_doctor_says_what_a_model_lacks(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "\nPROBLEM: needs key FAR_KEY\n" in done.stdout
     assert "\nPROBLEM: 127.0.0.1:9 does not answer" in done.stdout
+
+
+# ---------------------------------------------------------------- a model that does not answer yet
+
+
+class Paper(OwnConsole):
+    """Keeps what is told on standard error, which is a terminal or not."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self._terminal = terminal
+
+    def terminal(self, stream: int) -> bool:
+        """See Console."""
+        return self._terminal
+
+    def tell(self, text: str) -> None:
+        """See Console."""
+        self.told.append(text)
+
+
+BUSY = ("loading", "s answered 503: Loading model.")
+AWAY = ("network", "s could not be reached.")
+GONE = ("network", "s could not be reached. (given up after 2 attempts)")
+
+
+@pytest.mark.parametrize(
+    ("failures", "watched", "alone"),
+    [
+        (
+            [(*BUSY, 5.0)] * 3,
+            ["✗ s answered 503: Loading model; asked again in 5.0 s"],
+            ["tuiagent: s answered 503: Loading model; asked again in 5.0 s"],
+        ),
+        (
+            [(*AWAY, 0.5), (*AWAY, 3.0), (*GONE, None)],
+            [f"✗ s could not be reached; asked again in {wait} s" for wait in (0.5, 3.0)],
+            [],
+        ),
+    ],
+    ids=["loading", "away"],
+)
+def test_a_wait_is_told_once_and_its_end_once(
+    failures: list[tuple[str, str, float | None]], watched: list[str], alone: list[str]
+) -> None:
+    for terminal, told in ((True, watched), (False, alone)):
+        console = Paper(terminal)
+        out, follow = TextPrinter(console), Follow("p1")
+        facts: list[Fact] = [
+            AttemptFailed("p1.1", kind, text, None if wait is None else 100.0 + wait)
+            for kind, text, wait in failures
+        ]
+        end = facts[-1].error if failures[-1][2] is None else ""  # type: ignore[attr-defined]
+        for number, fact in enumerate([RunStarted("p1"), *facts, RunFinished("p1", "error", end)]):
+            seen = Event(number, "session/s", number, 100.0, "agent", fact)
+            out.seen(seen, follow)
+            follow.apply(seen)
+        out.end("session/s", follow)
+        assert console.told == [*told, *([f"tuiagent: {end}"] if end else [])]
+
+
+def test_who_takes_over_is_told_after_why() -> None:
+    console = Paper(terminal=True)
+    out = TextPrinter(console)
+    for fact in (
+        AttemptFailed("p1.1", "auth", "no", None),
+        PromptRebased(2, "model", "a/b", "", ()),
+    ):
+        out.seen(Event(1, "session/s", 1, 100.0, "agent", fact), Follow("p1"))
+    assert console.told == ["✗ no", "· a/b"]

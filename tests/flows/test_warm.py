@@ -261,7 +261,7 @@ def test_a_run_that_is_left_to_the_server_is_named_at_once(pair: tuple[Home, Hom
 
 
 @pytest.mark.parametrize(
-    "name", "begin find cli/answer cli/follow cli/headless cli/printers".split()
+    "name", "begin find fitting cli/answer cli/follow cli/headless cli/printers".split()
 )
 def test_what_the_server_runs_for_others_leaves_its_own_streams_alone(name: str) -> None:
     path = Path(tuiagent.__file__).parent / f"clients/{name}.py"

@@ -11,6 +11,9 @@ from tuiagent.kernel.errors import ProviderError
 SHOWN = 200
 """Characters of a foreign text that are quoted; of a provider's own message twice that."""
 
+SHORTEST = 8
+"""Characters of a key that is masked."""
+
 STATUS = {
     401: "auth",
     402: "limit",
@@ -66,6 +69,8 @@ THOUGHTS = (
     r"|encrypted content|expected .thinking. or"
 )
 LOADING = r"(?i)\bloading\b.{0,20}model|model.{0,40}\bloading\b"
+PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|title|h1|\?xml)\b", re.IGNORECASE)
+TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>")
 LIMITED = ("rate_limit", "limit")
 """Kinds that say that something is used up."""
 
@@ -130,7 +135,7 @@ class Faults:
 
     def _quote(self, text: str, length: int) -> str:
         """The beginning of a text, masked before it is cut, so that no part of a key is left."""
-        text = mask(" ".join(text.split()), self._key)
+        text = mask(" ".join(_words(text).split()), self._key)
         return text if len(text) <= length else text[:length] + "…"
 
     def _advice(self, kind: str) -> str:
@@ -152,16 +157,22 @@ class Faults:
             "rate_limit": later,
             "overloaded": later,
             "server": later,
+            "loading": "that may take minutes; it is asked until it is done",
         }.get(kind, "")
 
 
 def mask(text: str, key: str) -> str:
     """The text without the key, also where JSON wrote its slashes with a backslash."""
-    if not key:
-        return text
+    if len(key) < SHORTEST:
+        return text  # it is none: servers of one's own are often given any word
     for shape in (key, key.replace("/", "\\/")):
         text = text.replace(shape, "[key]")
     return text
+
+
+def _words(text: str) -> str:
+    """The text, of a page what it shows."""
+    return TAGS.sub(" ", text) if PAGE.match(text) else text
 
 
 def kind_of(status: int, codes: str, text: str) -> str:

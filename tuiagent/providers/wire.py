@@ -6,6 +6,8 @@ are not followed, because the key belongs to one host.
 """
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -268,7 +270,10 @@ def _now() -> float:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    """What the system says: once, where it says the same of several addresses."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    numbers = {*re.findall(r"\[Errno (\d+)\]", f"[Errno {getattr(error, 'errno', None)}] {text}")}
+    return os.strerror(int(numbers.pop())) if len(numbers) == 1 else text
 
 
 def _parse(base_url: str) -> tuple[bool, str, int, str, str]:

@@ -1,37 +1,24 @@
-"""The answer that is wanted of a run: one JSON document that fits a JSON Schema."""
+"""The answer that is wanted of a run: one JSON document that fits the JSON Schema of a file."""
 
-import asyncio
 import os
-import re
-import subprocess
-import sys
 from typing import Any
 
 import msgspec
 
+from tuiagent.clients import fitting
 from tuiagent.clients.cli.follow import Follow
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.ports import Client
 
-LARGEST = 1 << 16
-"""Bytes of a schema: the model has to read it."""
-PATIENCE = 15.0
-"""Seconds until checking has taken too long, whatever it is that it waits for."""
 REPAIRS = 2
 """How often a model may correct its answer."""
-FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
-WANTED = """\
-Your last message must be one JSON document that fits the JSON Schema below, and nothing else: no \
-words before it or after it, no code fence."""
 REPAIR = """\
 Your last message should have been one JSON document that fits the JSON Schema below. It does not \
 fit:
 {errors}
 Answer with the corrected document and nothing else: no words before it or after it, no code \
 fence."""
-TOO_MUCH = "checking takes too much time or memory: the schema branches or recurses too much"
-CHECKER = os.path.join(os.path.dirname(__file__), "fits.py")
 
 
 class Wanted:
@@ -42,7 +29,7 @@ class Wanted:
         self._path = path
         place = os.path.join(folder, path)
         try:
-            if not os.path.isfile(place) or os.path.getsize(place) > LARGEST:
+            if not os.path.isfile(place) or os.path.getsize(place) > fitting.LARGEST:
                 raise ConfigError("it is not a regular file of at most 64 KiB")
             with open(place, "rb") as file:
                 schema = msgspec.json.decode(file.read())
@@ -55,16 +42,12 @@ class Wanted:
 
     async def check(self) -> None:
         """Raises ConfigError for what is no schema, or refers to something outside of it."""
-        refused = (await _ask(self._schema)).get("refused")
-        if refused:
-            raise ConfigError(f"--output-schema {self._path}: {refused}{_hint(refused)}")
+        if refused := await fitting.refusal(self._schema):
+            raise ConfigError(f"--output-schema {self._path}: {refused}")
 
     def asked(self, text: str) -> str:
         """The prompt, and how it is to be answered."""
-        return f"{text}\n\n{WANTED}\n\n{self._shown()}"
-
-    def _shown(self) -> str:
-        return f"<json-schema>\n{self._schema}\n</json-schema>"
+        return fitting.asked(text, self._schema)
 
     async def repaired(self, client: Client, stream: str, follow: Follow) -> bool:
         """Whether the model was asked to correct its answer; else `follow` says what it is.
@@ -73,9 +56,10 @@ class Wanted:
         """
         ident = stream.partition("/")[2]
         try:
-            document, errors = await self._read(follow.answer)
-        except ConfigError as error:
+            document, errors = await fitting.read(follow.answer, self._schema)
+        except ConfigError as refused:
             follow.status = "error"
+            error = f"the answer cannot be checked against {self._path}: {refused}"
             again = f"--resume {ident} --output-schema {self._path}"
             follow.error = f"{error}\ncorrect the schema, then: tuiagent --headless {again}"
             return False
@@ -85,7 +69,7 @@ class Wanted:
         listed = "\n".join(f"- {error}" for error in errors)
         limits = follow.left()
         if follow.repairs < REPAIRS and limits is not None:
-            text = f"{REPAIR.format(errors=listed)}\n\n{self._shown()}"
+            text = f"{REPAIR.format(errors=listed)}\n\n{fitting.shown(self._schema)}"
             submit = SubmitPrompt(stream, follow.repair, text, limits=limits, schema=self.schema)
             await client.submit(submit, f"{stream}/{follow.repair}")
             return True
@@ -96,50 +80,3 @@ class Wanted:
             f"read it with: tuiagent sessions show {ident}"
         )
         return False
-
-    async def _read(self, answer: str) -> tuple[str, list[str]]:
-        """The document in the answer, written anew as it was understood, or what is wrong.
-
-        Raises ConfigError for a schema that this answer cannot be checked against.
-        """
-        fenced = FENCE.fullmatch(answer)
-        try:
-            document = msgspec.json.encode(
-                msgspec.json.decode(fenced[1] if fenced else answer)
-            ).decode()
-        except (ValueError, RecursionError) as error:
-            return "", [f"it is not one JSON document: {error}"]
-        found = await _ask(self._schema, document)
-        if "refused" in found:
-            raise ConfigError(
-                f"the answer cannot be checked against {self._path}: {found['refused']}"
-            )
-        return document, found["errors"]
-
-
-def _hint(refused: str) -> str:
-    if "etriev" not in refused and "base URI" not in refused:
-        return ""
-    return "; nothing is fetched: put what is referred to under $defs"
-
-
-async def _ask(schema: str, document: str | None = None) -> dict[str, Any]:
-    """What the checker says in a process of its own, which may not take long."""
-    given = {"schema": schema} | ({} if document is None else {"document": document})
-    argv = [sys.executable, "-I", CHECKER]
-    return await asyncio.to_thread(_checked, argv, msgspec.json.encode(given))
-
-
-def _checked(argv: list[str], given: bytes) -> dict[str, Any]:
-    try:
-        done = subprocess.run(
-            argv, input=given, capture_output=True, timeout=PATIENCE, start_new_session=True
-        )
-    except subprocess.TimeoutExpired:
-        return {"refused": TOO_MUCH}
-    if done.returncode < 0:
-        return {"refused": TOO_MUCH}
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return {"refused": f"the checker failed: {last}"}
-    return msgspec.json.decode(done.stdout)

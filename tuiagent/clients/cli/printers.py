@@ -15,6 +15,10 @@ from tuiagent.kernel.event import Erased, Event, Seen, Unknown
 from tuiagent.kernel.jobs import JobEnded, JobStarted
 from tuiagent.kernel.session import PromptRebased
 
+FAILED = "✗ "
+LONG = 4.0
+"""Seconds from which on a wait is told where nobody may be watching."""
+
 
 class Line(Struct, frozen=True):
     """A fact in its place, as `--output events` prints it: one to a line."""
@@ -73,21 +77,42 @@ def printer(output: str, console: Console) -> Printer:
 
 
 class TextPrinter:
-    """The answer on standard output; progress on standard error, when that is a terminal."""
+    """The answer on standard output; progress on standard error, when that is a terminal.
+
+    Elsewhere only what keeps it waiting for long is told there, once.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = console.terminal(2)
+        self._failed = ""
+        """The last failure that was told."""
+        self._held = ""
+        """One that may have been the last of all, which is told in the end."""
 
     def live(self) -> None:
         """See Printer."""
 
     def seen(self, seen: Seen, follow: Follow) -> None:
-        """One line for each call and each failure."""
-        if self._progress and isinstance(seen, Event):
-            line = progress(seen, follow)
-            if line:
+        """One line for each call and each failure; none for the same again."""
+        if not isinstance(seen, Event):
+            return
+        held, self._held = self._held, ""
+        if isinstance(seen.fact, runs.AttemptFailed):
+            self._fails(seen, seen.fact)
+        elif self._progress and not isinstance(seen.fact, runs.RunFinished):
+            for line in filter(None, (held, progress(seen, follow))):
                 self._console.tell(clean(line))
+
+    def _fails(self, seen: Event, fact: runs.AttemptFailed) -> None:
+        line, same = failure(seen, fact), self._failed == fact.error
+        self._failed = fact.error
+        if fact.retry_at is None:
+            self._held = line
+        elif self._progress and not (same and fact.kind == "loading"):
+            self._console.tell(clean(line))
+        elif not same and fact.retry_at - seen.at >= LONG:
+            self._console.tell(clean(f"tuiagent: {line.removeprefix(FAILED)}"))
 
     def end(self, stream: str, follow: Follow) -> None:
         """The answer, and on standard error whatever else a person must know."""
@@ -190,9 +215,6 @@ def progress(seen: Event, follow: Follow) -> str:
         return f"· {fact.model}: A SCRIPTED MODEL, NOT AN AI"
     if isinstance(fact, PromptRebased):
         return f"· {fact.model}"
-    if isinstance(fact, runs.AttemptFailed):
-        wait = "" if fact.retry_at is None else f"; again in {fact.retry_at - seen.at:.1f} s"
-        return f"✗ {fact.error}{wait}"
     if isinstance(fact, calls.CallStarted):
         row = follow.calls.get(fact.call, {})
         return f"→ {row.get('name', '')} {brief(row.get('args'))}"
@@ -206,6 +228,13 @@ def progress(seen: Event, follow: Follow) -> str:
     if isinstance(fact, JobEnded):
         return f"… {fact.job} has ended ({fact.observation.status})"
     return ""
+
+
+def failure(seen: Event, fact: runs.AttemptFailed) -> str:
+    """One line for a model that did not answer, and when it is asked again."""
+    if fact.retry_at is None:
+        return FAILED + fact.error
+    return f"{FAILED}{fact.error.rstrip('.')}; asked again in {fact.retry_at - seen.at:.1f} s"
 
 
 def brief(args: dict[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ are all made of it. Another program's interface is more rows, of another dialect
 
 from typing import Any
 
-from tuiagent.clients.web import shapes
+from tuiagent.clients.web import shapes, told
 from tuiagent.clients.web.route import BASE, BROWSER, OWN, SSE, WEBSOCKET, Route, check
 from tuiagent.clients.web.scopes import (
     ADMIN,
@@ -40,7 +40,7 @@ def _changes(verb: str, scope: str, handler: str, summary: str, body: Any, **mor
 
 def _health(path: str, handler: str, statuses: tuple[int, ...], summary: str) -> Route:
     module = f"tuiagent.clients.web.api.house:{handler}"
-    return Route("GET", path, OWN, OPEN, module, summary, shapes.Health, statuses=statuses)
+    return Route("GET", path, OWN, OPEN, module, summary, told.Health, statuses=statuses)
 
 
 SESSIONS = (
@@ -233,6 +233,13 @@ RUNS = (
         shapes.Events,
         query=shapes.EventsQuery,
     ),
+    _own(
+        "GET /runs/{id}/answer",
+        READ,
+        "runs:answered",
+        "Its answer, and whether that fits the schema that was asked for",
+        shapes.Answer,
+    ),
     _changes(
         "POST /runs/{id}/cancel",
         WRITE,
@@ -243,25 +250,27 @@ RUNS = (
     ),
 )
 HOUSE = (
-    _own(
-        "GET /models", CONFIG, "house:models", "The models that are configured", Page[shapes.Model]
-    ),
-    _own("GET /tools", CONFIG, "house:tools", "What agents can do", Page[shapes.Tool]),
+    _own("GET /models", CONFIG, "house:models", "The models that are configured", Page[told.Model]),
+    _own("GET /tools", CONFIG, "house:tools", "What agents can do", Page[told.Tool]),
     _own(
         "GET /skills",
         CONFIG,
         "house:skills",
-        "None yet: this version has no skills",
-        Page[shapes.Skill],
+        "The skills that sessions in a folder have",
+        Page[told.Skill],
+        query=shapes.FolderQuery,
+        statuses=(200, 409),
     ),
     _own(
         "GET /mcp-servers",
         CONFIG,
         "house:servers",
-        "None yet: this version uses no MCP servers",
-        Page[shapes.Server],
+        "The MCP servers that sessions in a folder have, and how each is",
+        Page[told.Server],
+        query=shapes.FolderQuery,
+        statuses=(200, 409),
     ),
-    _own("GET /config", CONFIG, "house:config", "The settings; never a secret", shapes.Config),
+    _own("GET /config", CONFIG, "house:config", "The settings; never a secret", told.Config),
     _own(
         "GET /usage",
         USAGE,
@@ -278,14 +287,14 @@ HOUSE = (
         shapes.Findings,
         query=shapes.SearchQuery,
     ),
-    _own("GET /me", ANY, "house:me", "Whose key this is, and what it may", shapes.Me),
-    _own("GET /status", READ, "house:status", "What goes on here", shapes.Status),
+    _own("GET /me", ANY, "house:me", "Whose key this is, and what it may", told.Me),
+    _own("GET /status", READ, "house:status", "What goes on here", told.Status),
     _own(
         "GET /capabilities",
         ANY,
         "house:capabilities",
         "What can be asked of this server",
-        shapes.Capabilities,
+        told.Capabilities,
     ),
     _own("GET /openapi.json", ANY, "house:openapi", "The OpenAPI 3.1 document", dict[str, Any]),
     _own("GET /asyncapi.json", ANY, "house:asyncapi", "The AsyncAPI 3 document", dict[str, Any]),
@@ -348,21 +357,21 @@ def _page(
 PAGES = (
     _page("GET /", OPEN, "files:page", "The page: a log-in, then the full screen", bytes),
     _page("GET /static/{name}", OPEN, "files:static", "What the page is made of", bytes),
-    _page("GET /screen/login", ADMIN, "visits:shown", "Whether one is logged in", shapes.Login),
+    _page("GET /screen/login", ADMIN, "visits:shown", "Whether one is logged in", told.Login),
     _page(
         "POST /screen/login",
         LOGIN,
         "visits:begun",
         "Log in by a key or a ticket, sent as every key is; a cookie stands for it from now on",
-        shapes.Login,
+        told.Login,
     ),
-    _page("DELETE /screen/login", ADMIN, "visits:ended", "Log out", shapes.LoggedOut),
+    _page("DELETE /screen/login", ADMIN, "visits:ended", "Log out", told.LoggedOut),
     _page(
         "POST /screen/ticket",
         ADMIN,
         "visits:ticket",
         "A ticket: lets one browser log in, once and soon",
-        shapes.Ticket,
+        told.Ticket,
     ),
     _page(
         "GET /screen/stream",

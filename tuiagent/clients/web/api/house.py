@@ -7,19 +7,19 @@ import msgspec
 
 from tuiagent import __version__
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import ALL, paged
+from tuiagent.clients.web.api.sessions import ALL, folder_of, paged
 from tuiagent.clients.web.routes import ROUTES
 from tuiagent.clients.web.scopes import SCOPES
-from tuiagent.clients.web.shapes import (
+from tuiagent.clients.web.shapes import Findings, Page, RunLimits
+from tuiagent.clients.web.told import (
     Capabilities,
     Config,
-    Findings,
     Health,
     Me,
     Model,
-    Page,
     Provider,
-    RunLimits,
+    Server,
+    Skill,
     Status,
 )
 from tuiagent.kernel.errors import Refused
@@ -91,13 +91,26 @@ async def tools(asked: Asked) -> Page[Any]:
 
 
 async def skills(asked: Asked) -> Page[Any]:
-    """GET /skills: this version has none."""
-    return Page([], (await asked.client.read("sessions")).position, 0)
+    """GET /skills."""
+    snapshot = await asked.client.read("skills", _place(asked))
+    names = ("name", "description", "source", "problem")
+    rows = [Skill(*(row[name] for name in names)) for row in snapshot.data]
+    return Page(rows, snapshot.position, len(rows))
 
 
 async def servers(asked: Asked) -> Page[Any]:
-    """GET /mcp-servers: this version uses none."""
-    return await skills(asked)
+    """GET /mcp-servers: not where each is, as that may hold secrets."""
+    key = msgspec.json.encode({"folder": _place(asked)}).decode()
+    snapshot = await asked.client.read("mcp", key)
+    names = ("name", "source", "state", "problem", "tools")
+    rows = [Server(*(row[name] for name in names)) for row in snapshot.data]
+    return Page(rows, snapshot.position, len(rows))
+
+
+def _place(asked: Asked) -> str:
+    """The folder that is asked about; else one in which there is only what there is anywhere."""
+    settings = asked.web.host.settings
+    return folder_of(asked, asked.query.folder or settings.work_dir or settings.root)
 
 
 async def config(asked: Asked) -> Config:

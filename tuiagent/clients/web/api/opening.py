@@ -1,13 +1,12 @@
 """Opening a session over the web: the caller says where and what, this machine says how."""
 
-import os
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from tuiagent.clients.web.access import Asked
-from tuiagent.clients.web.api.sessions import made_of, may_hold, row, sandbox_of
+from tuiagent.clients.web.api.sessions import folder_of, made_of, may_hold, row, sandbox_of
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.shapes import NewSession
 from tuiagent.kernel.errors import Refused
@@ -46,9 +45,8 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
         position = (await asked.client.read("sessions")).position
         origin = Origin(found["stream"], min(wanted.fork.position or position, position))
         folder, model = folder or found["folder"], model or found["model"]
-    folder = folder or asked.web.host.settings.work_dir
-    if not _is_folder(folder):
-        raise Problem(409, "folder_not_found", f"{folder[:200]!r} is not a folder of this machine")
+    folder = folder_of(asked, folder)
+    await _skills_exist(asked, folder, wanted.skills)
     opening = asked.web.host.opening(folder)
     sandbox = sandbox_of(asked, wanted.no_sandbox, folder)
     return msgspec.structs.replace(
@@ -63,7 +61,20 @@ async def _opening(asked: Asked, wanted: NewSession) -> SessionOpened:
             *(parse_rule(text, "ask", "session") for text in wanted.ask),
         ),
         origin=origin,
+        skills=tuple(dict.fromkeys((*opening.skills, *wanted.skills))),
+        effort=wanted.effort or opening.effort,
     )
+
+
+async def _skills_exist(asked: Asked, folder: str, names: list[str]) -> None:
+    """Raises a Problem for a skill that there is not, or that cannot be used."""
+    if not names:
+        return
+    known = {row["name"]: row for row in (await asked.client.read("skills", folder)).data}
+    for name in names:
+        problem = known[name]["problem"] if name in known else "there is none of this name"
+        if problem:
+            raise Problem(409, "skill_refused", f"the skill {name[:64]!r}: {problem}")
 
 
 def _mode(asked: Asked, wanted: NewSession, usual: str, sandbox: str) -> str:
@@ -76,15 +87,6 @@ def _mode(asked: Asked, wanted: NewSession, usual: str, sandbox: str) -> str:
     except Problem:
         return STRICTEST
     return usual
-
-
-def _is_folder(path: str) -> bool:
-    """Whether the absolute path of a folder is given whose name can be kept as text."""
-    try:
-        path.encode()
-        return os.path.isabs(path) and os.path.isdir(path)
-    except ValueError:
-        return False
 
 
 async def _same(asked: Asked, ident: str, wanted: NewSession, opening: SessionOpened) -> bool:
@@ -103,6 +105,8 @@ async def _same(asked: Asked, ident: str, wanted: NewSession, opening: SessionOp
     ]
     pairs += [(before.model, opening.model)] if wanted.model else []
     pairs += [(before.mode, opening.mode)] if wanted.mode else []
+    pairs += [(before.effort, opening.effort)] if wanted.effort else []
+    pairs += [(before.skills, opening.skills)] if wanted.skills else []
     pairs += [(before.origin, opening.origin)] if wanted.fork and wanted.fork.position else []
     return all(one == other for one, other in pairs)
 

@@ -1,14 +1,20 @@
 """Runs: what was asked of agents, and what came of each."""
 
+from contextlib import aclosing
 from typing import Any
 
+from msgspec import Raw
+from msgspec.json import encode
+
+from tuiagent.clients import fitting
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.api.sessions import ALL, part, window
 from tuiagent.clients.web.problem import Problem
-from tuiagent.clients.web.shapes import Page
-from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.prompts import WithdrawPrompt
-from tuiagent.kernel.run import InterruptRun
+from tuiagent.clients.web.shapes import Answer, Page
+from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.event import CaughtUp, Event
+from tuiagent.kernel.prompts import PromptSubmitted, WithdrawPrompt
+from tuiagent.kernel.run import InterruptRun, ReplyReceived, RunFinished
 from tuiagent.ports import Window
 from tuiagent.views.runs import ENDS
 
@@ -49,6 +55,37 @@ async def listed(asked: Asked) -> Page[Any]:
 async def one(asked: Asked) -> dict[str, Any]:
     """GET /runs/{id}."""
     return await row(asked)
+
+
+async def answered(asked: Asked) -> Answer:
+    """GET /runs/{id}/answer."""
+    found = await row(asked)
+    answer, schema = "", None
+    watching: Any = asked.client.watch(found["stream"], found["position"] - 1)
+    async with aclosing(watching):
+        async for seen in watching:
+            fact = seen.fact if isinstance(seen, Event) else None
+            if isinstance(fact, PromptSubmitted) and fact.prompt == found["id"]:
+                schema = fact.schema
+            elif isinstance(fact, ReplyReceived) and _of(fact.attempt, found["id"]):
+                answer = fact.reply.text if fact.reply.text.strip() else answer
+            elif isinstance(seen, CaughtUp) or (
+                isinstance(fact, RunFinished) and (fact.run == found["id"])
+            ):
+                break
+    told = Answer(found["id"], found["status"], answer, None, [])
+    if schema is None or found["status"] not in ENDS:
+        return told
+    try:
+        document, told.problems = await fitting.read(answer, encode(schema).decode())
+    except ConfigError as error:
+        document, told.problems = "", [f"it cannot be checked: {error}"]
+    told.structured_output = Raw(document.encode()) if document and not told.problems else None
+    return told
+
+
+def _of(attempt: str, run: str) -> bool:
+    return attempt.rpartition(".")[0] == run
 
 
 async def cancelled(asked: Asked) -> dict[str, Any]:

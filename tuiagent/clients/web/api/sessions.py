@@ -2,16 +2,20 @@
 
 import asyncio
 import hashlib
+import os
 import re
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
+from tuiagent.clients import fitting
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.problem import Problem
 from tuiagent.clients.web.scopes import ADMIN, need, of_intent, of_mode
 from tuiagent.clients.web.shapes import Accepted, Done, Input, Interrupt, Page, Paged, SessionChange
 from tuiagent.kernel.claims import OFF
+from tuiagent.kernel.effort import ChangeEffort
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.event import Intent
 from tuiagent.kernel.grants import ChangeSandbox
@@ -128,6 +132,22 @@ async def done(asked: Asked, intent: Intent) -> Done:
     return Done(await asked.client.submit(intent, asked.once))
 
 
+def folder_of(asked: Asked, path: str) -> str:
+    """The folder that is meant, by its absolute path, whose name can be kept as text.
+
+    Raises a Problem.
+    """
+    path = path or asked.web.host.settings.work_dir
+    try:
+        path.encode()
+        there = os.path.isabs(path) and os.path.isdir(path)
+    except ValueError:
+        there = False
+    if not there:
+        raise Problem(409, "folder_not_found", f"{path[:200]!r} is not a folder of this machine")
+    return path
+
+
 def sandbox_of(asked: Asked, no_sandbox: bool, folder: str) -> str:
     """What would hold commands in this folder; that nothing does is for administrators to say.
 
@@ -161,6 +181,8 @@ async def changed(asked: Asked) -> dict[str, Any]:
         intents.append(ChangeMode(name, wanted.mode))
     if wanted.model is not None:
         intents.append(ChangeModel(name, wanted.model))
+    if wanted.effort is not None:
+        intents.append(ChangeEffort(name, wanted.effort))
     if wanted.archived is not None:
         intents.append(ArchiveSession(name, wanted.archived))
     for intent in intents:
@@ -196,11 +218,26 @@ async def said(asked: Asked) -> Accepted:
         words = f"the price of {found['model']} is not known, so no limit of money can be kept"
         raise Problem(409, "price_unknown", words)
     prompt = made_of(asked, once) or asked.web.host.new_id()
-    place = (found["stream"], prompt, wanted.prompt, wanted.steer, limits)
-    intent = SubmitPrompt(*place, await _files(wanted))
+    text, schema = await _asked_for(wanted)
+    place = (found["stream"], prompt, text, wanted.steer, limits)
+    intent = SubmitPrompt(*place, await _files(wanted), schema=schema)
     position = await asked.client.submit(intent, once)
     run = await _steered(asked, found["stream"], prompt) if wanted.steer else prompt
     return Accepted(run, prompt, position)
+
+
+async def _asked_for(wanted: Input) -> tuple[str, dict[str, Any] | None]:
+    """The words, and the schema that their answer is to fit. Raises a Problem."""
+    if wanted.output_schema is None:
+        return wanted.prompt, None
+    schema = msgspec.json.encode(wanted.output_schema).decode()
+    why = "a schema is for the answer of a run of its own, not for one that is going on"
+    if not wanted.steer:
+        large = f"it has more than {fitting.LARGEST >> 10} KiB"
+        why = large if len(schema) > fitting.LARGEST else await fitting.refusal(schema)
+    if why:
+        raise Problem(409, "schema_refused", why)
+    return fitting.asked(wanted.prompt, schema), wanted.output_schema
 
 
 async def _files(wanted: Input) -> tuple[File, ...]:

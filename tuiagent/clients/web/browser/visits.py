@@ -9,7 +9,7 @@ from starlette.responses import Response
 from tuiagent.clients.web.access import Asked
 from tuiagent.clients.web.gate import COOKIE
 from tuiagent.clients.web.problem import Problem
-from tuiagent.clients.web.shapes import LoggedOut, Login, Ticket
+from tuiagent.clients.web.told import LoggedOut, Login, Ticket
 
 PATH = "/screen"
 """Where the cookie is sent to: the rest of the server needs none."""
