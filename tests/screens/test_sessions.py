@@ -17,6 +17,8 @@ from tuiagent.ports import Client, Window
 from tuiagent.views.search import Hit
 from tuiagent.views.sessions import Row
 
+ROOMY = (200, 40)
+"""There the header has room for a title beside any folder that tests run in."""
 TURNS = [say("Nobody expects parse_args here.")]
 
 
@@ -152,7 +154,7 @@ async def test_a_deleted_session_is_not_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_fork_begins_where_the_session_stands(tmp_path: Path, kind: str) -> None:
-    async with screen(tmp_path, TURNS, kind=kind) as it:
+    async with screen(tmp_path, TURNS, kind=kind, size=ROOMY) as it:
         await three(it.client, tmp_path)
         await listed(it)
         await it.press("ctrl+f")
@@ -167,7 +169,7 @@ async def test_a_fork_begins_where_the_session_stands(tmp_path: Path, kind: str)
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_fork_is_called_as_its_origin_with_a_mark(tmp_path: Path, kind: str) -> None:
-    async with screen(tmp_path, lambda prompt: say("Yes."), kind=kind) as it:
+    async with screen(tmp_path, lambda prompt: say("Yes."), kind=kind, size=ROOMY) as it:
         await three(it.client, tmp_path)
         await it.client.submit(NameSession("session/printer", "printer"))
         await listed(it)

@@ -9,7 +9,6 @@ from rich.cells import set_cell_size
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece
@@ -96,9 +95,9 @@ class Sheet(Wished):
         self.dismiss()
 
     def said(self, *idents: str) -> None:
-        """Draws these lines again."""
-        for ident in idents:
-            self.query_one(f"#{ident}", Widget).refresh()
+        """Draws these lines again, those of them that are still there when it is closed."""
+        for line in self.query(", ".join(f"#{ident}" for ident in idents)):
+            line.refresh()
 
 
 class ListSheet(Sheet):
