@@ -58,6 +58,7 @@ async def worked(
         await it.press("f2")
         pane = it.app.query_one(Files)
         await it.until(lambda: pane.place.by_agent("src/a.py") and pane.place.in_git("new.txt"))
+        await it.until(lambda: "src" in [row.path for row in pane.place.tree.rows])
         yield it, pane
 
 
@@ -287,6 +288,7 @@ async def test_an_empty_folder_one_that_is_gone_and_one_that_hangs(
         (it.work).rmdir()
         held.set()
         await it.until(lambda: "No such file" in "".join(r.note for r in pane.place.tree.rows))
+        await it.until("git cannot be r")
         await check_looks(it, "files-gone", "Files")
         it.work.mkdir()
         await it.press("r")
