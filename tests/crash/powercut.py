@@ -5,7 +5,8 @@ ever; beside them each file's durable bytes and the writes since its last sync a
 makes the image that a disk might hold after the power failed: every unsynced write is kept or
 dropped sector by sector, an unsynced cut of length, a new name or a removal likewise.
 
-A new file's name is durable with its first sync: SQLite's own VFS then syncs the folder, too.
+A new file's name is durable with its first sync: SQLite's own VFS then syncs the folder, too, so
+that names that were removed before stay so.
 """
 
 import os
@@ -27,6 +28,8 @@ class Disk:
         self.durable = durable
         """None while not even the name would survive."""
         self.unsynced: list[Change] = []
+        self.removed = False
+        """Only its folder has to be synced for that to last."""
 
     def sync(self) -> None:
         """Everything is durable now."""
@@ -85,6 +88,8 @@ class PowerCut(apsw.VFS):
         if path and path not in self.disks:
             there = os.path.exists(path)
             self.disks[path] = Disk(bytearray(read(path)) if there else None)
+        if path:
+            self.disks[path].removed = False
         return PowerCutFile(self, name, flags, self.disks[path] if path else Disk(None))
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
@@ -96,6 +101,11 @@ class PowerCut(apsw.VFS):
             del self.disks[filename]
         elif disk is not None:
             disk.unsynced.append(0)
+            disk.removed = True
+
+    def synced(self) -> None:
+        """The folder is."""
+        self.disks = {path: disk for path, disk in self.disks.items() if not disk.removed}
 
     def step(self) -> None:
         """Counts an operation that may change the disk; fails when the power is gone."""
@@ -144,6 +154,8 @@ class PowerCutFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:
         """Now it is durable; the real disk need not be bothered."""
         self.vfs.step()
+        if self.disk.durable is None:
+            self.vfs.synced()
         self.disk.sync()
 
 

@@ -15,6 +15,7 @@ from textual.app import App
 from textual.events import Key, Resize
 from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from tests.house import Fakes, engine
@@ -193,21 +194,46 @@ class Screen:
     async def settle(self) -> None:
         """Waits until every message so far, and what came of it, has been taken, and is drawn."""
         for _ in range(4):
-            await self.pilot._wait_for_screen()
+            await self._quiet()
             await self.app._animator.wait_until_complete()
-            for screen in self.app.screen_stack[-1:]:  # none is left once it has ended
-                screen._on_timer_update()
-        await self.pilot._wait_for_screen()
+            self._draw()
+        await self._quiet()
+
+    async def _quiet(self) -> None:
+        """Waits until every widget waits for messages, and goes on to.
+
+        As Pilot._wait_for_screen does, which has each widget called for that: a hundred times the
+        work.
+        """
+        quiet = 0
+        async with asyncio.timeout(LIMIT):
+            while quiet < 3 and not self.app._exception_event.is_set():
+                await asyncio.sleep(0 if quiet else 0.001)
+                pumps = [self.app, *self.app.screen_stack[-1:]]
+                pumps += [one for screen in pumps[1:] for one in screen.walk_children()]
+                quiet = quiet + 1 if all(map(waits, pumps)) else 0
+
+    def _draw(self) -> None:
+        for screen in self.app.screen_stack[-1:]:  # none is left once it has ended
+            screen._on_timer_update()
 
     async def until(self, holds: Callable[[], object] | str) -> str:
-        """Waits until something holds, or these words are shown; what is shown then."""
+        """Waits until something holds, or these words are shown, and returns what is shown then."""
+        shown = ""
         try:
             async with asyncio.timeout(LIMIT):
-                while not (holds in self.shown if isinstance(holds, str) else holds()):
-                    await self.pilot.pause(0.01)
+                while not (holds in (shown := self.shown) if isinstance(holds, str) else holds()):
+                    await asyncio.sleep(0.01)
+                    self._draw()
         except TimeoutError:
             raise AssertionError(f"{holds} never came:\n{self.shown}") from None
-        return self.shown
+        return shown
+
+
+def waits(pump: MessagePump) -> bool:
+    """Whether it has taken all its messages, or takes none any more."""
+    ready = pump._message_queue.ready_event
+    return not pump._running or (not ready.is_set() and bool(ready._waiters))
 
 
 def pressed(key: str) -> Key:

@@ -6,6 +6,7 @@ the theme, the same in both THEMES, or as two numbers where no name fits. Bold i
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from difflib import unified_diff
 from functools import lru_cache
@@ -26,8 +27,8 @@ from tuiagent.clients.tui.transcript import palette
 THEMES = ("tuiagent-dark", "contrast-light")
 LEAST = 3.0
 """Contrast of letters and digits to what is behind them, by WCAG 2."""
-TRIES = 20
-"""How often a screen is looked at until it looks as it did."""
+PATIENCE = 30.0
+"""Seconds that a screen gets until it looks as it did."""
 GROUNDS = ("background", "surface", "panel")
 NAMES = (
     *("foreground", *GROUNDS, "primary", "secondary", "accent", "warning", "error", "success"),
@@ -69,11 +70,13 @@ async def check_looks(
     files = {one: GOLDEN / f"{name}-{one}.txt" for one in sizes}
     before = {one: file.read_text() for one, file in files.items() if file.exists()}
     found: dict[str, str] = {}
-    for number in range(TRIES):
-        looks = await _everywhere(it, part, files, patient=NEW or number > 0)
+    patient, until = NEW, time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        looks = await _everywhere(it, part, files, patient)
         found = {one: _written(it, seen, told) for one, seen in looks.items()}
         if "" not in found.values() and (NEW or found == before):
             break
+        patient = True
     assert "" not in found.values(), "the words are the same in every theme"
     for one, file in files.items():
         if NEW:

@@ -786,6 +786,7 @@ async def test_a_theme_and_stillness_are_wished_for_in_the_file(tmp_path: Path) 
         await it.app.push_screen(ModalScreen())
         await it.app.screen.mount(scrolls)
         scrolls.focus()
+        await it.until(lambda: scrolls.max_scroll_y)
         moved = list[float]()
         it.app.watch(scrolls, "scroll_y", lambda y: moved.append(y), init=False)
         for key in ("end", "home", "pagedown", "pageup"):
