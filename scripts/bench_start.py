@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,11 @@ def _ticks(pid: int) -> int:
 
 def _spent(pid: int) -> float:
     """Milliseconds of the processor that a process's threads have had."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(one.read_text().split()[0]) for one in tasks) / 1e6
+    spent = 0
+    for one in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(ProcessLookupError, FileNotFoundError):  # a thread that ends meanwhile
+            spent += int(one.read_text().split()[0])
+    return spent / 1e6
 
 
 def _memory(pid: int) -> float:

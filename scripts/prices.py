@@ -3,6 +3,7 @@
 import datetime
 import re
 from decimal import Decimal
+from difflib import SequenceMatcher
 from importlib.metadata import version
 
 import msgspec
@@ -34,6 +35,16 @@ def names(provider: types.Provider, info: types.ModelInfo) -> set[str]:
     plain = (name for name in (info.id, *equal, *begin) if re.fullmatch(r"[\w.-]*\w", name))
     every = {name for name in plain if provider.find_model(name) is info}
     return {name for name in every if every.isdisjoint([*issues(name)][1:])}
+
+
+def respelled(name: str, info: types.ModelInfo, every: set[str]) -> bool:
+    """Whether another differs in points, hyphens and order alone, and is more like its id."""
+    same = sorted(one for one in every if _parts(one) == _parts(name))
+    return name != max(same, key=lambda one: SequenceMatcher(None, one, info.id).ratio())
+
+
+def _parts(name: str) -> list[str]:
+    return sorted(part for part in re.split("[.-]", name) if part != "0")
 
 
 def holding(info: types.ModelInfo) -> list[types.ModelPrice]:
@@ -88,8 +99,9 @@ def main() -> None:
                 continue
             if found := rates(holding(info)):
                 window = info.context_window or 0
-                every = (f"{ours}/{name}" for name in names(provider, info))
-                models.update({name: Model(name, found, window) for name in every})
+                for name in (every := names(provider, info)):
+                    full = f"{ours}/{name}"
+                    models[full] = Model(full, found, window, respelled(name, info, every))
     head = {
         "source": f"genai-prices {version('genai-prices')} (MIT), "
         "https://github.com/pydantic/genai-prices",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -95,6 +95,9 @@ class Settings(Struct, frozen=True):
     """How much the model thinks; "" for what is usual."""
     work_dir: str = ""
     """The folder of what is begun over HTTP without one; "" where it has to be said."""
+    said: dict[str, tuple[Any, str]] = {}
+    """Of each key that not only the user's file decides: what holds, and from where that is: flag,
+    environment, file, project or default, with more behind a colon."""
 
 
 class Flags(Struct, frozen=True):
@@ -121,11 +124,10 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
     home = home_of(environ)
     user_file, project_file = paths(environ, flags.folder)
     user, project = _read(user_file), _read(project_file)
-    root = _root(environ, user)
     providers = user.providers if user else {}
     kept = tuple(kept_keys(home))
-    model = flags.model or environ.get("TUIAGENT_MODEL") or _model(environ, user, kept)
-    mode = flags.mode or environ.get("TUIAGENT_MODE") or (user and user.mode) or flags.unset
+    said = _said(environ, user, project, kept, flags)
+    root, model, mode = (said[key][0] for key in ("data_dir", "model", "mode"))
     check_opening(model, mode)
     rules = [Rule("deny", "*", f"{exactly(own)}/**", "house") for own in (root, home)]
     examples: list[Example] = []
@@ -141,7 +143,7 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         model,
         tuple(rules),
         tuple(examples),
-        _limits(user, flags),
+        Limits(said["max_iterations"][0], said["max_cost"][0] or 0.0, said["max_time"][0] or 0.0),
         providers,
         user.retention_days if user else 30,
         _without_effect(user),
@@ -151,12 +153,13 @@ def load(environ: Mapping[str, str], flags: Flags = Flags()) -> Settings:  # noq
         flags,
         user.tui if user else None,
         {**user.mcp_servers, **user.mcp} if user else {},
-        tuple(dict.fromkeys((*_default_skills(user), *_default_skills(project), *flags.skills))),
+        said["default_skills"][0],
         user.web if user else None,
         user.sandbox if user else None,
         user.fallback if user else (),
-        flags.effort or (user.effort if user else ""),
+        said["effort"][0],
         os.path.abspath(os.path.expanduser(user.work_dir)) if user and user.work_dir else "",
+        said,
     )
 
 
@@ -175,12 +178,12 @@ def rules_in(settings: Settings, folder: str) -> tuple[Rule, ...]:
 
 
 def home_of(environ: Mapping[str, str]) -> str:
-    """The folder of the user's own files."""
+    """The folder of the user's own files. Raises ConfigError where nobody knows it."""
     return _below(environ, "XDG_CONFIG_HOME", ".config")
 
 
 def paths(environ: Mapping[str, str], folder: str) -> tuple[str, str]:
-    """Where the user's and the project's config.toml lie, whether or not they exist."""
+    """Where the user's and the project's config.toml lie, or would lie. Raises as `home_of`."""
     user = os.path.join(home_of(environ), "config.toml")
     return user, _project(folder)
 
@@ -257,42 +260,77 @@ def price(settings: Settings, model: str, usage: Usage) -> float | None:
     return (usage.input * table.input_price + usage.output * table.output_price) / 1e6
 
 
-def _default_skills(table: "ConfigFile | None") -> tuple[str, ...]:
-    return table.default_skills if table else ()
+Way = tuple[str, Any]  # from where something is said, and what is
 
 
-def _root(environ: Mapping[str, str], user: "ConfigFile | None") -> str:
-    given = environ.get("TUIAGENT_HOME") or (user and user.data_dir)
-    root = os.path.expanduser(given) if given else _below(environ, "XDG_STATE_HOME", ".local/state")
-    return os.path.abspath(root)
+def _said(
+    environ: Mapping[str, str],
+    user: "ConfigFile | None",
+    project: "ConfigFile | None",
+    kept: Sequence[str],
+    flags: Flags,
+) -> dict[str, tuple[Any, str]]:
+    """See Settings. Raises ConfigError."""
+
+    def variable(name: str) -> Way:
+        return f"environment: {name}", environ.get(name)
+
+    def file(key: str) -> Way:
+        return "file", getattr(user, key, None)
+
+    def ours(key: str) -> Way:
+        return "project", getattr(project, key, None)
+
+    named = _first(("flag", flags.model), variable("TUIAGENT_MODEL"), file("model"))
+    root, where = _first(variable("TUIAGENT_HOME"), file("data_dir"))
+    root = os.path.expanduser(root) or _below(environ, "XDG_STATE_HOME", ".local/state")
+    unset = ("default", flags.unset)
+    skills = (file("default_skills"), ours("default_skills"))
+    return {
+        "model": named if named[0] else _model(environ, user, kept),
+        "mode": _first(("flag", flags.mode), variable("TUIAGENT_MODE"), file("mode"), unset),
+        "effort": _first(("flag", flags.effort), file("effort")),
+        "max_iterations": _first(("flag", flags.turns), file("max_iterations"), ("default", TURNS)),
+        "max_cost": _first(("flag", flags.cost), file("max_cost")),
+        "max_time": _first(("flag", flags.seconds), file("max_time")),
+        "data_dir": (os.path.abspath(root), where),
+        "allow": _all(file("allow"), ("flag", flags.allow)),
+        "ask": _all(file("ask"), ours("ask")),
+        "deny": _all(file("deny"), ours("deny"), ("flag", flags.deny)),
+        "default_skills": _all(*skills, ("flag", flags.skills)),
+    }
 
 
-def _limits(user: "ConfigFile | None", flags: Flags) -> Limits:
-    """What one run may use: as the flags say, else the file."""
-    return Limits(
-        flags.turns or (user and user.max_iterations) or TURNS,
-        flags.cost or (user.max_cost if user else 0.0),
-        flags.seconds or (user.max_time if user else 0.0),
-    )
+def _first(*ways: Way) -> tuple[Any, str]:
+    """What the first says that says anything, and where that is."""
+    return next(((value, where) for where, value in ways if value), ("", "default"))
 
 
-def _model(environ: Mapping[str, str], user: "ConfigFile | None", kept: Sequence[str]) -> str:
-    """The model of the user's file, else the one that the environment hints at."""
-    if user and user.model:
-        return user.model
+def _all(*ways: Way) -> tuple[tuple[str, ...], str]:
+    """What all of them say, each thing once, and where that is."""
+    found = dict.fromkeys(one for _, values in ways for one in values or ())
+    return tuple(found), ", ".join(where for where, values in ways if values) or "default"
+
+
+def _model(
+    environ: Mapping[str, str], user: "ConfigFile | None", kept: Sequence[str]
+) -> tuple[str, str]:
+    """The model where none is named: of the file's usual provider, or of one with a key."""
     if user and user.default_provider:
         table = user.providers.get(user.default_provider)
         if table is None:
             name = user.default_provider
             raise ConfigError(f"default_provider is {name!r}, but there is no [providers.{name}]")
         if table.default_model:
-            return f"{user.default_provider}/{table.default_model}"
-    there = {name for n, name in (*KEYS.items(), *ADDRESSES.items()) if environ.get(n)}
+            return f"{user.default_provider}/{table.default_model}", "file: default_provider"
     for name, usual in FIRST.items():
-        if name in there or name in kept:
+        there = (n for n, of in (*KEYS.items(), *ADDRESSES.items()) if of == name)
+        named = next((n for n in there if environ.get(n)), "")
+        if named or name in kept:
             given = environ.get("OPENAI_MODEL") if name == "openai" else ""
-            return f"{name}/{given or usual}"
-    return ""
+            place = f"environment: {named}" if named else "default: a key is kept"
+            return f"{name}/{given or usual}", place
+    return "", "default"
 
 
 def _rules(file: str, source: str, table: "ConfigFile", examples: list[Example]) -> list[Rule]:
@@ -348,6 +386,8 @@ def _ignored(project: "ConfigFile | None") -> tuple[str, ...]:
 
 def _below(environ: Mapping[str, str], name: str, usual: str) -> str:
     user = environ.get("HOME") or os.path.expanduser("~")
+    if not environ.get(name) and user == "~":  # else it would be a folder of whatever we are in
+        raise ConfigError("nobody knows your home folder, where things are kept: set HOME")
     return os.path.join(environ.get(name) or os.path.join(user, usual), "tuiagent")
 
 

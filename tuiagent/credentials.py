@@ -90,24 +90,33 @@ class Credentials:
         lent = self._lent.get((opened.folder, where, url))
         return lent or (self._vault.get(where) if here else None)
 
+    def has(self, name: str, opened: SessionOpened) -> bool:
+        """Whether this provider needs no key, or one is there; none is unlocked to see that."""
+        where = _place(name, opened)
+        kept = name in config.kept_keys(self._settings().home)
+        return not where or kept or bool(self._known(name, where, opened))
+
     def find(self, name: str, opened: SessionOpened) -> str | None:
         """The key that the session records for this provider, if any. Raises NeedsError."""
-        where = opened.credentials.get(name, "")
-        if not where and name not in opened.endpoints and (variable := usual(name, "key")):
-            where = f"env:{variable}"  # that server takes nobody without one
+        where = _place(name, opened)
         kind, _, of = where.partition(":")
         if name in self._set and name in config.kept_keys(self._settings().home):
             return self._fetch(name)
         if kind == "kept":
             return self._fetch(of)
-        table = self._settings().providers.get(of) if kind == "config" else None
-        key = (table.api_key or None) if table else self._said(name, where, opened)
+        key = self._known(name, where, opened)
         if where and key is None:
             if name in config.kept_keys(self._settings().home):
                 return self._fetch(name)
             elsewhere = ELSEWHERE.format(opened.endpoints.get(name) or usual(name, "url"))
             raise NeedsError(f"key {of}{elsewhere if self._vault.get(where) else ''}")
         return key
+
+    def _known(self, name: str, where: str, opened: SessionOpened) -> str | None:
+        """The key in this place, of those that are not kept."""
+        kind, _, of = where.partition(":")
+        table = self._settings().providers.get(of) if kind == "config" else None
+        return (table.api_key or None) if table else self._said(name, where, opened)
 
     def named(self, variable: str, name: str) -> str | None:
         """The key in this variable, or the kept one of this name. Raises NeedsError."""
@@ -150,6 +159,14 @@ class Credentials:
 
 def _came(future: "concurrent.futures.Future[str | None]") -> bool:
     return future.done() and future.exception() is None
+
+
+def _place(name: str, opened: SessionOpened) -> str:
+    """Where the session has the key of this provider from; "" where it needs none."""
+    where = opened.credentials.get(name, "")
+    if not where and name not in opened.endpoints and (variable := usual(name, "key")):
+        where = f"env:{variable}"  # that server takes nobody without one
+    return where
 
 
 def usual(name: str, what: str) -> str:

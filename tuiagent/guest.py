@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
+import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from tuiagent import clients
+from tuiagent import __version__, clients
 from tuiagent.clients.cli import COMMANDS
 from tuiagent.clients.console import Console, OwnConsole
 from tuiagent.config import Settings
@@ -22,8 +23,12 @@ from tuiagent.kernel.event import CaughtUp, Event
 from tuiagent.kernel.standing import Standing
 from tuiagent.ports import SEALED, Loan, Owner
 from tuiagent.registry import load
-from tuiagent.server import ServerRecord, begin, killed, server_record
+from tuiagent.server import ServerRecord, Site, begin, killed, server_record
 from tuiagent.thin import GONE
+
+PATIENCE = 30.0
+"""Seconds in which the next server has to come."""
+OTHER = "the server that runs now (process {}) is version {}, this is {}: leave, and come again"
 
 
 class Guest(Hosting):
@@ -40,6 +45,8 @@ class Guest(Hosting):
         super().__init__(settings, environ, console, kept)
         self.client = client
         self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
+        self.site: Site | None = None
+        """How the server is reached over the web that is begun where none runs; None for never."""
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has the server read a provider's key again, and what waits for it go on."""
@@ -68,7 +75,17 @@ class Guest(Hosting):
         return await self.client.adopt(stream, take)
 
     async def background(self, folder: str = "") -> Owner:
-        """The server, which is lent the keys for sessions in this folder."""
+        """The server, which is lent the keys for sessions in this folder.
+
+        Raises TuiagentError where one of another version has come.
+        """
+        if self.site is not None:
+            found = server_record(self.settings.root)
+            if found is None:
+                begun = (self.settings.root, self.environ, self.site.flags())
+                found = await asyncio.to_thread(begin, *begun)
+            if found.version != __version__:
+                raise TuiagentError(OTHER.format(found.pid, found.version, __version__))
         if folder:
             await self.lend(folder)
         return self.client
@@ -104,11 +121,15 @@ def tell(text: str) -> None:
 
 @asynccontextmanager
 async def visiting(
-    record: ServerRecord, settings: Settings, environ: Mapping[str, str], folder: str
+    record: ServerRecord,
+    settings: Settings,
+    environ: Mapping[str, str],
+    folder: str,
+    patience: float = PATIENCE,
 ) -> AsyncGenerator[Guest]:
     """A guest of this server and of those after it. Raises OSError when there is none.
 
-    One that is killed meanwhile is replaced; one that was stopped is waited for.
+    One that is killed meanwhile is replaced; one that was stopped is waited for, so many seconds.
     """
 
     async def connect() -> Owner:
@@ -122,9 +143,10 @@ async def visiting(
         return owner
 
     first = await load(clients.TABLE["remote"]).connect(record.socket, codec())
-    client = load(clients.TABLE["lasting"])(first, connect, World().new_id, tell)
+    client = load(clients.TABLE["lasting"])(first, connect, World().new_id, tell, patience)
     try:
         guest = Guest(settings, environ, client, OwnConsole(), await holding(client))
+        guest.site = record.site
         await guest.lend(os.path.realpath(folder))
         yield guest
     finally:
@@ -133,8 +155,9 @@ async def visiting(
 
 async def visit(record: ServerRecord, args: argparse.Namespace, settings: Settings) -> int:
     """Runs a command whose work is done by the server; the exit code."""
+    patience = math.inf if args.command == "tui" else PATIENCE  # a screen says what it waits for
     try:
-        async with visiting(record, settings, os.environ, args.cwd) as guest:
+        async with visiting(record, settings, os.environ, args.cwd, patience) as guest:
             code: int = await load(COMMANDS[args.command])(guest.client, args, guest)
             return code
     except (ConnectionError, FileNotFoundError) as error:  # its socket goes with it

@@ -5,7 +5,7 @@ import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuiagent import (
     __version__,
@@ -115,14 +115,15 @@ class LocalMeans:
             return {"ok": False, "text": str(error)}
         return {"ok": True, "text": f"it answers, after {time.monotonic() - begun:.1f} s"}
 
-    async def offers(self) -> list[dict[str, object]]:
+    async def offers(self, opened: SessionOpened) -> list[dict[str, Any]]:
         """The models that can be had: those of the user's servers, of this machine, and known ones.
 
         Each with its name as PROVIDER/MODEL, where it is from (config, nearby, known), the URL of
-        its server where that is not the usual one, window, and US dollars for a million tokens.
-        Of a server whose models the user's file names there are no others.
+        its server where that is not the usual one, window, US dollars for a million tokens, and
+        whether a key is there or needed by none (`keyed`): these are the first. Of a server whose
+        models the user's file names there are no others.
         """
-        found: list[dict[str, object]] = []
+        found: list[dict[str, Any]] = []
         tables = self.settings.providers
         for name, table in tables.items():
             own = dict.fromkeys((table.default_model, *table.models))
@@ -133,11 +134,14 @@ class LocalMeans:
             for model in server.models if server.name not in named else ():
                 row = {"name": f"{server.name}/{model}", "from": "nearby", "url": server.url}
                 found.append(row)
-        for one in load(providers.MODELS["every"])():
+        for one in load(providers.MODELS["offered"])():
             if one.name.partition("/")[0] not in named:
                 price = {"input": one.rates[0].input, "output": one.rates[0].output}
                 found.append({"name": one.name, "from": "known", "window": one.window, **price})
-        return found
+        keyed = functools.cache(lambda name: self.credentials.has(name, opened))
+        for row in found:
+            row["keyed"] = keyed(row["name"].partition("/")[0])
+        return sorted(found, key=_usefulness)
 
     def needs(self, model: str, opened: SessionOpened) -> str:
         """Why this model cannot be asked here, such as `needs key OPENAI_API_KEY`; "" if it can."""
@@ -315,3 +319,11 @@ class LocalMeans:
         """What people wrote for the sessions of this folder."""
         user = self._environ.get("HOME", "")
         return load(library.TABLE["shelf"])(folder, self.settings.home, user, self._holds)
+
+
+def _usefulness(row: Mapping[str, Any]) -> tuple[bool, int, bool, int]:
+    """Where an offer stands: what answers now, what is near, what is usual; else as it was."""
+    provider, _, model = row["name"].partition("/")
+    usual = [*config.FIRST, provider]
+    place = ("config", "nearby", "known").index(row["from"])
+    return not row["keyed"], place, config.FIRST.get(provider) != model, usual.index(provider)

@@ -13,7 +13,7 @@ import msgspec
 from tuiagent import __version__, config, library, stores, vaults
 from tuiagent.config import Flags, Settings
 from tuiagent.engine.check import check, opened_of, question
-from tuiagent.engine.engine import Engine, Report, beside
+from tuiagent.engine.engine import Engine, Report, beside, unhurried
 from tuiagent.engine.journal import Journal
 from tuiagent.engine.verify import Verdict, verify
 from tuiagent.kernel import directory, standing
@@ -95,7 +95,7 @@ def reports(house: Asked, engine: Engine, means: LocalMeans, copy: str) -> dict[
         ),
         "health": lambda key: health(engine, house.settings.root),
         "prices": means.prices,
-        "offers": lambda key: means.offers(),
+        "offers": lambda folder: means.offers(house.opening(folder or ".")),
         "tested": tested,
         "copy": lambda target: asyncio.to_thread(copied, target),
         "verify": verified,
@@ -170,7 +170,7 @@ def findable(engine: Engine, path: str) -> None:
 
     engine.reports["search"] = found
     engine.forgetting.append(lambda stream: searcher().forget(stream))
-    engine.services.append(lambda: beside(searcher().work()))
+    engine.services.append(lambda: beside(unhurried(lambda: searcher().work())))
 
 
 def exportable(engine: Engine) -> None:

@@ -18,7 +18,7 @@ from tuiagent.config import Settings
 from tuiagent.engine.attendance import Attendance
 from tuiagent.engine.check import examples_hold
 from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine, beside
+from tuiagent.engine.engine import Engine, beside, unhurried
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, ThreadWriter
 from tuiagent.engine.log import hide, open_log, quiet, silence
@@ -273,7 +273,7 @@ class House(Hosting):
         engine.services += [
             listening,
             lambda: beside(sealer.work()),
-            lambda: beside(upkeep().work()),
+            lambda: beside(unhurried(lambda: upkeep().work())),
             means.lending.open,
         ]
         if self._serves:

@@ -13,9 +13,11 @@ from tuiagent.clients.cli.arguments import parse
 from tuiagent.config import Flags, load, opening
 from tuiagent.credentials import Credentials
 from tuiagent.kernel.errors import ConfigError, NeedsError, ProviderError
+from tuiagent.kernel.limits import TURNS
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.ports import Loan
+from tuiagent.providers.models import find, offered
 from tuiagent.providers.nearby import Server
 
 OPENHEIM = """
@@ -49,6 +51,10 @@ env = { A = "b" }
 [mcp_servers.far]
 url = "https://example.test/mcp"
 """
+
+KEY = {"XAI_API_KEY": "canary"}
+NAMED = {"TUIAGENT_MODEL": "c/d", "TUIAGENT_MODE": "plan", "TUIAGENT_HOME": "/b"}
+USUAL = 'default_provider = "p"\n[providers.p]\ndefault_model = "m"\n'
 
 
 @pytest.fixture
@@ -101,10 +107,121 @@ async def test_the_models_of_a_server_are_its_only_ones(
         return [server, msgspec.structs.replace(server, name="vllm")]
 
     monkeypatch.setattr("tuiagent.providers.nearby.nearby", nearby)
-    offered = [str(row["name"]) for row in await means.offers()]
+    offered = [str(row["name"]) for row in await means.offers(opened)]
     assert [n for n in offered if n.startswith("openai/")] == ["openai/gpt-4", "openai/gpt-4o"]
     assert "vllm/other" in offered
     assert any(name.startswith("anthropic/") for name in offered)
+
+
+async def test_the_models_that_can_be_asked_now_come_first(
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nearby() -> list[Server]:
+        return [Server("vllm", "http://127.0.0.1:1/v1", ("near",))]
+
+    monkeypatch.setattr("tuiagent.providers.nearby.nearby", nearby)
+    user(home, '[providers.own]\napi_base = "http://127.0.0.1:1/v1"\ndefault_model = "m"\n')
+    (Path(home["HOME"]) / ".config/tuiagent/keys.toml").write_text('xai = "keyring"\n')
+    environ = {**home, "ANTHROPIC_API_KEY": "canary"}
+    found = load(environ)
+    rows = await LocalMeans(found, environ, Standing(), ()).offers(opening(found, ".", environ))
+    names = [row["name"] for row in rows if row["keyed"]]
+    usual = ["anthropic/claude-sonnet-5-5", "xai/grok-4.7"]
+    assert names[:4] == ["own/m", "vllm/near", *usual]
+    assert {name.partition("/")[0] for name in names} == {"own", "vllm", "anthropic", "xai"}
+    assert [row["name"] for row in rows[: len(names)]] == names
+    assert rows[len(names)]["name"] == "openai/gpt-5.5", "the most usual of those without a key"
+    assert "canary" not in str(rows)
+
+
+def test_models_are_offered_as_their_makers_write_them_the_newest_first() -> None:
+    names = [one.name for one in offered()]
+    assert names.index("openai/gpt-6.1-sol") < names.index("openai/gpt-5.5")
+    assert names.index("openai/gpt-4") < names.index("openai/gpt-3.5-turbo")
+    assert names.index("anthropic/claude-haiku-4-5") < names.index("anthropic/claude-2")
+    assert not {"anthropic/claude-4.5-haiku", "openai/gpt-5-5", "openai/gpt-5-5-codex"} & {*names}
+    assert find("openai/gpt-5-5") is not None, "it has a price all the same"
+
+
+@pytest.mark.parametrize(
+    ("environ", "kept", "name", "has"),
+    [
+        ({}, "", "anthropic", False),
+        ({"ANTHROPIC_API_KEY": "k"}, "", "anthropic", True),
+        ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}, "", "anthropic", True),
+        ({}, 'anthropic = "keyring"', "anthropic", True),
+        ({}, "", "ollama", True),
+        ({}, "", "own", True),
+        ({}, "", "other", False),
+        ({"OTHER": "k"}, "", "other", True),
+    ],
+)
+def test_who_has_a_key_is_known_without_unlocking_one(
+    home: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str],
+    kept: str,
+    name: str,
+    has: bool,
+) -> None:
+    monkeypatch.setattr("tuiagent.credentials.Credentials._fetch", None)
+    user(home, '[providers.own]\napi_key = "k"\n[providers.other]\nenv_var = "OTHER"\n')
+    (Path(home["HOME"]) / ".config/tuiagent/keys.toml").write_text(kept)
+    environ = home | environ
+    found = load(environ)
+    means = LocalMeans(found, environ, Standing(), ())
+    assert means.credentials.has(name, opening(found, ".", environ)) is has
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "flags", "key", "said"),
+    [
+        ("", {}, Flags(), "model", ("", "default")),
+        ("", KEY, Flags(), "model", ("xai/grok-4.7", "environment: XAI_API_KEY")),
+        ('model = "a/b"', KEY, Flags(), "model", ("a/b", "file")),
+        ('model = "a/b"', NAMED, Flags(), "model", ("c/d", "environment: TUIAGENT_MODEL")),
+        ('model = "a/b"', NAMED, Flags(model="e/f"), "model", ("e/f", "flag")),
+        (USUAL, KEY, Flags(), "model", ("p/m", "file: default_provider")),
+        ("", {}, Flags(), "mode", ("ask", "default")),
+        ("", NAMED, Flags(), "mode", ("plan", "environment: TUIAGENT_MODE")),
+        ('effort = "low"', {}, Flags(effort="high"), "effort", ("high", "flag")),
+        ("", {}, Flags(), "max_iterations", (TURNS, "default")),
+        ("max_iterations = 7", {}, Flags(), "max_iterations", (7, "file")),
+        ("max_cost = 1.5", {}, Flags(cost=2.0), "max_cost", (2.0, "flag")),
+        ('data_dir = "/a"', {}, Flags(), "data_dir", ("/a", "file")),
+        ('data_dir = "/a"', NAMED, Flags(), "data_dir", ("/b", "environment: TUIAGENT_HOME")),
+        ('allow = ["a"]', {}, Flags(allow=("b", "a")), "allow", (("a", "b"), "file, flag")),
+    ],
+)
+def test_what_holds_is_known_with_what_decides_it(
+    home: dict[str, str],
+    text: str,
+    environ: dict[str, str],
+    flags: Flags,
+    key: str,
+    said: tuple[object, str],
+) -> None:
+    user(home, text)
+    found = load(home | environ, flags)
+    assert found.said[key] == said
+    held = (
+        found.model,
+        found.mode,
+        found.effort,
+        found.limits.turns,
+        found.limits.cost,
+        found.root,
+    )
+    assert key == "allow" or said[0] in held
+    assert "canary" not in str(found.said)
+
+
+def test_what_the_project_says_is_told_as_its_own(home: dict[str, str], tmp_path: Path) -> None:
+    user(home, 'deny = ["write"]\n')
+    flags = project(tmp_path / "p", 'deny = ["shell"]\nmodel = "a/b"\n')
+    found = load(home, flags)
+    assert found.said["deny"] == (("write", "shell"), "file, project")
+    assert found.said["model"] == ("", "default"), "it may not say that"
 
 
 def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:
@@ -250,3 +367,15 @@ def test_every_key_of_the_schema_has_its_meaning() -> None:
     for name in ("ConfigFile", "ProviderTable", "RuleTable", "ServerTable", "ScreenTable"):
         for key, part in config_file.schema()["$defs"][name]["properties"].items():
             assert part.get("description"), (name, key)
+
+
+def test_without_a_home_folder_nothing_is_kept_in_whatever_folder_we_are_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without a name
+    for environ in ({}, {"TUIAGENT_HOME": "/state"}, {"XDG_CONFIG_HOME": "/config"}):
+        with pytest.raises(ConfigError, match="set HOME"):
+            load(environ, Flags())
+    found = load({"TUIAGENT_HOME": "/state", "XDG_CONFIG_HOME": "/config"}, Flags())
+    assert (found.root, found.home) == ("/state", "/config/tuiagent")

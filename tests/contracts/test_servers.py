@@ -24,7 +24,7 @@ from tuiagent.means import LocalMeans
 from tuiagent.ports import Provider
 from tuiagent.providers import CLOUDS, DIALECTS
 from tuiagent.providers.abilities import ability, presets
-from tuiagent.providers.models import every
+from tuiagent.providers.models import offered
 from tuiagent.providers.nearby import PORTS
 from tuiagent.providers.servers import KINDS, PATIENCE, connect, key_of, url_of
 
@@ -55,7 +55,7 @@ def test_the_servers_that_are_known_are_spoken_to_as_they_want() -> None:
 
 
 def test_the_first_models_are_known_and_every_expression_says_something() -> None:
-    names = [model.name for model in every()]
+    names = [model.name for model in offered()]
     for provider, model in FIRST.items():
         assert f"{provider}/{model}" in names or provider == "mistral"
     assert ability("claude-sonnet-5-5").reasoning == "adaptive"

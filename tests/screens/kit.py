@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import itertools
+import math
 import os
 import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from textual.app import App
 from textual.events import Key, Resize
@@ -20,11 +21,13 @@ from tests.house import Fakes, engine
 from tuiagent.clients.console import OwnConsole
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
+from tuiagent.clients.web.lasting import Lasting
 from tuiagent.clients.web.remote import RemoteClient
 from tuiagent.clients.web.socket import serving
 from tuiagent.config import Settings
 from tuiagent.config_file import ScreenTable
 from tuiagent.engine.engine import Engine
+from tuiagent.engine.owner import OwnerSeat
 from tuiagent.engine.picture import picture
 from tuiagent.engine.proposed import proposed
 from tuiagent.kernel import standing
@@ -97,6 +100,8 @@ class TestHost:
         self.handed: list[object] = []
         self.keys = FakeKeys()
         self.reloaded = 0
+        self.stopped = False
+        """Whether the server was stopped, where there is one."""
         self._ids = itertools.count(1)
         self.sandbox = OFF
 
@@ -134,7 +139,10 @@ class TestHost:
         return True
 
     async def background(self, folder: str = "") -> Owner:
-        raise ConnectionRefusedError("no server in this test")
+        if not self.stopped:
+            raise ConnectionRefusedError("no server in this test")
+        self.stopped = False
+        return cast(Owner, None)
 
     async def hand_over(self, to: Owner) -> None:
         self.handed.append(to)
@@ -258,7 +266,10 @@ async def screen(
     async with AsyncExitStack() as stack:
         means = Fakes(folder, turns)
         made = await stack.enter_async_context(engine(means))
-        known = [{"name": "openai/x", "from": "known", "window": 1000}]
+        known = [
+            {"name": "openai/x", "from": "known", "window": 1000, "keyed": True},
+            {"name": "anthropic/y", "from": "known", "input": 3.0, "output": 15.0, "keyed": False},
+        ]
         made.reports |= {
             "offers": lambda key: known,
             "mcp": lambda key: [],
@@ -273,18 +284,33 @@ async def screen(
         made.reports["health"] = lambda key: {"present": made.hub.present("session/*")}
         findable(made, str(folder / "search.db"))
         client: Client = made.seat()
-        if kind == "remote":
+        if kind != "local":
             path = str(folder / "socket")
-            await stack.enter_async_context(serving(made.seat(), path, codec()))
-            remote = await RemoteClient.connect(path, codec())
-            stack.push_async_callback(remote.close)
-            client = remote
+            owner = OwnerSeat(made, lambda loan: False)
+            await stack.enter_async_context(serving(owner, path, codec()))
+            client = await connected(path, host, kind == "lasting")
+            stack.push_async_callback(client.close)
         app = TuiApp(client, arguments(**args), host)
         async with app.run_test(size=size, notifications=True) as pilot:
             it = Screen(app, pilot, made, means, host)
             files = app.query_one(Files)
+            await it.until(lambda: app.desk.looked)
             await it.until(lambda: not files.display or files.place.tree.readable(""))
             yield it
+
+
+async def connected(path: str, host: TestHost, lasting: bool) -> RemoteClient | Lasting:
+    """A client of the server at this socket, and perhaps of those after it."""
+
+    async def connect() -> RemoteClient:
+        if host.stopped:
+            raise ConnectionRefusedError(path)
+        return await RemoteClient.connect(path, codec())
+
+    first = await connect()
+    if not lasting:
+        return first
+    return Lasting(first, connect, host.new_id, lambda text: None, math.inf)
 
 
 def check_shown(name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from tuiagent.clients.tui.driver import TerminalScreen
 from tuiagent.clients.tui.transcript import Transcript
 from tuiagent.kernel.message import Command, Diff, Question, Todo, Todos
 from tuiagent.kernel.policy import Verdict
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import AGAIN, Item
 
 BEFORE = ["import os", "", "def f(x):", "    return x + 1", "", *(f"line {n}" for n in range(30))]
 AFTER = ["import os", "import sys", "", "def f(x, y):", "    return x + y", "", *BEFORE[5:-1], "字"]
@@ -84,6 +84,8 @@ def every() -> list[Item]:
              output="nobody knows"),
         Item("p1.2.8", "call", "", "denied", name="shell", args={"command": "sudo x"},
              output="refused: no"),
+        Item("p1.2.9", "call", "", "ok", name="shell", args={"command": "make -j2", "wait": 9.0},
+             amended="ann", written={"command": "make", "wait": 9.0}),
         Item("job1", "job", "p1.2.5", "started", name="shell", args={"command": "serve"}, at=0),
         Item("p1.3", "reply", WORDS, "done"),
         Item("p1.end", "run", "", "done", at=64),
@@ -105,7 +107,11 @@ def every() -> list[Item]:
         Item("h2.1.1", "call", "", "error", name=HOSTILE, args={HOSTILE: HOSTILE},
              output=HOSTILE, blocks=(Diff(HOSTILE, CHANGE.replace("line 1", HOSTILE), "x", "y"),)),
         Item("h3", "reply", OTHERS, "done"),
-        Item("p9.1", "reply", "", "open"),
+        Item("p9.1", "reply", "", "failed", output="network: example.org could not be reached: "
+             f"Connect call failed. Check the network{AGAIN}"),
+        Item("p9.2", "reply", "", "failed", output="network: example.org could not be reached: "
+             f"Connect call failed. Check the network{AGAIN} after 4 s"),
+        Item("p10.1", "reply", "", "open"),
     ]  # fmt: skip
 
 

@@ -12,14 +12,17 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 from textual.widgets._toast import Toast
 
-from tests.house import Fakes, call, engine, say
-from tests.screens.kit import KINDS, TestHost, arguments, screen
+from tests.house import Fakes, call, engine, opened, prompt, say, until
+from tests.screens.kit import KINDS, TestHost, arguments, screen, shown
+from tuiagent.clients.tui import app as tui
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
+from tuiagent.clients.tui.lines import strip
 from tuiagent.clients.tui.prompt import Prompt
-from tuiagent.clients.tui.status import Footer
+from tuiagent.clients.tui.status import Footer, Header
 from tuiagent.kernel.call import AnswerApproval
-from tuiagent.providers.scripted import Turn
+from tuiagent.kernel.run import RunFinished
+from tuiagent.providers.scripted import ScriptedError, Turn
 
 TURNS = [call("write", path="f", content="one\n"), say("All ", "done.")]
 
@@ -238,3 +241,61 @@ async def test_it_may_be_left_at_any_moment_of_its_start(tmp_path: Path, turns: 
         leave(turns)
         await app.run_async(headless=True)
         assert app.return_code == 129
+
+
+async def begun(app: TuiApp) -> str:
+    """What the conversation shows when the first frame has just been drawn."""
+    seen = asyncio.Future[str]()
+
+    def look() -> None:
+        seen.set_result(shown(app))
+
+    app._look = look
+    async with app.run_test(size=(120, 40)):
+        return await seen
+
+
+async def test_a_session_that_is_named_stands_on_the_first_frame(tmp_path: Path) -> None:
+    async with engine(Fakes(tmp_path, [say("here it is")])) as made:
+        host, client = TestHost(tmp_path, "ask"), made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        await until(client, RunFinished)
+        app = TuiApp(client, arguments(newest=True, new=False), host)
+        assert "here it is" in await begun(app)
+
+
+async def test_the_first_frame_does_not_wait_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tui, "PATIENCE", 0.01)
+    async with engine(Fakes(tmp_path, [])) as made:
+        client = made.seat()
+        monkeypatch.setattr(client, "read", lambda *_: asyncio.Event().wait())
+        app = TuiApp(client, arguments(newest=True, new=False), TestHost(tmp_path, "ask"))
+        assert "F1 help" in await begun(app)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_tries_in_vain_take_one_line(tmp_path: Path, kind: str) -> None:
+    fault = ScriptedError("network", "example.org could not be reached: no route to host. Check it")
+    tries = [Turn(error=fault), Turn(error=fault), Turn(error=fault), say("Here I am.")]
+    async with screen(tmp_path, lambda prompt: tries.pop(0), kind=kind) as it:
+        await it.type("go\n")
+        shown = await it.until("Here I am.")
+        assert shown.count("✗") == 1
+        assert "try 3 · again" in shown
+
+
+async def test_a_line_says_that_it_is_cut_unless_only_columns_are_left_out(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        line = it.app.query_one(Header)
+
+        def drawn(*pieces: str) -> str:
+            return strip(line, [(text, "") for text in pieces], 12).text
+
+        assert drawn("name        ", "price of it") == "name        "
+        assert drawn("name", "price of it") == "nameprice o…"
+        assert drawn("name      ", "x y") == "name      x…"
+        assert drawn(f"rm x{' ' * 40}; rm y") == f"rm x{' ' * 7}…", "no gap hides what follows"
+        assert drawn("name  ", f"rm {' ' * 40}; rm y") == "name  rm   …"

@@ -23,6 +23,7 @@ from tests.screens.kit import KINDS, SIZES, Screen, screen
 from tests.screens.looks import check_looks
 from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.form import Form
+from tuiagent.clients.tui.transcript import Talk
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.errors import NeedsError, OutcomeUnknownError
 from tuiagent.kernel.grants import ConfigureRules, RuleGranted
@@ -162,6 +163,19 @@ async def test_e_changes_the_arguments_which_are_judged_again(tmp_path: Path, ki
         assert [path.name for path in it.work.iterdir()] == ["made2"]
         amended, *_ = await told(it, calls.CallAmended)
         assert amended.args == {"command": "touch made2"}
+        mark = f"edited by {it.client.actor}"
+        await it.until(mark)
+        talk = it.app.query_one(Talk)
+        talk.go_to(amended.call)
+        talk.focus()
+        await it.press("enter")
+        shown = await it.until(f"{mark}; the model wrote")
+        now, _, before = shown.partition("; the model wrote")
+        assert "command: touch made2" in now
+        assert "command: touch made " in before
+        it.app.action_pane("trace")
+        await it.press("end", "enter")
+        await it.until("command, as the model wrote it")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, TimeoutError, async_playwright
+from playwright.async_api import (
+    BrowserContext,
+    CDPSession,
+    Page,
+    TimeoutError,
+    async_playwright,
+)
 
 from tests.life import Life, until
 from tuiagent.server import ServerRecord, server_record
@@ -297,62 +303,83 @@ async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:
         assert "ticket" not in page.url
         assert await page.evaluate("document.getElementById('terminal').terminal.cols") >= 40
         await shows(page, "Approvals")
-
-        await page.touchscreen.tap(*await cell(page, "Trace"))  # a tap is a click
-        await shows(page, "No tool was called yet.")
-        typing = "document.activeElement === document.getElementById('terminal').terminal.textarea"
-        assert not await page.evaluate(typing), "a tap elsewhere opens no keyboard"
-        await page.touchscreen.tap(*await cell(page, "Conversation"))
-        await shows(page, "╰──")
-        await page.tap("[data-keyboard]")
-        assert await page.evaluate(typing), "now a phone shows its keyboard"
-        await page.evaluate("document.activeElement.blur()")
-        await page.wait_for_function(AT_THE_PROMPT)
-        await page.touchscreen.tap(*await cell(page, "╰──"))
-        assert await page.evaluate(typing), "so does a tap at the cursor"
-
         inputs = await it.context.new_cdp_session(page)
-        await inputs.send(
-            "Input.imeSetComposition", {"text": "に", "selectionStart": 1, "selectionEnd": 1}
-        )
-        await inputs.send("Input.insertText", {"text": "日本"})
-        await shows(page, "日本")
-        boxes = [await key.bounding_box() for key in await page.locator("#keys button").all()]
-        assert all(box and box["height"] >= 44 and box["width"] >= 36 for box in boxes)
-        assert boxes[-1]["x"] + boxes[-1]["width"] <= 390
-        await page.tap("#keys [aria-label=enter]")
-        await shows(page, "Approvals 1")
-        await page.screenshot(**picture("phone"))
-        await page.touchscreen.tap(*await cell(page, "Approvals 1"))
-        await shows(page, "y once")
-        await page.screenshot(**picture("phone-approval"))
-        await insists(page, lambda: tapped(page, "y once", "+ one"), "+ two")
-        await insists(page, lambda: tapped(page, "y once", "+ two"), "Nothing waits")
-        await page.touchscreen.tap(*await cell(page, "Conversation"))
-        await shows(page, "All of it is done.")
+        await taps(page)
+        await says(page, inputs)
+        await answers(page)
         assert (it.life.work / "g").read_text() == "two\n"
+        await holds_and_swipes(page, inputs, sent)
+        await comes_again(it, link)
 
-        await page.tap("[data-hold=ctrl]")
-        await inputs.send("Input.insertText", {"text": "u"})
-        await page.tap("[aria-label=left]")
-        assert ["stdin", "\x15"] in [json.loads(frame) for frame in sent]
-        assert ["stdin", "\x1b[D"] in [json.loads(frame) for frame in sent]
-        for y in (400, 370, 340, 300):
-            kind = "touchStart" if y == 400 else "touchMove"
-            await inputs.send(
-                "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": 200, "y": y}]}
-            )
-        await inputs.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        assert any("[<65;" in frame for frame in sent), "a swipe scrolls"
 
-        other = await it.page()
-        await other.goto(link)
-        await other.wait_for_selector("#place", state="visible")  # its cookie still lets it in
-        await it.context.clear_cookies()
-        third = await it.page()
-        await third.goto(link)
-        await third.wait_for_selector("#login", state="visible")
-        assert "used already" in await third.inner_text("#said")
+async def taps(page: Page) -> None:
+    """A tap is a click, and opens the keyboard where one types."""
+    await page.touchscreen.tap(*await cell(page, "Trace"))
+    await shows(page, "No tool was called yet.")
+    typing = "document.activeElement === document.getElementById('terminal').terminal.textarea"
+    assert not await page.evaluate(typing), "a tap elsewhere opens no keyboard"
+    await page.touchscreen.tap(*await cell(page, "Conversation"))
+    await shows(page, "╰──")
+    await page.tap("[data-keyboard]")
+    assert await page.evaluate(typing), "now a phone shows its keyboard"
+    await page.evaluate("document.activeElement.blur()")
+    await page.wait_for_function(AT_THE_PROMPT)
+    await page.touchscreen.tap(*await cell(page, "╰──"))
+    assert await page.evaluate(typing), "so does a tap at the cursor"
+
+
+async def says(page: Page, inputs: CDPSession) -> None:
+    """By an input method, and with the keys below, which a finger hits."""
+    await inputs.send(
+        "Input.imeSetComposition", {"text": "に", "selectionStart": 1, "selectionEnd": 1}
+    )
+    await inputs.send("Input.insertText", {"text": "日本"})
+    await shows(page, "日本")
+    boxes = [await key.bounding_box() for key in await page.locator("#keys button").all()]
+    assert all(box and box["height"] >= 44 and box["width"] >= 36 for box in boxes)
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= 390
+    await page.tap("#keys [aria-label=enter]")
+    await shows(page, "Approvals 1")
+    await page.screenshot(**picture("phone"))
+
+
+async def answers(page: Page) -> None:
+    """Allows both calls."""
+    await page.touchscreen.tap(*await cell(page, "Approvals 1"))
+    await shows(page, "y once")
+    await page.screenshot(**picture("phone-approval"))
+    await insists(page, lambda: tapped(page, "y once", "+ one"), "+ two")
+    await insists(page, lambda: tapped(page, "y once", "+ two"), "Nothing waits")
+    await page.touchscreen.tap(*await cell(page, "Conversation"))
+    await shows(page, "All of it is done.")
+
+
+async def holds_and_swipes(page: Page, inputs: CDPSession, sent: list[str]) -> None:
+    """A key that is held goes with the next letter; a swipe scrolls."""
+    await page.tap("[data-hold=ctrl]")
+    await inputs.send("Input.insertText", {"text": "u"})
+    await page.tap("[aria-label=left]")
+    assert ["stdin", "\x15"] in [json.loads(frame) for frame in sent]
+    assert ["stdin", "\x1b[D"] in [json.loads(frame) for frame in sent]
+    for y in (400, 370, 340, 300):
+        kind = "touchStart" if y == 400 else "touchMove"
+        await inputs.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": 200, "y": y}]}
+        )
+    await inputs.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert any("[<65;" in frame for frame in sent)
+
+
+async def comes_again(it: Server, link: str) -> None:
+    """A link opens once; who was let in by it stays so."""
+    other = await it.page()
+    await other.goto(link)
+    await other.wait_for_selector("#place", state="visible")  # its cookie still lets it in
+    await it.context.clear_cookies()
+    third = await it.page()
+    await third.goto(link)
+    await third.wait_for_selector("#login", state="visible")
+    assert "used already" in await third.inner_text("#said")
 
 
 BACK_OFF = """async () => {

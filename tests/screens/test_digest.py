@@ -9,10 +9,11 @@ import pytest
 from tests.house import call, opened, prompt, say, until
 from tests.screens.kit import KINDS, Screen, screen
 from tests.screens.looks import check_looks
-from tuiagent.clients.tui.digest import DigestPanel
+from tuiagent.clients.tui.digest import DigestPanel, heading
 from tuiagent.clients.tui.seen import KEPT, Seen
 from tuiagent.kernel.call import CallJudged
 from tuiagent.kernel.run import RunFinished
+from tuiagent.views.digest import Digest
 
 S = "session/s1"
 TURNS = [
@@ -109,6 +110,22 @@ async def test_esc_closes_it_before_it_stops_a_run(tmp_path: Path) -> None:
         assert conversation.running
         await it.press("escape")
         await it.until(lambda: not conversation.running)
+
+
+async def test_what_waits_is_told_as_it_would_be_done(tmp_path: Path) -> None:
+    async with screen(tmp_path, [call("shell", command="touch z; ls")]) as it:
+        await opened(it.client, it.work.parent, "ask")
+        await prompt(it.client, "do it", "p1")
+        await until(it.client, CallJudged, S, 1)
+        older(it)
+        await it.app.desk.open(S)
+        await it.press("alt+d")
+        await it.until("approval shell touch z; ls")
+
+
+def test_how_long_it_went_on_counts_from_what_was_missed_first_until_now() -> None:
+    told = heading(Digest(began=1000.0, ended=1001.0, outcome="done"), 1000.0 + 7300)
+    assert told[0][0] == "While you were away (2 h 1 min)"
 
 
 async def test_how_it_looks(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ async def worked(
         await it.press("f2")
         pane = it.app.query_one(Files)
         await it.until(lambda: pane.place.by_agent("src/a.py") and pane.place.in_git("new.txt"))
+        await it.until(lambda: "src" in [row.path for row in pane.place.tree.rows])
         yield it, pane
 
 
@@ -120,7 +121,8 @@ async def test_a_hunk_a_file_and_an_undo_are_undone(tmp_path: Path, kind: str) -
     async with worked(tmp_path, kind=kind) as (it, pane):
         await at_hand(it, pane, "src/a.py")
         await it.press("enter")
-        await it.until(lambda: "+ end = [2]" in it.shown)
+        await it.until(lambda: isinstance(it.app.screen, DiffScreen))
+        await it.until("+ end = [2]")
         view = it.app.screen.query_one(DiffView)
         assert view.at == (1, 1)
         await it.press("n", "u")
@@ -287,6 +289,7 @@ async def test_an_empty_folder_one_that_is_gone_and_one_that_hangs(
         (it.work).rmdir()
         held.set()
         await it.until(lambda: "No such file" in "".join(r.note for r in pane.place.tree.rows))
+        await it.until(lambda: pane.place.state.problem)
         await check_looks(it, "files-gone", "Files")
         it.work.mkdir()
         await it.press("r")

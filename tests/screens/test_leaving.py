@@ -109,3 +109,41 @@ def test_a_hang_up_is_a_detach(tmp_path: Path, hang_up: Callable[[Terminal], Non
         cli.finished()
         assert cli.ran() == ["a"]
         assert not cli.facts(AttemptFailed), "nothing was asked twice"
+
+
+def test_a_server_that_is_stopped_is_started_again_from_the_screen(tmp_path: Path) -> None:
+    with home(tmp_path, {"text": "One."}, {"text": "Two."}) as cli:
+        server = cli.serve()
+        with terminal(cli, size=(100, 24)) as screen:
+            screen.until("Say what is to be done.")
+            screen.type("first\r")
+            screen.until("One.")
+            server.send_signal(signal.SIGTERM)
+            screen.until("Alt+T starts it")
+            server.wait()
+            screen.type("second\r")
+            screen.until("nothing was sent")
+            screen.type("\x1bt")
+            screen.until(lambda: "The server " not in screen.shown)
+            assert cli.server() != server.pid
+            screen.type("\r")
+            screen.until("Two.")
+            screen.type("\x11")
+            assert screen.end() == 0
+            screen.check()
+        said = [event.fact.text for event in cli.events() if event.kind == "PromptSubmitted"]  # type: ignore[union-attr]
+        assert said == ["first", "second"]
+
+
+def test_one_leaves_a_screen_whose_server_was_stopped(tmp_path: Path) -> None:
+    with home(tmp_path, {"text": "One."}) as cli:
+        server = cli.serve()
+        with terminal(cli, size=(100, 24)) as screen:
+            screen.until("Say what is to be done.")
+            screen.type("first\r")
+            screen.until("One.")
+            server.send_signal(signal.SIGTERM)
+            screen.until("Alt+T starts it")
+            screen.type("\x11")
+            assert screen.end() == 0
+            screen.check()

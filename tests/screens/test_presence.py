@@ -1,16 +1,23 @@
 """Who is at a session, who drives it, and how it comes to be driven here."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.house import call, opened, prompt, say, until
-from tests.screens.kit import KINDS, Screen, pressed, screen
+from tests.house import call, facts, opened, prompt, say, until
+from tests.screens.kit import KINDS, LIMIT, Screen, pressed, screen
+from tests.screens.looks import check_looks
 from tuiagent.clients.tui import presence
 from tuiagent.clients.tui.presence import OwnerBar
+from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.severed import ServerBar
+from tuiagent.clients.web.lasting import Lasting
 from tuiagent.kernel.call import CallJudged
+from tuiagent.kernel.lifecycle import NameSession
 from tuiagent.kernel.presence import HERE, TYPING, Driven, Presence, ShowPresence
+from tuiagent.kernel.prompts import PromptSubmitted
 from tuiagent.kernel.run import RunFinished
 
 S = "session/s1"
@@ -163,3 +170,68 @@ async def begun(it: Screen, **args: Any) -> None:
     for name, value in args.items():
         setattr(it.app.args, name, value)
     await it.app._begin()
+
+
+async def stopped(it: Screen) -> ServerBar:
+    """What is said once the server has ended."""
+    it.host.stopped = True
+    assert isinstance(it.client, Lasting)
+    await it.client._client.close()
+    bar = it.app.query_one(ServerBar)
+    await it.until(lambda: bar.display)
+    return bar
+
+
+async def test_a_server_that_was_stopped_is_started_by_a_key(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("One."), say("Two.")], kind="lasting") as it:
+        await it.type("go\n")
+        await it.until("One.")
+        bar = await stopped(it)
+        assert "The server has ended: Alt+T starts it" in it.shown
+        await check_looks(it, "server-ended", "ServerBar")
+        await it.type("and then\n")
+        await it.until(lambda: "nothing was sent" in it.told)
+        editor = it.app.query_one(Prompt).editor
+        await it.until(lambda: editor.text == "and then")
+        await it.press("alt+t")
+        await it.until(lambda: not bar.display)
+        await it.press("enter")
+        await it.until("Two.")
+        assert it.app.desk.conversation
+        stream = it.app.desk.conversation.stream
+        seen = await until(it.engine.seat(), RunFinished, stream, 2)
+        prompts = facts(seen, PromptSubmitted)
+        assert [prompt.text for prompt in prompts] == ["go", "and then"], "each is said once"
+
+
+async def test_where_no_server_can_be_started_that_is_said_and_tried_again(tmp_path: Path) -> None:
+    async with screen(tmp_path, [say("One.")], kind="lasting") as it:
+        await it.until(lambda: it.engine.hub._wide)
+        bar = await stopped(it)
+        background = it.host.background
+
+        async def refused(folder: str = "") -> Any:
+            raise ConnectionRefusedError("the disk is full")
+
+        it.host.background = refused  # type: ignore[method-assign]
+        await it.pilot.click(ServerBar)
+        await it.until(lambda: "the disk is full" in it.told)
+        await it.until("Alt+T starts it")
+        it.host.background = background  # type: ignore[method-assign]
+        await it.pilot.click(ServerBar)
+        await it.until(lambda: not bar.display)
+        await it.type("go\n")
+        await it.until("One.")
+
+
+async def test_one_leaves_though_the_server_has_ended(tmp_path: Path) -> None:
+    async with asyncio.timeout(LIMIT), screen(tmp_path, [say("One.")], kind="lasting") as it:
+        await it.type("go\n")
+        await it.until("One.")
+        conversation = it.app.desk.conversation
+        await stopped(it)
+        assert conversation
+        late = it.client.submit(NameSession(conversation.stream, "late"))
+        it.app.desk._asked.add(asyncio.ensure_future(late))  # as if it was on its way
+        await it.press("ctrl+q")
+        assert it.app.return_code == 0

@@ -244,6 +244,24 @@ async def test_the_path_of_an_image_becomes_a_chip(tmp_path: Path, how: str) -> 
         assert editor(it).sent == '@"my pic.PNG"'
 
 
+async def test_of_several_images_that_are_dropped_at_once_each_becomes_a_chip(
+    tmp_path: Path,
+) -> None:
+    async with screen(tmp_path) as it:
+        for name in ("my pic.png", "b.jpg"):
+            (it.work / name).write_bytes(b"x")
+        first, second = str(it.work / "my pic.png"), (it.work / "b.jpg").as_uri()
+        for text in (f"'{first}' {second} ", f"{first.replace(' ', chr(92) + ' ')}\n{second}\n"):
+            editor(it).put("")
+            editor(it).take_paste(text)
+            assert editor(it).sent == '@"my pic.png" @b.jpg'
+            assert len(editor(it).shown) == 2
+        for text in (f"'{first}' and b.jpg", "it's b.jpg", "b.jpg none.png"):
+            editor(it).put("")
+            editor(it).take_paste(text)
+            assert editor(it).text == text
+
+
 async def test_a_path_of_no_image_stays_text(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         editor(it).take_paste("/nowhere/a.png")
@@ -679,7 +697,10 @@ async def test_a_prompt_that_steers_can_be_taken_back_before_it_is_seen(tmp_path
         await running(it)
         await it.type("oops\n")
         await it.until("next step oops")
-        await it.press("alt+up", "e")
+        await it.until("Alt+↑ change")
+        await it.press("alt+up")
+        await it.until("e edit  x remove")
+        await it.press("e")
         await it.until(lambda: editor(it).text == "oops")
         await it.until(lambda: not it.app.desk.conversation.status.queue)
 
@@ -704,8 +725,14 @@ async def test_escape_twice_clears_and_undo_brings_it_back(tmp_path: Path) -> No
         assert editor(it).text == "words!"
         await it.press("escape")
         assert editor(it).text == ""
-        await it.press("ctrl+z")
+        await it.press("alt+z")
         assert editor(it).text == "words!"
+        await it.press("alt+y")
+        assert editor(it).text == ""
+        await it.press("ctrl+underscore", "ctrl+y")
+        assert editor(it).text == "words!", "Ctrl+Y allows, and does nothing else"
+        await it.press("alt+y", "ctrl+z")
+        assert editor(it).text == "words!", "Ctrl+Z undoes where there is no shell to go back to"
 
 
 async def test_what_could_not_be_said_stands_in_the_prompt_again(
@@ -840,6 +867,14 @@ async def test_vims_keys(tmp_path: Path, text: str, typed: str, after: str) -> N
         names = {"$": "dollar_sign", ".": "full_stop"}
         await it.press(*(names.get(key, key) for key in typed.split()))
         assert editor(it).text == after
+
+
+async def test_with_vims_keys_each_prompt_begins_in_insert_mode(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS, tui=ScreenTable(vim=True)) as it:
+        await it.type("one")
+        await it.press("escape", "enter")
+        await it.type("dd")
+        assert editor(it).text == "dd"
 
 
 async def test_escape_in_vims_normal_mode_is_the_prompts(tmp_path: Path) -> None:

@@ -75,6 +75,28 @@ async def test_each_server_is_told_of(tmp_path: Path, size: str) -> None:
         assert ("test", "here") not in servers.asked  # nobody trusts it
 
 
+@pytest.mark.parametrize("size", ["wide", "small", "tiny"])
+async def test_how_one_is_named_is_told_whole(tmp_path: Path, size: str) -> None:
+    async with screen(tmp_path, size=SIZES[size]) as it:
+        await it.app.run_action("servers")
+        shown = await it.until("No MCP server is named.")
+        assert "tuiagent mcp add NAME -- COMMAND" in shown
+
+
+async def test_what_is_said_of_nothing_is_wrapped(tmp_path: Path) -> None:
+    async with screen(tmp_path, size=(30, 10)) as it:
+        await it.app.run_action("grants")
+        shown = await it.until("Nothing was granted")
+        assert "rule has let anything" in shown
+
+
+async def test_the_server_at_hand_is_told_of(tmp_path: Path) -> None:
+    async with screen(tmp_path) as it:
+        await looked_at(it, Servers())
+        await it.press("down")
+        await it.until("it has ended")
+
+
 async def test_what_changed_is_accepted_by_a_person(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         servers = await looked_at(it, Servers())

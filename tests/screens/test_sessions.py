@@ -29,13 +29,13 @@ async def three(client: Client, folder: Path) -> None:
         await until(client, RunFinished, stream)
 
 
-async def listed(it: Screen) -> Sessions:
-    """The screen, once it shows them."""
+async def listed(it: Screen, count: int = 3) -> Sessions:
+    """The screen, once it shows so many."""
     await it.press("ctrl+o")
     await it.until(lambda: isinstance(it.app.screen, Sessions))
     sheet = it.app.screen
     assert isinstance(sheet, Sessions)
-    await it.until(lambda: sheet.whole and sheet.listed.count_shown == 3)
+    await it.until(lambda: sheet.whole and sheet.listed.count_shown == count)
     return sheet
 
 
@@ -162,6 +162,23 @@ async def test_a_fork_begins_where_the_session_stands(tmp_path: Path, kind: str)
         row = (await it.client.read("sessions", conversation.stream)).data[0]
         assert row["origin"] == "session/printer"
         assert [item.text for item in conversation.items][1] == "mend the printer"
+        await it.until("  ↳ mend")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_fork_is_called_as_its_origin_with_a_mark(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, lambda prompt: say("Yes."), kind=kind) as it:
+        await three(it.client, tmp_path)
+        await it.client.submit(NameSession("session/printer", "printer"))
+        await listed(it)
+        await it.press("ctrl+f")
+        await it.until("  ↳ printer ")
+        await it.type("go on\n")
+        await it.until(lambda: it.app.desk.conversation.status.ended)  # type: ignore[union-attr]
+        await listed(it, 4)
+        await it.press("ctrl+f")
+        await listed(it, 5)
+        assert it.shown.count(" ↳ printer") == 2, "a fork of a fork has one mark"
 
 
 @pytest.mark.parametrize(

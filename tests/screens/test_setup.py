@@ -1,18 +1,24 @@
 """Palette, help, themes, settings, models and keys, by their keys."""
 
+import json
 import os
 import re
 import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.color import Color
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, screen
+from tests.screens.kit import KINDS, SIZES, screen
 from tuiagent import config_file
 from tuiagent.clients.tui import commands, paint, themes
 from tuiagent.clients.tui.app import TuiApp
+from tuiagent.clients.tui.prompt.editor import Editor
+from tuiagent.clients.tui.screens.models import Models
+from tuiagent.clients.tui.screens.settings import Keys
+from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
 
 
@@ -76,6 +82,21 @@ def test_a_wrong_theme_says_what_is_wrong(tmp_path: Path, table: str) -> None:
         themes.read(path)
 
 
+async def test_a_key_that_one_wishes_for_comes_before_what_is_usual(tmp_path: Path) -> None:
+    keys = {"palette": "ctrl+k", "prompt.queue": "ctrl+o"}
+    async with screen(tmp_path, tui=ScreenTable(keys=keys)) as it:
+        await it.type("words")
+        await it.press("home", "ctrl+k")
+        await it.until("a few letters")
+        await it.press("escape", "ctrl+p")
+        assert len(it.app.screen_stack) == 1, "the usual key does it no more"
+        assert it.app.query_one(Editor).text == "words", "and what was usual is not done as well"
+        await it.press("f1")
+        shown = await it.until("Keys here")
+        for line in (r"\^k +Palette +palette", r"\^o +Send after the run +prompt\.queue"):
+            assert re.search(line, shown), shown
+
+
 async def test_help_opens_a_guide(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         await it.press("f1")
@@ -99,6 +120,41 @@ async def test_a_setting_is_changed_in_the_file(tmp_path: Path) -> None:
         assert it.host.reloaded == 1
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_in_force_is_told_with_what_decides_it(
+    tmp_path: Path, kind: str, size: str
+) -> None:
+    (tmp_path / "config.toml").write_text(
+        'mode = "plan"\nmodel = "a/b"\n[providers.x]\napi_key = "sk-canary"\n'
+    )
+    said = {
+        "model": ("openai/gpt-5.5", "environment: TUIAGENT_MODEL"),
+        "mode": ("plan", "file"),
+        "effort": ("high", "flag"),
+        "data_dir": ("/var/lib/x", "default"),
+    }
+    async with screen(tmp_path, size=SIZES[size], kind=kind) as it:
+        it.host.settings = replace(it.host.settings, said=said)
+        await it.app.run_action("settings")
+        await it.until("● model")
+        rows = {one.name: one for one in it.app.screen.query_one(Keys).rows}
+        told = {name: (row.holds, row.where) for name, row in rows.items()}
+        assert {name: told[name] for name in said} == said
+        assert rows["model"].value == '"a/b"', "this is what can be changed here"
+        assert told["retention_days"] == ("30", "default")
+        assert told["providers"] == ("x", "file"), "and no key of it"
+        assert told["work_dir"] == told["max_cost"] == ("–", "default")
+        assert told["tui.theme"] == (it.app.theme, "default")
+        assert "openai/gpt-5.5" in it.shown
+        assert ("environment: TUIAGENT_MODEL" in it.shown) or size == "tiny"
+        assert '""' not in it.shown
+        await it.press("down", "down")
+        await it.until(lambda: "how much the model thinks" in it.shown and "flag" in it.shown)
+        await it.press("end")
+        assert "canary" not in it.shown
+
+
 async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         await it.app.run_action("settings")
@@ -111,10 +167,14 @@ async def test_a_setting_that_is_wrong_is_refused_where_it_was_typed(tmp_path: P
         assert not (tmp_path / "config.toml").exists()
 
 
-async def test_the_first_start_leads_to_a_model(tmp_path: Path) -> None:
-    async with screen(tmp_path, model="") as it:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_first_start_leads_to_a_model(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, model="", kind=kind) as it:
         await it.until("It needs a model.")
         await it.until("no server of models was found")
+        told: list[str] = []
+        it.engine.reports["mcp"] = lambda key: told.append(json.loads(key)["what"])
+        it.engine.reports["tested"] = lambda key: {"ok": told == ["reload"], "text": "unknown here"}
         await it.press("end", "enter")
         await it.until(lambda: len(it.app.screen_stack) == 1)
         assert config_file.read(str(tmp_path / "config.toml")).model == "scripted/tour"
@@ -141,6 +201,42 @@ async def test_another_model_answers(tmp_path: Path, kind: str) -> None:
         await it.type("tour")
         await it.press("enter")
         await it.until(lambda: it.app.desk.conversation.status.model == "scripted/tour")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_models_without_a_key_come_last_and_say_so(
+    tmp_path: Path, kind: str, size: str
+) -> None:
+    async with screen(tmp_path, [say("one")], SIZES[size], kind) as it:
+        await it.app.run_action("models")
+        shown = await it.until("anthropic/y")
+        lines = [line for line in shown.splitlines() if "/" in line]
+        assert [line.split()[0] for line in lines] == ["openai/x", "scripted/tour", "anthropic/y"]
+        assert [line.endswith("no key") for line in lines] == [False, False, True]
+        await it.press("down", "down")
+        assert "no key of anthropic: /keys takes one" in it.shown
+        await it.press("up")
+        assert "no key of" not in it.shown
+        await it.type("y")
+        await it.until("no key of anthropic")
+
+
+async def test_the_model_that_answers_is_at_hand(tmp_path: Path) -> None:
+    async with screen(tmp_path, model="scripted/tour") as it:
+        await it.app.run_action("models")
+        await it.until("● scripted/tour")
+        assert it.app.screen.query_one(Models).at == 1
+        await it.type("open")
+        await it.until(lambda: it.app.screen.query_one(Models).chosen.name == "openai/x")  # type: ignore[union-attr]
+
+
+async def test_what_the_setting_at_hand_means_is_said_in_full(tmp_path: Path) -> None:
+    async with screen(tmp_path, size=SIZES["small"]) as it:
+        await it.app.run_action("settings")
+        await it.until("retention_days")
+        await it.press("down")
+        await it.until("models, as PROVIDER/MODEL, that take over when one does not answer")
 
 
 async def test_a_key_is_typed_once_and_never_shown(tmp_path: Path) -> None:

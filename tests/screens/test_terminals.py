@@ -14,6 +14,7 @@ from tests.screens.kit import SIZES, Screen, screen
 from tests.screens.terminal import Terminal, terminal
 from tests.screens.test_sessions import USUAL, shows
 from tuiagent.clients.tui.clipboard import MOST, sequence
+from tuiagent.clients.tui.driver import colorless
 
 READY = "Say what is to be done."
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|[34]8;[25];[\d;]+)[;m]")
@@ -61,10 +62,12 @@ async def test_an_empty_wish_for_no_colours_is_none(
         assert not it.app.has_pseudo_class("nocolor")
 
 
-@pytest.mark.parametrize("wish", ["1", ""])
-def test_no_byte_asks_for_a_colour(tmp_path: Path, wish: str) -> None:
+@pytest.mark.parametrize(
+    ("wish", "term"), [("1", "xterm-256color"), ("", "vt100"), ("", "xterm-256color")]
+)
+def test_no_byte_asks_for_a_colour(tmp_path: Path, wish: str, term: str) -> None:
     cli = Cli(tmp_path, {"text": "```python\nx = 1\n```"})
-    cli.environ["NO_COLOR"] = wish
+    cli.environ |= {"NO_COLOR": wish, "TERM": term}
     for _ in range(2):  # the second one begins with the shape that the first one kept
         with terminal(cli, "--new") as one:
             one.until(READY)
@@ -72,7 +75,21 @@ def test_no_byte_asks_for_a_colour(tmp_path: Path, wish: str) -> None:
             one.until("x = 1")
             one.type("\x11")
             assert one.end() == 0
-            assert bool(COLOUR.search(one.raw)) is not bool(wish)
+            assert bool(COLOUR.search(one.raw)) is not (bool(wish) or term == "vt100")
+
+
+@pytest.mark.parametrize(
+    ("environ", "none"),
+    [
+        ({"TERM": "vt100", "COLORTERM": "truecolor"}, False),
+        ({"TERM": "vt100", "TEXTUAL_DRIVER": "a browser's"}, False),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({}, False),
+    ],
+)
+def test_who_wants_or_has_no_colours(environ: dict[str, str], none: bool) -> None:
+    assert colorless(environ) is none
 
 
 # ---------------------------------------------------------------- the clipboard

@@ -23,6 +23,7 @@ from tests.screens.kit import KINDS as KINDS_OF_CLIENT
 from tests.screens.kit import check_shown, screen, shown
 from tests.screens.rolling import HOSTILE, WORDS, every, lines, rolled
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.transcript import Transcript, markdown
 from tuiagent.clients.tui.transcript.calls import BRIEF, FULL, OPEN
 from tuiagent.clients.tui.transcript.flow import START, Flow
@@ -31,7 +32,7 @@ from tuiagent.clients.tui.transcript.rows import fold, plain
 from tuiagent.clients.tui.transcript.talk import Talk
 from tuiagent.kernel.message import Diff, Question, Todo, Todos
 from tuiagent.kernel.session import SubmitPrompt
-from tuiagent.views.transcript import Item, TranscriptView
+from tuiagent.views.transcript import AGAIN, Item, TranscriptView
 
 WIDTHS = (40, 80, 160)
 
@@ -442,6 +443,18 @@ async def test_it_is_searched_and_every_place_is_gone_to() -> None:
         assert it.transcript.search is None
 
 
+async def test_within_one_long_answer_every_place_is_gone_to() -> None:
+    parts = "\n\n".join(f"needle {n}\n\n" + "hay\n\n" * 60 for n in range(3))
+    items = [Item("p", "prompt", "a needle"), Item("r", "reply", parts, "done")]
+    async with rolled(items) as it:
+        await it.press("slash", *"needle", "enter")
+        await it.pilot.app.workers.wait_for_complete()
+        for key, seen in zip(("f12", *"NNNNnn"), "210a2a0", strict=True):
+            wanted = "a needle" if seen == "a" else f"needle {seen}"
+            assert wanted in await it.press(key), (key, seen)
+        assert it.at == "r"
+
+
 async def test_what_is_typed_at_once_behind_the_slash_is_searched_for() -> None:
     async with rolled(every()) as it:
         for key in ("slash", *"yen", "enter"):
@@ -458,7 +471,7 @@ def test_what_ended_a_run_is_said_once() -> None:
     flow.append(Item("p.2", "reply", "", "failed", output="network: gone (given up)"))
     assert not flow.blocks[1].silent  # an unattended run waits with this as its last word
     flow.append(Item("p.end", "run", "gone (given up)", "error"))
-    assert [block.silent for block in flow.blocks] == [False, True, False]
+    assert [block.silent for block in flow.blocks] == [True, True, False]
     flow.show([Item("q.1", "reply", "half", "failed", output="cut: gone")])
     flow.append(Item("q.end", "run", "gone", "error"))
     drawn = "".join(
@@ -466,6 +479,91 @@ def test_what_ended_a_run_is_said_once() -> None:
     )
     assert "half" in drawn
     assert "gone" not in drawn
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_CLIENT)
+async def test_what_is_typed_behind_a_click_into_the_conversation_is_said(
+    tmp_path: Path, kind: str
+) -> None:
+    async with screen(tmp_path, [say("Well."), say("Yes.")], kind=kind) as it:
+        await it.type("go\n")
+        await it.until("done")
+        talk, prompt = it.app.query_one(Talk), it.app.query_one(Prompt)
+        for where in ("files", "conversation"):
+            it.app.action_pane(where)
+            await it.pilot.click(Talk, offset=(4, 2))
+            assert talk.cursor is not None
+            await it.type("try again nery")
+            assert prompt.editor.text == "try again nery"
+            prompt.editor.text = ""
+        it.app.action_pane("files")
+        await it.pilot.mouse_down(Talk, offset=(2, 2))
+        await it.pilot.hover(Talk, offset=(4, 2))
+        await it.pilot.hover(Talk, offset=(4, 3))
+        await it.pilot.mouse_up(Talk, offset=(4, 3))
+        await it.settle()
+        assert it.app.screen.get_selected_text(), "it is selected all the same"
+        assert it.app.focused is prompt.editor
+        talk.focus()
+        await it.press("j")
+        await it.pilot.click(Talk, offset=(4, 2))
+        await it.press("y")
+        await it.until(lambda: "copied" in it.told)
+        assert prompt.editor.text == "", "who came by a key has its keys"
+
+
+def tried(number: int, after: str = " after 8 s") -> Item:
+    """A try that failed, with when the next one comes."""
+    fault = "network: example.org could not be reached: " + "no route to host, " * 9
+    return Item(f"p.{number}", "reply", "", "failed", output=f"{fault}{AGAIN}{after}")
+
+
+def test_tries_that_fail_are_counted_in_one_line() -> None:
+    flow = Flow()
+    flow.resize(60)
+    flow.append(Item("p", "prompt", "go", "seen"))
+    for number in (1, 2, 3):
+        flow.append(Item(f"p.{number}", "reply", status="open"))
+        asked = "the model is asked …" if number == 1 else f"  try {number} is asked …"
+        assert text_of(flow)[-1].endswith(asked)
+        block = flow.find(f"p.{number}")
+        assert block is not None
+        block.item = tried(number)
+        flow.change(block)
+        assert len(text_of(flow)) == 3
+        assert text_of(flow)[-1].startswith("✗ network: example.org")
+        assert text_of(flow)[-1].endswith(f"  try {number} · again after 8 s")
+    last = flow.blocks[-1]
+    last.level = last.turned(BRIEF)
+    flow.change(last)
+    assert "no route to host" in "".join(text_of(flow)), "all of it is unfolded"
+    last.level = last.turned(BRIEF)
+    flow.append(Item("q", "prompt", "and this", "queued"))
+    flow.append(Item("p.4", "reply", "", "open"))
+    assert sum("✗" in line for line in text_of(flow)) == 1
+    answer = flow.find("p.4")
+    assert answer is not None
+    answer.item.text = "Here I am."
+    flow.change(answer)
+    assert [line[:1] for line in text_of(flow) if line.strip()] == ["›", "✗", "›", " ", "●"]
+    assert flow.heights.total == len(text_of(flow))
+
+
+def test_what_a_run_waited_for_is_told_with_its_tries() -> None:
+    flow = Flow()
+    for number in (1, 2, 3):
+        flow.append(tried(number, ""))
+        flow.append(Item(f"RunStalled.{number}", "notice", "waits: needs a network"))
+        assert [line[:9] for line in text_of(flow)] == ["✗ network", "· waits: "]
+        assert f"try {number}" in text_of(flow)[0]
+        if number < 3:
+            flow.append(Item(f"RunResumed.{number}", "notice", "it goes on"))
+            assert text_of(flow)[-1] == "· it goes on"
+    items = [block.item for block in flow.blocks]
+    assert text_of(flow) == text_of(flow_of(items, flow.width)), "as when it is read at once"
+    flow.append(Item("RunResumed.3", "notice", "it goes on"))
+    flow.append(Item("p.4", "reply", "Here I am.", "done"))
+    assert len([line for line in text_of(flow) if line.strip()]) == 4, "the last wait is told"
 
 
 async def test_what_failed_can_be_asked_again_and_a_call_seen_in_the_trace() -> None:
@@ -555,3 +653,41 @@ async def test_a_long_session_is_there_to_its_beginning(tmp_path: Path, kind: st
         await places.show_item(it.app, stream, first)  # which is not read yet
         await it.until(lambda: talk.cursor and talk.cursor.item.id == first)
         await it.until("first")
+
+
+async def test_what_waited_its_turn_is_told_over_its_answer() -> None:
+    items = [
+        Item("p", "prompt", "first", "seen", at=1.0),
+        Item("p.1", "reply", "", "done", at=1.0),
+        Item("p.1.1", "call", name="ls", args={}, status="ok"),
+        Item("q", "prompt", "second\nof two", "seen", at=2.0),
+        Item("w", "prompt", "third", "seen", at=3.0),
+        Item("p.2", "reply", "done first", "done"),
+        Item("p.end", "run", status="done", at=40.0),
+        Item("q.1", "reply", "done second", "done", at=41.0),
+        Item("q.end", "run", status="done", at=43.0),
+        Item("n", "notice", "mode plan"),
+        Item("w.1", "reply", "", "done", at=44.0),
+        Item("w.1.1", "call", name="ls", args={}, status="ok"),
+    ]
+    async with rolled(items, (60, 40)) as it:
+        rows = [row.split("  ")[0].strip() for row in it.shown.splitlines()]
+        assert [row for row in rows if row][-9:] == [
+            "› third",
+            "● done first",
+            "─ done in 39.0 s",
+            "› second of two",
+            "● done second",
+            "─ done in 2.0 s",
+            "· mode plan",
+            "› third",
+            "✓ ls",
+        ]
+
+
+async def test_what_a_person_refused_took_no_time_of_its_own() -> None:
+    kinds = ("denied", "error")
+    items = [Item(s, "call", name="shell", args={}, status=s, seconds=42.0) for s in kinds]
+    async with rolled(items) as it:
+        ends = [line.split("  ")[-1].strip() for line in it.shown.splitlines() if "shell" in line]
+        assert ends == ["refused", "failed · 42.0 s"]

@@ -86,6 +86,18 @@ def test_a_folder_that_is_too_large_is_shown_in_part_and_counted(
     assert listing.entries[0].name == "f00000"
 
 
+def test_folders_that_stand_there_only_while_a_command_is_held_are_not_shown(
+    tmp_path: Path,
+) -> None:
+    for name in (".idea", ".tuiagent", ".vscode/used", "refs", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".cursor").write_text("a file")
+    (tmp_path / ".hg").symlink_to("empty")
+    listing = disk.folder(str(tmp_path), "", Git(str(tmp_path)))
+    shown = {entry.name for entry in listing.entries}
+    assert shown == {".vscode", "empty", ".cursor", ".hg"}
+
+
 def test_nested_rules_and_what_is_tracked_decide_what_is_ignored(tmp_path: Path) -> None:
     repository(tmp_path)
     (tmp_path / ".gitignore").write_text("*.log\nbuild/\n")

@@ -189,6 +189,54 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
 """
 
 
+def test_ctrl_z_stops_it_from_the_prompt_and_from_the_editor_that_it_opens(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY)
+    edits = tmp_path / "edits"
+    edits.write_text("#!/bin/sh\necho editing >/dev/tty; read -r line </dev/tty; echo $line >$1\n")
+    edits.chmod(0o700)
+    cli.environ |= {"PS1": "shell> ", "HISTFILE": "/dev/null", "EDITOR": str(edits)}
+    with terminal(cli, program=("-c", BASH)) as screen:
+        screen.until("shell>")
+        screen.type('"$PYTHON" -m tuiagent\n')
+        screen.until(READY)
+        screen.type("typed")
+        screen.until("typed")
+        screen.type("\x1a")
+        screen.until(b"Stopped")
+        screen.forget()
+        screen.type("fg\n")
+        screen.until("typed")
+        screen.type("\x1be")
+        screen.until("editing")
+        screen.type("\x1a")
+        screen.until(b"Stopped")
+        screen.forget()
+        screen.type("fg\n")
+        screen.until(b"tuiagent")
+        screen.type("written\n")
+        screen.until(READY)
+        screen.until("│written")
+        screen.type("\x11")
+        screen.until(lambda: screen.raw.rstrip().endswith(b"shell>"))
+
+
+@pytest.mark.parametrize("editor", ["false", "/no/such/editor"])
+def test_an_editor_that_fails_leaves_the_screen_and_the_text(tmp_path: Path, editor: str) -> None:
+    cli = Cli(tmp_path, SAY)
+    cli.environ |= {"EDITOR": editor}
+    with terminal(cli) as screen:
+        screen.until(READY)
+        screen.type("typed")
+        screen.until("typed")
+        screen.type("\x1be")
+        screen.until("your text is as")
+        screen.type(" on")
+        screen.until("typed on")
+        screen.type("\x11")
+        assert screen.end() == 0
+        screen.check()
+
+
 def test_whoever_was_stopped_without_warning_draws_all_of_it_again(tmp_path: Path) -> None:
     with terminal(Cli(tmp_path, SAY)) as screen:
         screen.until(READY)

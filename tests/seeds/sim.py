@@ -39,6 +39,7 @@ from tuiagent.views.prompt import PromptView
 
 STREAM = "session/s"
 OWNERS = ("a", "b")
+CODEC = codec()
 
 
 class Broken(AssertionError):
@@ -250,7 +251,7 @@ class Slot:
         self.dead = False
         self.until = 0.0
         sim.store.hold(name)
-        journal = sim.journal(sim.store, codec(), name, SimWorld(sim, self))
+        journal = sim.journal(sim.store, CODEC, name, SimWorld(sim, self))
         journal.writer = SimWriter(sim, self, journal)
         hub = Hub()
         context = Context(journal, hub, journal.world, SimMeans(sim, self))
@@ -301,6 +302,7 @@ class Sim:
         self.interrupts = 0
         self.generation = 0
         self.owner = ""
+        self.session, self.folded = Session(), 0
         self.slots = [self._slot(), self._slot()]
 
     def _slot(self) -> Slot:
@@ -371,11 +373,10 @@ class Sim:
 
     def state(self) -> Session:
         """The session as the store has it."""
-        state = Session()
-        known = codec()
-        for record in self.store.read(STREAM, 0, 100_000):
-            state = fold(state, known.event(record).fact)
-        return state
+        for record in self.store.read(STREAM, self.folded, 100_000):
+            self.session = fold(self.session, CODEC.event(record).fact)
+            self.folded = record.version
+        return self.session
 
     # ------------------------------------------------------------ fate
 
@@ -461,8 +462,7 @@ class Sim:
         problem = audit.verify(STREAM, records)
         if problem:
             raise Broken(f"the chain: {problem}")
-        known = codec()
-        events = [known.event(record) for record in records]
+        events = [CODEC.event(record) for record in records]
         self._acknowledged(events)
         self._calls(events)
         self._sendable(events)

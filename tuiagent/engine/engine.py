@@ -38,18 +38,7 @@ from tuiagent.kernel.run import Halted
 from tuiagent.kernel.session import OpenSession
 from tuiagent.kernel.transfer import ImportSession
 from tuiagent.ports import Snapshot, Window
-from tuiagent.views.changes import ChangesView
-from tuiagent.views.context import ContextView
-from tuiagent.views.files import FilesView
-from tuiagent.views.grants import GrantsView
-from tuiagent.views.history import HistoryView
-from tuiagent.views.inbox import InboxView
-from tuiagent.views.jobs import JobsView
-from tuiagent.views.prompt import PromptView
-from tuiagent.views.runs import RunsView
-from tuiagent.views.sessions import SessionsView
-from tuiagent.views.status import StatusView
-from tuiagent.views.usage import UsageView
+from tuiagent.registry import load
 
 
 class View(Protocol):
@@ -66,14 +55,24 @@ class View(Protocol):
         ...
 
 
-VIEWS: dict[str, Callable[[str], View]] = {
-    "changes": ChangesView,
-    "context": ContextView,
-    "files": FilesView,
-    "prompt": PromptView,
-    "status": StatusView,
+VIEWS = {
+    "changes": "tuiagent.views.changes:ChangesView",
+    "context": "tuiagent.views.context:ContextView",
+    "files": "tuiagent.views.files:FilesView",
+    "prompt": "tuiagent.views.prompt:PromptView",
+    "status": "tuiagent.views.status:StatusView",
 }
 """Views of one session that are read whole; its transcript is read from its end."""
+STANDING = {
+    "grants": "tuiagent.views.grants:GrantsView",
+    "history": "tuiagent.views.history:HistoryView",
+    "inbox": "tuiagent.views.inbox:InboxView",
+    "jobs": "tuiagent.views.jobs:JobsView",
+    "runs": "tuiagent.views.runs:RunsView",
+    "sessions": "tuiagent.views.sessions:SessionsView",
+    "usage": "tuiagent.views.usage:UsageView",
+}
+"""Views over all sessions."""
 
 
 class StandingView(View, Kept, Protocol):
@@ -88,23 +87,11 @@ class Standing(Struct):
     """Up to where it has read; -1 before its snapshot was looked for."""
 
 
-def _standing() -> dict[str, Standing]:
-    return {
-        "grants": Standing(GrantsView()),
-        "history": Standing(HistoryView()),
-        "inbox": Standing(InboxView()),
-        "jobs": Standing(JobsView()),
-        "runs": Standing(RunsView()),
-        "sessions": Standing(SessionsView()),
-        "usage": Standing(UsageView()),
-    }
-
-
 Report = Callable[[str], Any]
 """A view that is made anew each time it is read, from its key; it may be a coroutine."""
 Service = Callable[[], AbstractAsyncContextManager[object]]
 """Something that goes on beside the driving: the socket, the seal, the index, the upkeep."""
-SERVICES_AFTER = 0.05
+SERVICES_AFTER, UNHURRIED_AFTER = 0.05, 1.0
 """Seconds."""
 TAKES = 10
 """How often a session is asked for that still others take up meanwhile."""
@@ -123,6 +110,12 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def unhurried(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Work that a short run ends without, nor loads what it takes."""
+    await asyncio.sleep(UNHURRIED_AFTER)
+    await work()
 
 
 class Engine:
@@ -149,7 +142,7 @@ class Engine:
         self._ties: set[Tie] = set()
         self._draining = False
         self._stack = AsyncExitStack()
-        self._standing = _standing()
+        self._standing: dict[str, Standing] = {}
         self.journal.publish = self.hub.publish
 
     def seat(self, actor: str = directory.OWNER) -> Seat:
@@ -252,7 +245,7 @@ class Engine:
         for forget in self.forgetting:
             await forget(stream)
         await self.journal.erase(stream, pause)
-        self._standing = _standing()
+        self._standing.clear()
         if self._snapshots:
             self._snapshots.forget()
 
@@ -323,8 +316,10 @@ class Engine:
             found = report(key)
             data = await found if inspect.isawaitable(found) else found
             return Snapshot(view, key, position, msgspec.to_builtins(data), 1)
-        standing = self._standing.get(view)
-        if standing is not None:
+        if view in STANDING:
+            if view not in self._standing:
+                self._standing[view] = Standing(load(STANDING[view])())
+            standing = self._standing[view]
             position = self._catch_up(view, standing)
             items = standing.view.snapshot()
             if key:
@@ -358,8 +353,8 @@ class Engine:
         """
         if name not in VIEWS:
             raise Refused(f"there is no view {name!r}")
-        view = VIEWS[name](stream)
-        for event in self.journal.history(stream):
+        view: View = load(VIEWS[name])(stream)
+        for event in self.journal.history(stream, view.kinds):
             view.apply(event)
             position = max(position, event.position)
         return view.snapshot(), position

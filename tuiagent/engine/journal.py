@@ -131,18 +131,24 @@ class Journal:
         """A stream's events whose version is above `after`."""
         return [self.codec.event(record) for record in self.records(stream, after)]
 
-    def history(self, stream: str) -> list[Event]:
+    def history(self, stream: str, kinds: frozenset[str] | None = None) -> list[Event]:
         """The stream's events and, of a forked session, those of its origin before them."""
-        return [self.codec.event(record) for record in self.lineage(stream)]
+        return [self.codec.event(record) for record in self.lineage(stream, kinds)]
 
-    def lineage(self, stream: str) -> list[Record]:
-        """The stream's records and, of a forked session, those of its origin before them."""
-        records = self.records(stream)
-        first = self.codec.event(records[0]).fact if records else None
-        origin = first.origin if isinstance(first, SessionOpened) else None
-        if origin is None or origin.position >= records[0].position:
+    def lineage(self, stream: str, kinds: frozenset[str] | None = None) -> list[Record]:
+        """The stream's records and, of a forked session, those of its origin before them.
+
+        Of these kinds alone, where any are named: the others are not read from the disk.
+        """
+        first = self.store.read(stream, 0, 1)
+        if not first:
+            return []
+        records = self.records(stream) if kinds is None else self._of_kinds(stream, kinds)
+        fact = self.codec.event(first[0]).fact
+        origin = fact.origin if isinstance(fact, SessionOpened) else None
+        if origin is None or origin.position >= first[0].position:
             return records
-        before = self.lineage(origin.stream)
+        before = self.lineage(origin.stream, kinds)
         return [*(record for record in before if record.position <= origin.position), *records]
 
     def records(self, stream: str, after: int = 0) -> list[Record]:
@@ -151,6 +157,12 @@ class Journal:
         while records := self.store.read(stream, after):
             found += records
             after = records[-1].version
+        return found
+
+    def _of_kinds(self, stream: str, kinds: frozenset[str]) -> list[Record]:
+        found: list[Record] = []
+        while records := self.store.tail(stream, found[-1].position if found else 0, kinds=kinds):
+            found += records
         return found
 
     def digest(self, position: int) -> str:

@@ -1,5 +1,6 @@
 """Allow, ask or deny: which gate decides about a call, and what would have decided otherwise."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -86,7 +87,7 @@ def _gates(claims: Claims, rules: Sequence[Rule], mode: str) -> Verdict:
     allowed = fired(claims, rules, "allow")
     named = any(_names(rule) for rule in allowed)
     secret, doubtful = secrets(claims)
-    own = next((path for path in (*claims.writes, *claims.folders) if OWN.search(path)), "")
+    own = next((path for path in (*claims.writes, *claims.folders) if re.search(OWN, path)), "")
     denied, asked = fired(claims, rules, "deny"), fired(claims, rules, "ask")
     if secret and not named:
         return Verdict("deny", "secrets", f"{secret} is key material or a system secret")
@@ -117,7 +118,7 @@ def _names(rule: Rule) -> bool:
     if rule.source not in ("user", "flag", "session") or not rule.pattern:
         return False
     gates = (SECRETS, KEYS, OWN)
-    return not wild(rule) or any(gate.search("/" + rule.pattern) for gate in gates)
+    return not wild(rule) or any(re.search(gate, "/" + rule.pattern) for gate in gates)
 
 
 def _beyond(claims: Claims, rules: Sequence[Rule]) -> str:
@@ -169,7 +170,7 @@ def _by_mode(claims: Claims, mode: str) -> Verdict:
         return Verdict("allow", "mode", "reading inside the session's folder")
     if mode == "plan":
         return Verdict("deny", "mode", "plan mode only reads")
-    guarded = [path for path in claims.writes if PROTECTED.search(path)]
+    guarded = [path for path in claims.writes if re.search(PROTECTED, path)]
     if guarded:
         return Verdict("ask", "folder", f"{guarded[0]} can make other programs run things")
     if claims.effect == "write" and mode in ("accept-edits", "auto"):

@@ -22,6 +22,10 @@ class Driven(Signal, frozen=True):
     elsewhere: bool
 
 
+class Severed(Signal, frozen=True):
+    """The process that is watched has ended; CaughtUp is said once another one goes on."""
+
+
 class ShowPresence(Intent, frozen=True):
     """Let others at the session see that somebody is there; it makes no fact."""
 

@@ -57,7 +57,7 @@ WORDS: dict[str, str] = {
 def risk(claims: Claims) -> str:
     """low, medium, high or unknown; low only for what is known to only read in the folder."""
     away = places.outside(claims)
-    guarded = any(places.PROTECTED.search(p) or places.OWN.search(p) for p in claims.writes)
+    guarded = any(re.search(places.PROTECTED, p) or re.search(places.OWN, p) for p in claims.writes)
     beyond = claims.folders or (claims.hosts if claims.effect == "execute" else ())
     if any(places.secrets(claims)) or beyond:
         return "high"

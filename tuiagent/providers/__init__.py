@@ -29,7 +29,7 @@ MODELS = {
     "find": "tuiagent.providers.models:find",
     "origin": "tuiagent.providers.models:origin",
     "takes": "tuiagent.providers.models:takes",
-    "every": "tuiagent.providers.models:every",
+    "offered": "tuiagent.providers.models:offered",
     "nearby": "tuiagent.providers.nearby:nearby",
 }
 """What is known of models, whoever serves them."""

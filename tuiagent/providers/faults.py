@@ -57,11 +57,11 @@ WORDS = (
 )
 """What providers write into `type`, `code` and `status`, and the kind it means; first match."""
 
-TOO_LONG = re.compile(
+TOO_LONG = (
+    r"(?i)"
     r"maximum context length|(prompt|input|request) is too long|context_length_exceeded"
     r"|exceeds? the (available |maximum )?context|context window|too many tokens"
-    r"|input token count.*exceeds|exceed.* maximum number of tokens",
-    re.IGNORECASE,
+    r"|input token count.*exceeds|exceed.* maximum number of tokens"
 )
 THOUGHTS = (
     r"(?i)"
@@ -179,7 +179,7 @@ def kind_of(status: int, codes: str, text: str) -> str:
     """The kind of a failure; `status` is 0 for an error inside a stream, which names none."""
     known = _known(codes)
     if status in (0, 400, 422):
-        if known == "too_long" or TOO_LONG.search(text):
+        if known == "too_long" or re.search(TOO_LONG, text):
             return "too_long"
         if re.search(THOUGHTS, text):
             return "thoughts"

@@ -16,8 +16,7 @@ from msgspec import Struct
 from tuiagent.kernel.message import Usage
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models.jsonl")
-
-
+VERSION = re.compile(r"(?<![\d.])(\d)(?:[.-](\d{1,2}))?(?![\dbkx])")
 TAKES = {
     "image": "anthropic/claude-(?!2|instant)|google/gem|scripted/|xai/grok-([4-9]|.*vision)"
     "|openai/(gpt-4o|gpt-4-turbo|gpt-4[.]|gpt-[5-9]|chatgpt|computer|o1(?!-mini|-preview)|o3(?!-mini)|o[4-9])"
@@ -50,6 +49,8 @@ class Model(Struct, frozen=True, omit_defaults=True):
     """The first for every request, those after it for longer and longer ones."""
     window: int = 0
     """Tokens that fit into one request; 0 when that is not known."""
+    respelled: bool = False
+    """Whether its maker writes the name otherwise: it has a price, and is not offered."""
 
     def cost(self, usage: Usage) -> float:
         """US dollars for these tokens; those from and into the cache are priced as such."""
@@ -76,10 +77,17 @@ def takes(name: str) -> frozenset[str]:
     return frozenset(kind for kind, names in TAKES.items() if re.match(names, name))
 
 
-def every() -> list[Model]:
-    """All models that are known."""
+def offered() -> list[Model]:
+    """The models that are known, as their makers write them; the newest first, by their names."""
     lines = _body().splitlines()[1:]
-    return [msgspec.json.decode(line, type=Model) for line in lines]
+    found = (msgspec.json.decode(line, type=Model) for line in lines)
+    return sorted((one for one in found if not one.respelled), key=_version, reverse=True)
+
+
+def _version(model: Model) -> float:
+    """The number in its name that is neither a date nor a size, 0 without one."""
+    found = VERSION.search(model.name)
+    return float(f"{found[1]}.{found[2] or 0}") if found else 0.0
 
 
 def issues(name: str) -> Iterator[str]:

@@ -272,7 +272,7 @@ def _pathlike(words: Iterable[str]) -> list[str]:
             word.partition("=")[2],
             word[2:] if option else "",
         ):
-            wanted = "/" in part or part.startswith((".", "~")) or places.KEYS.search(f"/{part}")
-            if wanted and len(part) < 4096:
+            wanted = "/" in part or part.startswith((".", "~"))
+            if (wanted or re.search(places.KEYS, f"/{part}")) and len(part) < 4096:
                 found.append(part)
     return found

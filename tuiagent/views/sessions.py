@@ -19,7 +19,7 @@ class Row(Struct):
     opened: float
     changed: float
     title: str = ""
-    """The first words that were said in it."""
+    """The first words that were said in it; of a fork what its origin is called, with a mark."""
     status: str = "new"
     """new, running, waiting, or as in RunFinished."""
     prompts: int = 0
@@ -59,6 +59,9 @@ KINDS = frozenset(
     }
 )
 """The facts that change a row; it counts as changed by no other."""
+
+FORK = "↳"
+"""The mark of a fork's title."""
 
 
 class SessionsView:
@@ -107,9 +110,17 @@ class SessionsView:
         if event.stream in self.rows:
             return []
         row = Row(event.stream, fact.folder, fact.model, event.at, event.at, name=fact.name)
-        row.origin = fact.origin.stream if fact.origin else ""
+        if fact.origin is not None:
+            row.origin = fact.origin.stream
+            origin = self.rows.get(row.origin)
+            row.title = forked(origin.name or origin.title) if origin else ""
         self.rows[event.stream] = row
         return [event.stream]
+
+
+def forked(title: str) -> str:
+    """The title of a fork, by what its origin is called; "" where that has no name yet."""
+    return f"{FORK} {title.removeprefix(f'{FORK} ')}" if title else ""
 
 
 def _go_on(row: Row, fact: Fact) -> None:

@@ -11,6 +11,7 @@ from tuiagent.kernel.claims import NONE
 from tuiagent.kernel.event import Event, Fact, Seen
 from tuiagent.kernel.grants import ModeChanged, SandboxChanged
 from tuiagent.kernel.message import Media, Usage
+from tuiagent.views.sessions import forked
 
 
 class Queued(Struct):
@@ -55,7 +56,7 @@ class Status(Struct):
     """What holds its commands, as in Claims."""
     name: str = ""
     title: str = ""
-    """The first words that were said in it."""
+    """As in a row of the sessions."""
     run: str = ""
     """The run that is going on, by its prompt; "" for none."""
     since: float = 0.0
@@ -83,7 +84,8 @@ class Status(Struct):
 class StatusView:
     """Keeps the status of one session."""
 
-    kinds: frozenset[str] | None = None
+    kinds: frozenset[str] | None
+    """Those that HANDLERS name: of long outputs none is read for it."""
 
     def __init__(self, stream: str, status: Status | None = None) -> None:
         self.stream = stream
@@ -105,6 +107,8 @@ class StatusView:
 
 def _opened(status: Status, fact: lifecycle.SessionOpened, at: float) -> None:
     status.folder, status.model, status.mode = fact.folder, fact.model, fact.mode
+    if fact.origin is not None:
+        status.title = forked(status.name or status.title)
     status.name, status.sandbox = fact.name, fact.sandbox
     status.run, status.queue, status.jobs, status.needs, status.retry = "", [], [], "", None
 
@@ -206,3 +210,4 @@ HANDLERS: dict[type[Fact], Any] = {
     jobs.JobStarted: _job,
     jobs.JobEnded: _job_ended,
 }
+StatusView.kinds = frozenset(kind.__name__ for kind in HANDLERS)

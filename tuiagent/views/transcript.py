@@ -61,11 +61,22 @@ class Item(Struct):
     """What hooks said of the call before it was made."""
     rescued: bool = False
     """Whether the model wrote the call as text."""
+    amended: str = ""
+    """Who changed the call's arguments before it was made."""
+    written: dict[str, Any] | None = None
+    """The arguments as the model wrote them, where somebody did."""
+
+    def replaced(self) -> dict[str, Any]:
+        """What the model wrote in the arguments that somebody changed."""
+        args, written = self.args or {}, self.written or {}
+        return {name: old for name, old in written.items() if args.get(name) != old}
 
 
 UNFINISHED = frozenset({"queued", "open", "proposed", "asked", "allowed", "started", "deferred"})
 """What a fork leaves behind in its origin."""
 STEER, HOOK = "steer", "hook"
+AGAIN = "; it is asked again"
+"""Behind why the model did not answer, where it is asked once more; then comes when."""
 NAMED = 8
 """Tools that one line names."""
 
@@ -260,7 +271,7 @@ class TranscriptView:
         soon = "" if wait is None or wait < 1 else f" after {_span(wait)}"
         text = f"{fact.kind}: {fact.error}"
         if wait is not None:
-            text = f"{text.rstrip('.')}; it is asked again{soon}"
+            text = f"{text.rstrip('.')}{AGAIN}{soon}"
         return self._set(fact.attempt, status="failed", output=text, text=fact.partial)
 
     def _ReplyReceived(self, event: Event, fact: runs.ReplyReceived) -> list[str]:
@@ -294,7 +305,9 @@ class TranscriptView:
         return self._set(fact.call, status=status, answered=event.actor)
 
     def _CallAmended(self, event: Event, fact: calls.CallAmended) -> list[str]:
-        return self._set(fact.call, args=fact.args)
+        item = self._by_id.get(fact.call)
+        written = (item.written or item.args) if item else None
+        return self._set(fact.call, args=fact.args, amended=event.actor, written=written)
 
     def _CallStarted(
         self, event: Event, fact: calls.CallStarted | calls.QuestionAnswered

@@ -1,15 +1,16 @@
 """The app: four panes, a header and a footer, and what every screen can be asked to do."""
 
 import argparse
+import asyncio
 import os
 from typing import ClassVar
 
+from tuiagent.clients.tui import spared  # isort: skip  # noqa: F401 - before textual.app
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.attach import images
@@ -26,6 +27,7 @@ from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
+from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
@@ -43,6 +45,8 @@ PANES = {
     "approvals": "Approvals",
 }
 """The panes by id, with their titles, from left to right."""
+PATIENCE = 0.5
+"""Seconds that the first frame waits for a session that is named, so that it shows it."""
 
 
 class TuiApp(Opens):
@@ -54,7 +58,7 @@ class TuiApp(Opens):
     HORIZONTAL_BREAKPOINTS = [(0, NARROW), (ROOMY, WIDE)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", priority=True, id="quit"),
-        Binding("ctrl+z", "suspend_process", show=False, id="suspend"),
+        Binding("ctrl+z", "suspend_process", "Stop, until fg", show=False, id="suspend"),
         Binding("escape", "interrupt", "Interrupt", id="interrupt"),
         Binding("ctrl+p", "palette", "Palette", id="palette"),
         Binding("f1", "help", "Help", id="help"),
@@ -103,6 +107,7 @@ class TuiApp(Opens):
         with Horizontal(id="panes"):
             yield Files(id="files")
             with Vertical(id="conversation"):
+                yield ServerBar()
                 yield OwnerBar()
                 yield DigestPanel()
                 yield ApprovalBar()
@@ -115,7 +120,7 @@ class TuiApp(Opens):
         yield Footer()
 
     async def on_mount(self) -> None:
-        """Opens what the arguments name, and begins to look."""
+        """Stands there; what the arguments name is opened once the first frame is seen."""
         if self._exit:
             return  # it ends before it has begun: nothing is on it
         self._arrange()
@@ -124,9 +129,17 @@ class TuiApp(Opens):
         self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
+        if places.named(self.args):
+            with self.batch_update():
+                await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        """Begins what fills the panes; the engine starts with it, so the first frame goes first."""
+        if not places.named(self.args):
+            self.desk.spawn(self._begin())
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
-        self.desk.spawn(self._begin())
         self.desk.spawn(self.action_trust("asked"))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -232,8 +245,9 @@ class TuiApp(Opens):
         self.query_one(DigestPanel).toggle()
 
     def action_take(self) -> None:
-        """Has the session driven here."""
-        self.query_one(OwnerBar).take()
+        """Starts the server where it has ended; else has the session driven here."""
+        bar = self.query_one(ServerBar)
+        (bar if bar.display else self.query_one(OwnerBar)).take()
 
     def action_interrupt(self) -> None:
         """Closes the digest, or stops the run, what was said is kept; or goes to the prompt."""
@@ -291,14 +305,6 @@ class TuiApp(Opens):
         """One types elsewhere now."""
         for screen in self.screen_stack[-1:]:  # none is left when it ends meanwhile
             self.call_after_refresh(self._place_cursor, screen, moved=True)
-
-    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
-        """Lets the terminal's cursor be where one types: input methods open there."""
-        focused = self.focused
-        place = getattr(focused, "cursor_screen_offset", None)
-        if focused is not None and place is not None and (moved or place != self.cursor_position):
-            self.cursor_position = place
-            focused.refresh()  # the cursor is moved along with what is drawn
 
     def _focus(self, pane: str) -> None:
         target: Widget = self.query_one(f"#{pane}")

@@ -11,13 +11,15 @@ from msgspec.structs import replace
 
 from tuiagent.clients.begin import check, place
 from tuiagent.clients.host import Host
+from tuiagent.clients.lending import asked
+from tuiagent.clients.tui.news import PACE, News, Unlisten
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen
 from tuiagent.kernel.lifecycle import OpenSession
 from tuiagent.kernel.media import File
 from tuiagent.kernel.message import Media
-from tuiagent.kernel.presence import GONE, HERE, Driven, Presence, ShowPresence
+from tuiagent.kernel.presence import GONE, HERE, Driven, Presence, Severed, ShowPresence
 from tuiagent.kernel.session import SubmitPrompt
 from tuiagent.ports import Client, Window
 from tuiagent.views.inbox import InboxView, Waiting
@@ -30,10 +32,7 @@ TAIL = 200
 """Items of a transcript that are read before it is shown; the rest comes behind."""
 PIECE = 500
 """Items of those that are read at once."""
-PACE = 0.05
-"""Seconds between two times that listeners are told."""
-
-Unlisten = Callable[[], None]
+ALONE = "the server has ended, so nothing was sent and nothing is lost: Alt+T starts it again"
 
 
 class Teller(Protocol):
@@ -42,46 +41,6 @@ class Teller(Protocol):
     def trouble(self, text: str) -> None:
         """Shows it to the person."""
         ...
-
-
-class News:
-    """Who wants to hear of something; told at once, then at most once a PACE."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[list[str]], None]] = []
-        self._changed: dict[str, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._told = 0.0
-
-    def listen(self, listener: Callable[[list[str]], None]) -> Unlisten:
-        """Calls it with what changed, until the result is called."""
-        self._listeners.append(listener)
-
-        def unlisten() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return unlisten
-
-    def tell(self, changed: list[str]) -> None:
-        """Tells of changes soon; what came before, together with it."""
-        self._changed |= dict.fromkeys(changed)
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._told + PACE), self._flush)
-
-    def close(self) -> None:
-        """Tells nobody any more."""
-        self._listeners.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _flush(self) -> None:
-        self._timer = None
-        self._told = asyncio.get_running_loop().time()
-        changed, self._changed = list(self._changed), {}
-        for listener in list(self._listeners):
-            listener(changed)
 
 
 class Conversation:
@@ -192,10 +151,14 @@ class Desk:
         self.id = host.new_id()
         """Of this screen, for others at a session."""
         self.conversation: Conversation | None = None
+        self.looked = False
+        """Whether what waits, and what sessions there are, was read."""
         self.waiting: list[Waiting] = []
         """Everything that waits for a person, of every session, oldest first."""
         self.sessions: list[Row] = []
         """The sessions that changed last, the newest at the end."""
+        self.severed = False
+        """Whether the process that does the work has ended, and none goes on yet."""
         self._teller = teller
         self._beginning = asyncio.Lock()
         self._name = name
@@ -215,10 +178,18 @@ class Desk:
 
     async def send(self, intent: Intent, once: str = "") -> bool:
         """Asks for something; a refusal is shown, never raised. Whether it is done."""
+        if self._alone():
+            return False
         asked = asyncio.ensure_future(self.client.submit(intent, once))
         self._asked.add(asked)
         asked.add_done_callback(self._asked.discard)
         return await self.attempt(asyncio.shield(asked))
+
+    def _alone(self) -> bool:
+        """Whether nobody is there to be asked; the person is told."""
+        if self.severed:
+            self.trouble(ALONE)
+        return self.severed
 
     async def attempt(self, work: Awaitable[Any]) -> bool:
         """Does something that may be refused, which is shown. Whether it is done."""
@@ -233,6 +204,14 @@ class Desk:
         """Shows the person what went wrong."""
         self._teller.trouble(text)
 
+    async def reload(self) -> None:
+        """Takes up settings that were written, here and where the work is done.
+
+        Raises ConfigError, and then those before hold.
+        """
+        self.host.reload()
+        await asked(self.client, "reload")
+
     async def begin(
         self,
         text: str,
@@ -245,6 +224,8 @@ class Desk:
 
     async def ready(self) -> bool:
         """Sees to it that there is a session, and but one. Whether there is."""
+        if self._alone():
+            return False
         async with self._beginning:
             if self.conversation is None:
                 stream = f"session/{self.host.new_id()}"
@@ -303,7 +284,7 @@ class Desk:
 
     async def show(self, doing: str) -> None:
         """Lets others at the session see what the person here does."""
-        if self.conversation is not None:
+        if self.conversation is not None and not self.severed:
             stream = self.conversation.stream
             await self.attempt(self.client.submit(ShowPresence(stream, self.id, self._name, doing)))
 
@@ -318,11 +299,15 @@ class Desk:
     async def look(self) -> None:
         """Keeps what waits and what sessions there are current."""
         position = min(await self._read_waiting(), await self._read_sessions())
+        self.looked = True
         dirty: dict[str, Callable[[], Awaitable[int]]] = {}
         news = asyncio.Event()
         reading = self.spawn(self._reread(dirty, news))
         try:
             async for seen in self.client.watch("session/*!", position):
+                if isinstance(seen, Severed | CaughtUp):
+                    self.severed = isinstance(seen, Severed)
+                    self._topics["items"].tell([""])
                 if not isinstance(seen, Event | Lagged):
                     continue
                 kind = seen.kind if isinstance(seen, Event) else ""
@@ -338,7 +323,8 @@ class Desk:
     async def close(self) -> None:
         """Listens to nothing any more; what was asked for is done."""
         await self.leave()
-        await asyncio.gather(*self._asked, return_exceptions=True)
+        if not self.severed:  # else nobody ever answers
+            await asyncio.gather(*self._asked, return_exceptions=True)
         for news in self._topics.values():
             news.close()
         for task in list(self._tasks):

@@ -13,10 +13,12 @@ from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, span
 from tuiagent.clients.tui.seen import Seen
 from tuiagent.clients.tui.status import money
+from tuiagent.clients.tui.transcript.calls import telling
 from tuiagent.kernel import event as kernel
 from tuiagent.kernel.lifecycle import SessionOpened
 from tuiagent.ports import Client
 from tuiagent.views.digest import Digest, DigestView
+from tuiagent.views.transcript import Item
 
 APPROVALS = "approvals"
 """Where a line leads that leads to no item of the transcript."""
@@ -72,7 +74,7 @@ class DigestPanel(Rows):
         own = self._began if since is None else None
         digest = await digest_of(self.app.desk.client, conversation.stream, since or 0, own)
         if self._at is conversation and digest is not None and not digest.empty:
-            self._head = heading(digest)
+            self._head = heading(digest, time.time())
             self._told = lines(digest, conversation)
             self._fold(False)
 
@@ -145,7 +147,7 @@ async def digest_of(client: Client, stream: str, since: int, own: float | None) 
     return view.digest()
 
 
-def heading(digest: Digest) -> list[Piece]:
+def heading(digest: Digest, now: float) -> list[Piece]:
     """The digest in one line."""
     bad = sum(ran.exit != 0 for ran in digest.commands)
     added = sum(file.added for file in digest.files)
@@ -164,7 +166,7 @@ def heading(digest: Digest) -> list[Piece]:
         parts.append((money(digest.spent.cost), ""))
     if digest.outcome:
         parts.append((digest.outcome, "good" if digest.outcome == "done" else "bad"))
-    joined: list[Piece] = [(f"While you were away ({span(digest.ended - digest.began)})", "strong")]
+    joined: list[Piece] = [(f"While you were away ({span(now - digest.began)})", "strong")]
     for number, part in enumerate(parts):
         joined += [(" · " if number else ": ", "dim"), part]
     return joined
@@ -174,9 +176,9 @@ def lines(digest: Digest, conversation: Conversation) -> list[Told]:
     """A line for each thing, what needs somebody first."""
     found: list[Told] = []
     for one in digest.waiting:
-        item = conversation.item(one.call)
-        tool = one.tool or (item.name if item else "")
-        text = one.text or (one.question.text if one.question else str(one.args or ""))
+        item = conversation.item(one.call) or Item(one.call, "call", args=one.args)
+        tool = one.tool or item.name
+        text = one.text or (one.question.text if one.question else telling(item))
         found.append(([("   ? ", "warn"), (f"{one.kind} {tool} ", ""), (text, "dim")], APPROVALS))
     found += [([("   ✗ ", "bad"), (one.text, "")], one.item) for one in digest.failures]
     for ran in digest.commands:

@@ -9,7 +9,8 @@ import signal
 import termios
 import time
 from codecs import getincrementaldecoder
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import RenderableType
@@ -26,6 +27,7 @@ from textual.filter import NoColor
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import TextArea
 
 from tuiagent.clients.terminal import SEQUENCES
 from tuiagent.clients.tui.clipboard import sequence
@@ -34,6 +36,7 @@ from tuiagent.clients.tui.graphics import Graphics
 from tuiagent.clients.tui.output import Output
 from tuiagent.clients.tui.paint import CHARACTERS, ENTER, INPUT, LOCAL
 from tuiagent.clients.tui.turns import Turns, Understood
+from tuiagent.clients.tui.wished import Wished
 from tuiagent.clients.window import Window
 
 KITTY = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
@@ -139,8 +142,9 @@ class TerminalDriver(LinuxDriver):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self._window.modes)
 
     def suspend_application_mode(self) -> None:
-        """Leaves the terminal to another program for a while."""
+        """Leaves the terminal to another program for a while; Ctrl-Z there stops this one too."""
         self.stop_application_mode()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._window.unhide()
 
     def close(self) -> None:
@@ -256,7 +260,7 @@ class TerminalDriver(LinuxDriver):
         return columns or 80, rows or 24
 
 
-class TerminalScreen(Screen[None]):
+class TerminalScreen(Wished):
     """The first screen: styled once, when it is made, and drawn when the terminal takes it."""
 
     AUTO_FOCUS = "TextArea"
@@ -301,7 +305,7 @@ class TerminalApp(App[int]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.no_color = bool(os.environ.get("NO_COLOR"))  # empty, it says nothing: no-color.org
+        self.no_color = colorless(os.environ)
         if self.no_color:
             self._filters = [NoColor()]
 
@@ -317,6 +321,25 @@ class TerminalApp(App[int]):
                 severity="warning",
                 markup=False,
             )
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """See App, which leaves the terminal given back when something is raised meanwhile."""
+        raised = None
+        with super().suspend():
+            try:
+                yield
+            except Exception as error:
+                raised = error
+        if raised is not None:
+            raise raised
+
+    def action_suspend_process(self) -> None:
+        """Stops, so that the shell has the terminal; in a browser Ctrl+Z undoes, as there."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        elif isinstance(self.focused, TextArea):
+            self.focused.undo()
 
     def get_default_screen(self) -> Screen[None]:
         """The first screen, with the class that it will have: each later one styles all anew."""
@@ -353,3 +376,18 @@ class TerminalApp(App[int]):
 
             keep(self, self.root)
         super().exit(*args, **more)
+
+
+def colorless(environ: Mapping[str, str]) -> bool:
+    """Whether no colour is wanted (no-color.org), or the terminal has none: see terminfo(5)."""
+    term = environ.get("TERM", "")
+    drawn = any(environ.get(name) for name in ("COLORTERM", "TEXTUAL_DRIVER")) or "color" in term
+    if environ.get("NO_COLOR") or drawn or term in ("", "dumb"):
+        return bool(environ.get("NO_COLOR"))
+    import curses  # noqa: PLC0415 - 12 ms, and hardly any terminal says so little
+
+    try:
+        curses.setupterm(term, 1)
+    except curses.error:
+        return False
+    return curses.tigetnum("colors") < 2

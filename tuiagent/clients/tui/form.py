@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.screens.sheet import Says
 from tuiagent.clients.tui.typed import Input, TextArea
 from tuiagent.kernel.errors import TuiagentError
 
@@ -70,7 +71,8 @@ class Form(ModalScreen[None]):
                     yield Input(field.value, field.hint, id=_id(number), compact=True)
             yield Static("", classes="wrong")
             many = any(field.many for field in self._fields)
-            yield Static(Content(f"{'^S' if many else 'Enter'} send   Esc leave"), classes="said")
+            keys = f"{'^S' if many else 'Enter'} send   Esc leave"
+            yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Begins in the first field, at its end."""

@@ -9,30 +9,32 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui import hints
 
 Piece = tuple[str, str]
 """Words, and the component class that they are drawn with; "" for the widget's own style."""
+KEYS = "keys"
+"""The class of lines that say which keys help, and hold no word of others."""
 
 
 def strip(widget: Widget, pieces: Iterable[Piece], width: int) -> Strip:
-    """One line of exactly this width; what is too long is cut with an ellipsis."""
+    """One line of exactly this width; what is too long is cut with an ellipsis.
+
+    There is none where only whole pieces have no room, which would stand behind a gap.
+    """
     base = widget.rich_style
-    segments = [
-        Segment(clean(text).replace("\n", " ").replace("\t", " "), _style(widget, name, base))
-        for text, name in pieces
-        if text
-    ]
-    line = Strip(segments)
+    line = Strip(_segments(widget, pieces))
     if line.cell_length > width:
-        mark = Segment("…", base)
-        line = Strip([*line.crop(0, max(0, width - 1)), mark]) if width else Strip([])
+        whole, line = line, line.crop(0, max(0, width - 1))
+        if width and not (line.text.endswith("  ") and _begins(whole, width - 1)):
+            line = Strip([*line, Segment("…", base)])
     return line.adjust_cell_length(width, base)
 
 
 def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) -> Strip:
     """One line with something at both ends; the left end gives way."""
     base = widget.rich_style
-    end = Strip([Segment(clean(text), _style(widget, name, base)) for text, name in right if text])
+    end = Strip(_segments(widget, right))
     if end.cell_length > width:
         return strip(widget, right, width)
     room = width - end.cell_length
@@ -41,12 +43,35 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     return Strip.join([strip(widget, left, room - gap), Strip([Segment(" " * gap, base)]), end])
 
 
+def _begins(line: Strip, at: int) -> bool:
+    """Whether every piece of which something stands behind there begins there, or behind it."""
+    end = 0
+    for text, *_ in line:
+        begin, end = end, end + cell_len(text)
+        if begin < at < end - len(text) + len(text.rstrip()):
+            return False
+    return True
+
+
 def _whole(left: list[Piece], room: int) -> list[Piece]:
     """Keys that help, of which there are as many as there is room for, none in part."""
-    if len(left) != 1 or left[0][1] != "dim" or cell_len(left[0][0]) <= room:
+    if len(left) != 1 or left[0][1] != KEYS or cell_len(left[0][0]) <= room:
         return left
     kept = left[0][0][: room - 3].rpartition("  ")[0]
-    return [(f"{kept}  …", "dim")] if kept else left
+    return [(f"{kept}  …", KEYS)] if kept else left
+
+
+def _segments(widget: Widget, pieces: Iterable[Piece]) -> list[Segment]:
+    """The pieces as they are drawn; keys are pressed by a click on them."""
+    base = widget.rich_style
+    found: list[Segment] = []
+    for text, name in pieces:
+        style = widget.get_component_rich_style(name) if name else base
+        flat = clean(text).replace("\n", " ").replace("\t", " ")
+        for part, key in hints.parts(flat) if name == KEYS else ((flat, ""),):
+            act = Style.from_meta({"@click": f"app.simulate_key({key!r})"}) if key else Style.null()
+            found += [Segment(part, style + act)] if part else []
+    return found
 
 
 def lit(widget: Widget, line: Strip, name: str = "cursor") -> Strip:
@@ -60,7 +85,3 @@ def over(widget: Widget, name: str) -> Style:
     if style.bgcolor is None:
         return style
     return style + Style(bgcolor=widget.get_component_rich_style(name).bgcolor)
-
-
-def _style(widget: Widget, name: str, base: Style) -> Style:
-    return widget.get_component_rich_style(name) if name else base

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual import events
+from textual.screen import Screen
 from textual.theme import Theme
 
 from tuiagent.clients.tui import themes
@@ -102,7 +103,7 @@ class Opens(TerminalApp):
     def action_help(self) -> None:
         """The keys that work here, the commands and the guides."""
         bindings = [active.binding for active in self.screen.active_bindings.values()]
-        keys = [(self.get_key_display(b), b.description) for b in bindings if b.description]
+        keys = [(self.get_key_display(b), b.description, b.id) for b in bindings if b.description]
         self.push_screen(load(f"{SCREENS}.help:Help")(sorted(set(keys))))
 
     def action_palette(self) -> None:
@@ -223,6 +224,14 @@ class Opens(TerminalApp):
                 )
 
         self.push_screen(chooser("Mode", choices), take)
+
+    def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
+        """Lets the terminal's cursor be where one types: input methods open there."""
+        focused = self.focused
+        place = getattr(focused, "cursor_screen_offset", None)
+        if focused is not None and place is not None and (moved or place != self.cursor_position):
+            self.cursor_position = place
+            focused.refresh()  # the cursor is moved along with what is drawn
 
 
 def _chooser() -> tuple[Any, Any]:

@@ -25,7 +25,9 @@ def opened(path: str, environ: Mapping[str, str]) -> None:
     try:
         code = subprocess.call([*words, path], cwd=os.path.dirname(path))
     except OSError as error:
-        raise TuiagentError(f"{words[0]} cannot be started: {error}; set $EDITOR") from error
+        raise TuiagentError(
+            f"{words[0]} cannot be started: {error.strerror}; set $EDITOR"
+        ) from error
     finally:
         signal.signal(signal.SIGINT, before)
     if code:

@@ -8,12 +8,14 @@ from textual.strip import Strip
 
 from tuiagent.clients.tui.difference import GROUNDS
 from tuiagent.clients.tui.lines import Piece, strip
+from tuiagent.clients.tui.styled import Styled
+from tuiagent.clients.tui.wrap import worded
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 
-class Pane(ScrollView, can_focus=True):
+class Pane(Styled, ScrollView, can_focus=True):
     """A list of lines of which only those that are seen are drawn."""
 
     app: "TuiApp"  # type: ignore[assignment]
@@ -46,6 +48,7 @@ class Pane(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         width, number = self.scrollable_content_region.width, y + self.scroll_offset.y
-        if number >= self.count():
-            return strip(self, [(self.EMPTY, "dim")] if not number else [], width)
-        return strip(self, self.line(number), width)
+        if count := self.count():
+            return strip(self, self.line(number) if number < count else [], width)
+        said = worded(self.EMPTY, width)
+        return strip(self, [(said[number], "dim")] if number < len(said) else [], width)

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import Piece, spread
 from tuiagent.clients.tui.paint import ROOMY
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.clients.waits import at, told
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ KEYED = 60
 KEYS = {"files": "F2", "trace": "F3", "approvals": "F4", "conversation": "F5"}
 
 
-class Line(Widget, can_focus=False):
+class Line(Styled, Widget, can_focus=False):
     """One line over the whole width."""
 
     app: "TuiApp"  # type: ignore[assignment]
-    COMPONENT_CLASSES = {"dim", "strong", "mark", "warn"}
+    COMPONENT_CLASSES = {"dim", "keys", "strong", "mark", "warn"}
     TOPICS: tuple[str, ...] = ()
     _drawn: tuple[list[Piece], list[Piece]] | None = None
 
@@ -176,7 +177,7 @@ class Footer(Line):
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
         while len(keys) > 1 and len("  ".join(keys)) > room - 2:
             keys.pop()
-        return left, [("  ".join([*keys, ""])[:-1], "dim")]
+        return left, [("  ".join([*keys, ""])[:-1], "keys")]
 
 
 def short(path: str) -> str:

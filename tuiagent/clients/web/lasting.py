@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Intent, Lagged, Seen
+from tuiagent.kernel.presence import Severed
 from tuiagent.ports import Loan, Owner, Snapshot, Window
 
 T = TypeVar("T")
-PATIENCE = 30.0
-"""Seconds in which the next server has to come."""
 LOOK, LONGEST = 0.05, 1.0
 """Seconds between two looks for it: at first, and at most."""
 ENDED = "the server has ended; what it did is kept, and goes on here once the next one runs"
@@ -23,7 +22,8 @@ class Lasting:
     """One client over the connections that it takes; `tell` is told when one ends.
 
     What was submitted has a `once`, so that it is done once though nobody heard the answer; keys
-    that were lent are lent again. Where no server comes, ConnectionError is raised.
+    that were lent are lent again. Where no server comes for `patience` seconds, ConnectionError is
+    raised.
     """
 
     def __init__(
@@ -32,12 +32,14 @@ class Lasting:
         connect: Callable[[], Awaitable[Owner]],
         new_id: Callable[[], str],
         tell: Callable[[str], None],
+        patience: float,
     ) -> None:
         self.actor = client.actor
         self._client = client
         self._connect = connect
         self._new_id = new_id
         self._tell = tell
+        self._patience = patience
         self._loans: dict[tuple[str, str, str], Loan] = {}
         self._lock = asyncio.Lock()
 
@@ -51,7 +53,7 @@ class Lasting:
         return await self._lasting(lambda client: client.read(view, key, window))
 
     async def watch(self, select: str, after: int = 0) -> AsyncGenerator[Seen]:
-        """See ports.Client. CaughtUp is said once for each connection."""
+        """See ports.Client. CaughtUp is said once for each connection, Severed at its end."""
         position = after
         while True:
             client = self._client
@@ -62,6 +64,7 @@ class Lasting:
                     yield seen
                 return
             except ConnectionError:
+                yield Severed(select)
                 await self._again(client)
 
     async def adopt(self, stream: str, take: str = "") -> bool:
@@ -96,7 +99,7 @@ class Lasting:
                 return
             self._tell(ENDED)
             await ended.close()
-            until, pause = time.monotonic() + PATIENCE, LOOK
+            until, pause = time.monotonic() + self._patience, LOOK
             while True:
                 try:
                     self._client = await self._connect()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from tuiagent.clients.tui.bridge import Conversation
 from tuiagent.clients.tui.diff.changes import Changes, read, told, touches
@@ -15,6 +14,7 @@ from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import Listed
 from tuiagent.clients.tui.status import Line
 from tuiagent.clients.tui.transcript.diff import parsed
+from tuiagent.clients.tui.wished import Wished
 from tuiagent.kernel.message import Diff
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.threads import in_thread
@@ -55,10 +55,10 @@ class Keys(Line):
 
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """See Line."""
-        return [(f" {self._keys}", "dim")], []
+        return [(f" {self._keys}", "keys")], []
 
 
-class Looking(Screen[None]):
+class Looking(Wished):
     """A screen that looks at files; Esc goes back."""
 
     app: "TuiApp"  # type: ignore[assignment]

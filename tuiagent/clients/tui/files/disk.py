@@ -7,6 +7,7 @@ machine on which the session works, be the engine in this process or in a server
 import asyncio
 import heapq
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from tuiagent.clients.tui import fuzzy
 from tuiagent.clients.tui.files.git import Git, GitError
 from tuiagent.clients.tui.files.tree import Entry, Listing, below, order, ordered
 from tuiagent.folder import changes
+from tuiagent.kernel.places import OWN, PROTECTED
 
 SHOWN = 5000
 """Entries of a folder that are shown; further ones are counted."""
@@ -40,6 +42,8 @@ def folder(root: str, path: str, git: Git) -> Listing:
             def entries() -> Iterator[Entry]:
                 nonlocal count
                 for entry in found:
+                    if _stands_in(entry):
+                        continue
                     count += 1
                     link = entry.is_symlink()
                     inside = not link and entry.is_dir(follow_symlinks=False)
@@ -53,6 +57,17 @@ def folder(root: str, path: str, git: Git) -> Listing:
         ignored |= git.ignored(path, [entry.name for entry in shown if entry.name != ".git"])
     marked = [entry._replace(ignored=entry.name in ignored) for entry in shown]
     return Listing(ordered(marked), count - len(shown))
+
+
+def _stands_in(entry: os.DirEntry[str]) -> bool:
+    """Whether it is an empty folder that stands there only while a sandbox holds a command."""
+    name = f"/{entry.name}/"
+    ours = re.search(PROTECTED, name) or re.search(OWN, name)
+    if not ours or entry.is_symlink():
+        return False
+    with suppress(OSError), os.scandir(entry.path) as inside:
+        return next(inside, None) is None
+    return False
 
 
 class Head(NamedTuple):

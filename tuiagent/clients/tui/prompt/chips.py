@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -15,6 +17,8 @@ LINES, LETTERS = 8, 1000
 """What a paste may have before it is folded."""
 SHOWN = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
 """Files that the model is shown when their path is pasted, as terminals do with a drop."""
+LONGEST = 4096
+"""Letters of a paste that may be paths."""
 GAP = "\u00a0"
 """Between a chip's words: nobody types it, so what looks like a chip is one."""
 CHIP = re.compile(rf"\[(?:pasted|image){GAP}[^\]\n]+\]")
@@ -48,6 +52,18 @@ def pasted(text: str, number: int) -> Chip | None:
         return None
     size = f"{count}{GAP}lines" if count > 1 else f"{len(text)}{GAP}letters"
     return Chip(f"[pasted{GAP}{size}{GAP}#{number}]", text)
+
+
+def dropped(text: str, folder: str, number: int) -> list[Chip]:
+    """The chips for a paste of nothing but paths of images and PDFs; none for any other."""
+    whole = image(text, folder, number)
+    words: list[str] = []
+    if whole is None and len(text) <= LONGEST:
+        with suppress(ValueError):  # a quote without its end: it is no list of paths
+            words = shlex.split(text)
+    found = [whole] if whole else [image(w, folder, number + n) for n, w in enumerate(words)]
+    chips = [chip for chip in found if chip is not None]
+    return chips if len(chips) == len(found) else []
 
 
 def image(text: str, folder: str, number: int) -> Chip | None:
@@ -101,7 +117,7 @@ def number_after(chips: Mapping[str, Chip]) -> int:
 def _path(text: str, folder: str) -> str | None:
     """The image file that a pasted line names: plain, quoted, escaped or as a file URL."""
     line = text.strip()
-    if "\n" in line or len(line) > 4096:
+    if "\n" in line or len(line) > LONGEST:
         return None
     if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
         line = line[1:-1]

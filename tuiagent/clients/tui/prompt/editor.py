@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.prompt import chips, clipboard, keys
 from tuiagent.clients.tui.prompt.vim import Vim
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ FIRST = re.compile(r"^(?P<command>/[a-z]+)(?=\s|$)|^(?P<shell>!!?)")
 """What only the first line may begin with."""
 ELSEWHERE = {"cursor_up", "cursor_down", "select_line"}
 """What the prompt itself says, as its lists and the history come first."""
-OWN_KEYS = {"select_all": "alt+a"}
-"""Where Textual's usual key is another one's here."""
+OWN_KEYS = {"select_all": "alt+a", "undo": "ctrl+underscore,alt+z", "redo": "alt+y"}
+"""Where Textual's usual key is another one's here: Ctrl+Z stops, as in shells, Ctrl+Y allows."""
 
 
 def _named(binding: Binding) -> Binding:
@@ -44,7 +45,7 @@ def _named(binding: Binding) -> Binding:
 USUAL = [binding for binding in TextArea.BINDINGS if isinstance(binding, Binding)]
 
 
-class Editor(TextArea, inherit_bindings=False):
+class Editor(Styled, TextArea, inherit_bindings=False):
     """A text area in which chips and whole characters are units that no cursor stands within."""
 
     app: "TuiApp"  # type: ignore[assignment]
@@ -230,16 +231,17 @@ class Editor(TextArea, inherit_bindings=False):
         """Puts a paste at the cursor, or the chip that stands for it."""
         text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
         number = chips.number_after(self.chips)
-        chip = chips.image(text, self.folder, number) or chips.pasted(text, number)
-        if chip is not None:
-            self.insert_chip(chip)
+        folded = chips.pasted(text, number)
+        found = chips.dropped(text, self.folder, number) or ([folded] if folded else [])
+        if found:
+            self.insert_chip(*found)
         else:
             self._insert(text)
 
-    def insert_chip(self, chip: chips.Chip) -> None:
-        """Puts a chip at the cursor."""
-        self.chips[chip.label] = chip
-        self._insert(chip.label)
+    def insert_chip(self, *found: chips.Chip) -> None:
+        """Puts a chip at the cursor, or several."""
+        self.chips |= {chip.label: chip for chip in found}
+        self._insert(" ".join(chip.label for chip in found))
 
     def _insert(self, text: str) -> None:
         self.history.checkpoint()

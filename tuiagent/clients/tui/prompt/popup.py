@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
 from tuiagent.clients.tui.lines import over
+from tuiagent.clients.tui.styled import Styled
 
 SHOWN = 8
 """Lines of the list."""
@@ -33,7 +34,7 @@ class Choice(Struct, frozen=True):
     """Letters of the label that match what was typed."""
 
 
-class Popup(Widget, can_focus=False):
+class Popup(Styled, Widget, can_focus=False):
     """Choices over everything else; the editor keeps the focus and hands on its keys."""
 
     COMPONENT_CLASSES = {"popup--chosen", "popup--detail", "popup--match"}

@@ -225,6 +225,8 @@ class Prompt(Vertical):
             self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
         self.editor.put("")
+        if self.editor.vim:
+            self.editor.vim.mode = INSERT  # as shells begin each line
 
     async def _given(self, message: Submitted, name: str, arguments: str) -> None:
         """Says what a command of people's own comes to."""

@@ -9,8 +9,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuiagent.clients.tui.lines import lit, strip
+from tuiagent.clients.tui.lines import lit, spread
 from tuiagent.clients.tui.prompt.waiting import moved, taken
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.views.status import Queued
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Lines at most."""
+LEADS, CHANGES = "  Alt+↑ change", "  e edit  x remove  K J move"
+"""The keys that help: to come here, and here."""
 
 
-class Queue(Widget, can_focus=True):
+class Queue(Styled, Widget, can_focus=True):
     """One line for each prompt that waits, next one first; to be changed, moved and removed."""
 
     app: "TuiApp"  # type: ignore[assignment]
@@ -33,7 +36,7 @@ class Queue(Widget, can_focus=True):
         Binding("delete,backspace,x", "remove", "Remove", id="queue.remove"),
         Binding("escape,alt+down", "leave", "Back", id="queue.leave"),
     ]
-    COMPONENT_CLASSES = {"queue--chosen", "queue--when"}
+    COMPONENT_CLASSES = {"queue--chosen", "queue--keys", "queue--when"}
     DEFAULT_CSS = """
     Queue {
         display: none;
@@ -41,6 +44,7 @@ class Queue(Widget, can_focus=True):
         color: $text-muted;
         & .queue--chosen { background: $accent 20%; text-style: bold; }
         & .queue--when { color: $text-accent; }
+        & .queue--keys { color: $text-muted; }
     }
     """
 
@@ -138,7 +142,7 @@ class Queue(Widget, can_focus=True):
         queued = self.queued[row]
         text = " ".join(queued.text.split())
         when = "next step " if queued.steer else "after it  "
-        line = strip(self, [(when, "queue--when"), (text, "")], width)
-        if self.has_focus and row == self.index:
-            return lit(self, line, "queue--chosen")
-        return line
+        chosen = self.has_focus and row == self.index
+        hint = CHANGES if chosen else LEADS if not (self.has_focus or y) else ""
+        line = spread(self, [(when, "queue--when"), (text, "")], [(hint, "queue--keys")], width)
+        return lit(self, line, "queue--chosen") if chosen else line

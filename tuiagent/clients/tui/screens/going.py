@@ -104,9 +104,9 @@ class Going(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list between its head and foot."""
-        yield Says(lambda: ([(f" {self.TITLE} ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(f" {self.TITLE} ", "strong")], [("Esc back ", "keys")]))
         yield self.listed()
-        yield Says(lambda: ([(self.foot(), "dim")], []))
+        yield Says(lambda: ([(self.foot(), "keys")], []))
 
     def on_mount(self) -> None:
         """Reads now, and whenever something began or ended."""

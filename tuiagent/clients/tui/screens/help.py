@@ -14,15 +14,18 @@ from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 GUIDES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "docs")
 
 
-NAMED = 21
-"""Columns of the names, where there is room for as many."""
+NAMED, TOLD = 21, 29
+"""Columns of the names, and of what a key does, where there is room for as many."""
 
 
 class Lines(Rows):
     """Headings, keys, commands and guides."""
 
-    def __init__(self, lines: list[tuple[str, str, str]]) -> None:
-        """Each with what it is (heading, key, command or guide), its name, and what it does."""
+    def __init__(self, lines: list[tuple[str, ...]]) -> None:
+        """Each with what it is (heading, key, command or guide), its name, and what it does.
+
+        For a key there is also the name by which `[tui.keys]` gives it to another.
+        """
         super().__init__("help")
         self.lines = lines
 
@@ -32,11 +35,14 @@ class Lines(Rows):
 
     def line(self, number: int) -> list[Piece]:
         """See Pane."""
-        what, name, text = self.lines[number]
+        what, name, text, *ident = self.lines[number]
         if what == "heading":
             return [(name, "mark")]
         room = min(NAMED, self.size.width // 3)
-        return [(f"  {name:<{room}} ", "strong"), (text, "")]
+        found: list[Piece] = [(f"  {name:<{room}} ", "strong"), (text, "")]
+        if ident and self.size.width > NAMED + 2 * TOLD:
+            found.append((f"{'':{max(1, TOLD - len(text))}}{ident[0]}", "dim"))
+        return found
 
 
 class Help(Sheet):
@@ -46,15 +52,16 @@ class Help(Sheet):
         Binding("enter", "take", "Open", id="help.open"),
     ]
 
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
-        """`keys` are those that work where help was asked for, each with what it does."""
+    def __init__(self, keys: list[tuple[str, str, str]]) -> None:
+        """`keys` are those that work where help was asked for: what each does, and its name."""
         super().__init__()
         self._keys = keys
 
     def compose(self) -> ComposeResult:
         """The list between its head and foot."""
-        yield Says(lambda: ([(" Help ", "strong")], [("Esc back ", "dim")]))
-        rows = [("heading", "Keys here", ""), *(("key", k, v) for k, v in self._keys)]
+        yield Says(lambda: ([(" Help ", "strong")], [("Esc back ", "keys")]))
+        rows: list[tuple[str, ...]] = [("heading", "Keys here", "")]
+        rows += [("key", *key) for key in self._keys]
         rows += [("heading", "", ""), ("heading", "Commands, typed at the prompt", "")]
         rows += [
             ("command", f"/{name} {command.takes}".rstrip(), command.help)
@@ -70,7 +77,7 @@ class Help(Sheet):
         rows += [("heading", "", ""), ("heading", "Guides (Enter opens one)", "")]
         rows += [("guide", topic, about) for topic, about in guides()]
         yield Lines(rows)
-        yield Says(lambda: ([(" ↑↓ move  Enter open ", "dim")], []))
+        yield Says(lambda: ([(" ↑↓ move  Enter open ", "keys")], []))
 
     def on_mount(self) -> None:
         """The list takes keys."""
@@ -84,7 +91,7 @@ class Help(Sheet):
     def action_take(self) -> None:
         """Opens the guide at hand."""
         lines = self.query_one(Lines)
-        what, name, _ = lines.lines[lines.at]
+        what, name, *_ = lines.lines[lines.at]
         if what == "guide":
             self.app.push_screen(Guide(name))
 
@@ -100,7 +107,7 @@ class Guide(Sheet):
         """The guide, as it is meant to be read."""
         from textual.widgets import Markdown  # noqa: PLC0415 - 40 ms that only a guide needs
 
-        yield Says(lambda: ([(f" {self._topic} ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(f" {self._topic} ", "strong")], [("Esc back ", "keys")]))
         with VerticalScroll():
             yield Markdown(_text(self._topic), open_links=False)
 

@@ -89,11 +89,11 @@ class KeysSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list, and what came of the last thing done."""
-        yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(" Keys ", "strong")], [("Esc back ", "keys")]))
         yield Providers()
         yield Says(lambda: (self._told, []), "told")
         keys = " Enter type one (kept in the keyring)  t test  u unlock  d forget "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Reads where keys are."""
@@ -136,7 +136,7 @@ class KeysSheet(Sheet):
             return
         try:
             await kept(self.app.desk.host, name, key, passphrase or "")
-            self.app.desk.host.reload()
+            await self.app.desk.reload()
             where = "encrypted file" if passphrase else "keyring"
             self._tell(f"the key of {name} is in the {where}; what waited for it goes on")
         except (TuiagentError, OSError) as error:

@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 
 from tuiagent import config_file
 from tuiagent.clients.tui import fuzzy
+from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
-from tuiagent.clients.tui.status import tokens
+from tuiagent.clients.tui.screens.sheet import Ends, Rows, Says, Sheet
+from tuiagent.clients.tui.status import KEYED, tokens
 from tuiagent.clients.tui.typed import Input
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.session import ChangeModel
@@ -31,9 +32,18 @@ class Offer(Struct):
     input: float | None = None
     """US dollars for a million tokens; None when that is not known."""
     output: float | None = None
+    keyed: bool = True
+    """Whether a key is there, or none is needed."""
+
+    @property
+    def provider(self) -> str:
+        """Who has it."""
+        return self.name.partition("/")[0]
 
 
 PLACES = {"config": "your config", "nearby": "on this machine", "known": "", "tour": "a script"}
+WIDEST = 44
+"""Columns of a name."""
 
 
 class Models(Rows):
@@ -48,10 +58,12 @@ class Models(Rows):
         self.now = ""
 
     def find(self, typed: str) -> None:
-        """Shows only what fits this."""
+        """Shows only what fits this; without any of it, the one that answers now is at hand."""
         self.found = [one for one in self.offers if fuzzy.match(typed, one.name)]
-        self.at = 0
+        names = [one.name for one in self.found]
+        self.at = names.index(self.now) if not typed and self.now in names else 0
         self.renew()
+        self.call_after_refresh(lambda: self.go(self.at))
 
     @property
     def chosen(self) -> Offer | None:
@@ -62,17 +74,18 @@ class Models(Rows):
         """See Pane."""
         return len(self.found)
 
-    def line(self, number: int) -> list[Piece]:
-        """See Pane."""
-        one = self.found[number]
-        price = "" if one.input is None else f"${one.input:g} in, ${one.output:g} out per M"
+    def ends(self, number: int) -> Ends:
+        """See Listed."""
+        one, room = self.found[number], self.scrollable_content_region.width
+        price = "" if one.input is None else f"${one.input:g} in ${one.output:g} out"
         window = f"{tokens(one.window)} tokens" if one.window else ""
+        width = min(WIDEST, room // 2 - 4)
+        place = (PLACES[one.place], "good" if one.place == "nearby" else "")
         return [
             ("● " if one.name == self.now else "  ", "mark"),
-            (f"{one.name:<44} ", "strong"),
-            (f"{PLACES[one.place]:<16}", "good" if one.place == "nearby" else ""),
-            (f"{window:<14} {price}", "dim"),
-        ]
+            (f"{one.name:<{width}}  ", "strong" if one.keyed else ""),
+            (f"{window:<13}  {price}" if room >= KEYED else "", "dim"),
+        ], [place if one.keyed else ("no key", "warn"), (" ", "")]
 
 
 class ModelsSheet(Sheet):
@@ -93,12 +106,13 @@ class ModelsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """A line to type in, the models, and what came of a test."""
-        yield Says(lambda: ([(" Models ", "strong")], [("Esc back ", "dim")]))
+        right = [("US$ per M tokens  ", "dim"), ("Esc back ", "keys")]
+        yield Says(lambda: ([(" Models ", "strong")], right))
         yield Input(placeholder="a few letters", compact=True)
         yield Models()
         yield Says(lambda: (self._told, []), "told")
         keys = " Enter use it  ^S the usual one from now on  ^T test "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Looks for models."""
@@ -110,18 +124,26 @@ class ModelsSheet(Sheet):
 
     async def _load(self) -> None:
         models = self.query_one(Models)
-        found = await self.app.desk.client.read("offers")
-        models.offers = [*msgspec.convert(found.data, list[Offer]), Offer(TOUR, "tour")]
+        found = await self.app.desk.client.read("offers", folder(self.app.desk))
+        offers = [*msgspec.convert(found.data, list[Offer]), Offer(TOUR, "tour")]
+        models.offers = sorted(offers, key=lambda one: not one.keyed)
         models.find(self.query_one(Input).value)
-        self._tell("")
+        self.on_listed_moved()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Finds what fits."""
         self.query_one(Models).find(event.value)
+        self.on_listed_moved()
 
     def on_input_submitted(self) -> None:
         """Uses the one at hand."""
         self.later(self._use())
+
+    def on_listed_moved(self) -> None:
+        """Says what the one at hand lacks."""
+        chosen = self.query_one(Models).chosen
+        lacks = chosen.provider if chosen is not None and not chosen.keyed else ""
+        self._tell(f"no key of {lacks}: /keys takes one" if lacks else "")
 
     def on_rows_taken(self) -> None:
         """Uses the one that was clicked twice."""
@@ -168,7 +190,7 @@ class ModelsSheet(Sheet):
             return
         try:
             use(self.app.desk.host.settings.home, chosen.name, chosen.url)
-            self.app.desk.host.reload()
+            await self.app.desk.reload()
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
             return
@@ -191,6 +213,11 @@ class ModelsSheet(Sheet):
     def _tell(self, text: str) -> None:
         self._told = [(f" {text} ", "warn")] if text else []
         self.said("told")
+
+
+def folder(desk: Desk) -> str:
+    """Where the session at hand works, or the next one will."""
+    return desk.conversation.status.folder if desk.conversation else desk.folder
 
 
 def use(home: str, model: str, url: str) -> None:

@@ -141,7 +141,7 @@ class Scrub(Sheet):
             " ←/→ event  ⇧←/⇧→ prompt  ^←/^→ far  e failure  a approval  Home/End  f fork here  "
             "Enter go there"
         )
-        return [(keys, "dim")], [("Esc back ", "dim")]
+        return [(keys, "keys")], [("Esc back ", "keys")]
 
     # ------------------------------------------------------------ keys
 

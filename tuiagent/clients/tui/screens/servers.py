@@ -20,7 +20,7 @@ from tuiagent.ports import Lender
 COLORS = {"ready": "good", "waiting": "bad", "broken": "bad", "login": "warn", "untrusted": "warn"}
 NEW = ("known", "starting")
 """How servers are that are reached as this is opened."""
-EMPTY = "No MCP server is named. In a shell: tuiagent mcp add NAME -- COMMAND"
+EMPTY = "No MCP server is named. In a shell:\ntuiagent mcp add NAME -- COMMAND"
 
 
 class Servers(Rows):
@@ -90,14 +90,14 @@ class ServersSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """Both, what came of the last thing done, and the keys."""
-        yield Says(lambda: ([(" MCP servers ", "strong")], [("Esc back ", "dim")]))
+        yield Says(lambda: ([(" MCP servers ", "strong")], [("Esc back ", "keys")]))
         with Horizontal():
             yield Servers()
             yield About()
         yield Says(lambda: (self._waits, []), "waits")
         yield Says(lambda: (self._told, []), "told")
         keys = " t test  s on/off  l sign in  a accept changes  u use now  y trust the folder's "
-        yield Says(lambda: ([(keys, "dim")], []))
+        yield Says(lambda: ([(keys, "keys")], []))
 
     def on_mount(self) -> None:
         """Reads how they are, and reaches those that are on."""
@@ -105,8 +105,7 @@ class ServersSheet(Sheet):
         self.later(self._begin())
 
     async def _begin(self) -> None:
-        self.app.desk.host.reload()  # servers may have been named in a shell meanwhile
-        await asked(self.app.desk.client, "reload")
+        await self.app.desk.reload()  # servers may have been named in a shell meanwhile
         await self._renew()
         rows = self.query_one(Servers).rows
         await asyncio.gather(*(self._test(row) for row in rows if row.state in NEW))
@@ -152,7 +151,7 @@ class ServersSheet(Sheet):
         about.lines = told(chosen, whole=True).splitlines() if chosen else []
         about.renew()
 
-    def on_rows_moved(self) -> None:
+    def on_listed_moved(self) -> None:
         """Shows the one that is at hand now."""
         self._show()
 
@@ -189,8 +188,7 @@ class ServersSheet(Sheet):
         kind = "mcp" if chosen.name in config_file.read(path).mcp else "mcp_servers"
         on = not table.enabled
         config_file.put(host.settings.home, f"{kind}.{chosen.name}.enabled", str(on).lower())
-        host.reload()
-        await asked(self.app.desk.client, "reload")
+        await self.app.desk.reload()
         self._tell(f"{chosen.name} is {'on' if on else 'off'}")
         await self._renew()
         if on:

@@ -160,7 +160,7 @@ class Sessions(Deeds):
             " Enter open  ^S contents  ^T time  ^F fork  ^R rename  ^A archive  ^D delete  "
             "^Z bring back  ^X export  Ins select  ^G folders  ^L put away"
         )
-        return [(keys, "dim")], [("Esc back ", "dim")]
+        return [(keys, "keys")], [("Esc back ", "keys")]
 
     # ------------------------------------------------------------ keys
 

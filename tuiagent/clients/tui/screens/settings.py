@@ -1,6 +1,7 @@
 """Settings: every key of config.toml with its meaning, what it is now, and a way to change it."""
 
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,8 +12,9 @@ from textual.binding import Binding, BindingType
 from tuiagent import config_file
 from tuiagent.clients.tui.form import Field, Form, Values
 from tuiagent.clients.tui.lines import Piece
-from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
-from tuiagent.clients.tui.status import short
+from tuiagent.clients.tui.paint import ROOMY
+from tuiagent.clients.tui.screens.sheet import Ends, Rows, Says, Sheet, fit
+from tuiagent.clients.tui.status import KEYED, short
 
 
 class Setting(Struct):
@@ -25,22 +27,32 @@ class Setting(Struct):
     """As it stands in the file, or the usual one; as TOML."""
     set: bool
     """Whether the file says it."""
+    holds: str
+    """What is in force, as people read it."""
+    where: str
+    """From where that is, in a word, with more behind a colon."""
 
 
-TABLES = ("tui", "memory")
+TABLES = ("tui", "web", "sandbox", "memory")
 """Tables whose keys are listed one by one."""
+NOTHING = "–"
+"""Stands for a value that there is not."""
+Said = Mapping[str, tuple[Any, str]]
+"""See config.Settings."""
 
 
-def settings(path: str) -> list[Setting]:
-    """Every key, as the file at this path has it. Raises ConfigError."""
+def settings(path: str, said: Said) -> list[Setting]:
+    """Every key as the file at this path has it, and what is `said` instead. Raises ConfigError."""
     file = config_file.read(path) if os.path.exists(path) else config_file.ConfigFile()
     usual = config_file.ConfigFile()
     definitions = config_file.schema()["$defs"]
     found: list[Setting] = []
 
     def add(prefix: str, name: str, part: dict[str, Any], now: Any, before: Any) -> None:
-        value = msgspec.json.encode(now).decode()
-        found.append(Setting(prefix + name, part.get("description", ""), value, now != before))
+        key, told = prefix + name, now != before
+        holds, where = said.get(key, (now, "file" if told else "default"))
+        meaning = part.get("description", "")
+        found.append(Setting(key, meaning, _toml(now), told, _plain(holds), where))
 
     for name, part in definitions["ConfigFile"]["properties"].items():
         now, before = getattr(file, name), getattr(usual, name)
@@ -64,16 +76,18 @@ class Keys(Rows):
         return len(self.rows)
 
     def line(self, number: int) -> list[Piece]:
-        """See Pane."""
-        one = self.rows[number]
-        mark = "● " if one.set else "  "
-        value = one.value if len(one.value) < 25 else one.value[:24] + "…"
-        style = "" if one.set else "dim"
+        """See Pane; the meaning of the one at hand is told below, where it has no room here."""
+        one, width = self.rows[number], self.scrollable_content_region.width
+        word = one.where.partition(":")[0] if one.holds != NOTHING else ""
+        name, where = (26, 13) if width >= KEYED else (18, 0)
+        help = width - 67 if width >= ROOMY else 0
+        value = max(0, width - name - where - help - 4)
         return [
-            (mark, "mark"),
-            (f"{one.name:<26} ", "strong"),
-            (f"{value:<26} ", style),
-            (one.help, "dim"),
+            ("● " if one.set else "  ", "mark"),
+            (f"{fit(one.name, name)} ", "strong"),
+            (f"{fit(one.holds, value)} ", "dim" if word == "default" else ""),
+            (fit(word, where), "dim"),
+            (fit(one.help, help), "dim"),
         ]
 
 
@@ -86,25 +100,31 @@ class SettingsSheet(Sheet):
 
     def compose(self) -> ComposeResult:
         """The list, and where the file lies."""
-        yield Says(
-            lambda: ([(" Settings ", "strong")], [(f"{short(self._path)}  Esc back ", "dim")])
-        )
+        yield Says(self._head)
         yield Keys()
-        yield Says(lambda: ([(f" {self._help} ", "")], []), "meaning")
-        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "dim")], []))
+        yield Says(self._meaning, "meaning")
+        yield Says(lambda: ([(" ↑↓ move  Enter change   ● your file says so ", "keys")], []))
 
     def on_mount(self) -> None:
         """Reads the file."""
         self.query_one(Keys).focus()
         self.later(self._renew())
 
-    @property
-    def _help(self) -> str:
-        """What the one at hand means, in full."""
-        keys = self.query_one(Keys)
-        return keys.rows[keys.at].help if keys.rows else ""
+    def _head(self) -> Ends:
+        """The title, and where the file lies."""
+        path = f"{short(self._path)}  " if self.size.width >= KEYED else ""
+        return [(" Settings ", "strong")], [(f"{path}Esc back ", "keys")]
 
-    def on_rows_moved(self) -> None:
+    def _meaning(self) -> Ends:
+        """What the one at hand means, in full, and what decides it."""
+        keys = self.query_one(Keys)
+        if not keys.rows:
+            return [], []
+        one = keys.rows[keys.at]
+        where = one.where if self.size.width >= KEYED else one.where.partition(":")[0]
+        return [(f" {one.help} ", "")], [(f"{where} ", "dim")]
+
+    def on_listed_moved(self) -> None:
         """Says what it means."""
         self.said("meaning")
 
@@ -112,9 +132,19 @@ class SettingsSheet(Sheet):
     def _path(self) -> str:
         return config_file.path(self.app.desk.host.settings.home)
 
+    async def _take_up(self) -> None:
+        await self.app.desk.reload()
+        self.app.settle()
+        await self._renew()
+
     async def _renew(self) -> None:
         keys = self.query_one(Keys)
-        keys.rows = settings(self._path)
+        app = self.app
+        worn = app.layout.theme and "/theme"
+        table = app.desk.host.settings.tui
+        worn = worn or ("file" if table and table.theme else "default")
+        said = app.desk.host.settings.said | {"tui.theme": (app.theme, worn)}
+        keys.rows = settings(self._path, said)
         keys.renew()
         self.said("meaning")
 
@@ -131,11 +161,26 @@ class SettingsSheet(Sheet):
 
         def take(values: Values) -> None:
             config_file.put(self.app.desk.host.settings.home, one.name, values["value"])
-            self.app.desk.host.reload()
-            self.app.settle()
-            self.later(self._renew())
+            self.later(self._take_up())
 
         self.app.push_screen(Form(one.name, [hint], fields, take))
+
+
+def _toml(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _plain(value: Any) -> str:
+    """A value without the marks of a file; of a table its names, as it may hold a key."""
+    if isinstance(value, str):
+        return value or NOTHING
+    if isinstance(value, dict) or (isinstance(value, tuple) and all(map(_worded, value))):
+        return ", ".join(value) or NOTHING
+    return _toml(value) if value or isinstance(value, bool) else NOTHING
+
+
+def _worded(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _text(value: str) -> str:

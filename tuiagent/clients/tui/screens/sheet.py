@@ -9,14 +9,14 @@ from rich.cells import set_cell_size
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
-from tuiagent.clients.tui.bridge import Unlisten
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import ALL, Listed
+from tuiagent.clients.tui.news import Unlisten
 from tuiagent.clients.tui.status import Line
+from tuiagent.clients.tui.wished import Wished
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -60,7 +60,7 @@ class Rows(Listed):
             self.go(at)
 
 
-class Sheet(Screen[None]):
+class Sheet(Wished):
     """A screen over the work place."""
 
     app: "TuiApp"  # type: ignore[assignment]

@@ -8,13 +8,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.tui.lines import Piece, strip
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.views.timeline import APPROVAL, FAILURE, PROMPT
 
 SIGNS = {PROMPT: ("▾", "mark"), APPROVAL: ("?", "warn"), FAILURE: ("✗", "bad")}
 """The later ones are seen where several fall on one cell."""
 
 
-class Slider(Widget, can_focus=False):
+class Slider(Styled, Widget, can_focus=False):
     """Two lines: what people look for, and where they are."""
 
     COMPONENT_CLASSES = {"dim", "strong", "mark", "warn", "bad"}

@@ -215,7 +215,7 @@ class UsageScreen(ListSheet):
 
     def _foot(self) -> Ends:
         keys = " g grouping  d days  w weeks  m months  t tokens or money  ↑/↓"
-        return [(keys, "dim")], [("Esc back ", "dim")]
+        return [(keys, "keys")], [("Esc back ", "keys")]
 
     def action_group(self) -> None:
         """Groups by the next thing: time, model, project."""

@@ -61,11 +61,11 @@ class Welcome(Sheet):
 
     def compose(self) -> ComposeResult:
         """Some words, the ways, and what came of one."""
-        yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "dim")]))
+        yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "keys")]))
         yield Static(Content(TEXT), classes="words")
         yield Ways()
         yield Static(Content("looking for models on this machine …"), id="told", classes="words")
-        yield Says(lambda: ([(" ↑↓ move  Enter choose ", "dim")], []))
+        yield Says(lambda: ([(" ↑↓ move  Enter choose ", "keys")], []))
 
     def on_mount(self) -> None:
         """Offers what is known at once, and looks for more."""
@@ -131,7 +131,7 @@ class Welcome(Sheet):
         host = self.app.desk.host
         try:
             use(host.settings.home, model, url)
-            host.reload()
+            await self.app.desk.reload()
         except (TuiagentError, OSError) as error:
             self._tell(str(error))
             return
@@ -140,7 +140,7 @@ class Welcome(Sheet):
         found = (await self.app.desk.client.read("tested", asked)).data
         if not found["ok"]:
             config_file.put(host.settings.home, "model", "")  # the next start asks again
-            host.reload()
+            await self.app.desk.reload()
             self._tell(f"{model}: {found['text']}")
             return
         self.app.settle()

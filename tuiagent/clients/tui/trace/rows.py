@@ -46,7 +46,8 @@ def lines(item: Item, reply: Item | None, siblings: int, session: str, width: in
     if item.name == HOOK:
         return [[("   ", ""), (row, "")] for row in worded(item.text, width - 3)]
     found: list[Line] = []
-    for name, value in (item.args or {}).items():
+    wrote = [(f"{name}, as the model wrote it", old) for name, old in item.replaced().items()]
+    for name, value in (*(item.args or {}).items(), *wrote):
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         rows = shortened(wrapped(f"{name}: {text}".rstrip("\n"), width - 3), 40, _between)
         found += [[("   ", ""), (row, "")] for row in rows]
@@ -54,6 +55,7 @@ def lines(item: Item, reply: Item | None, siblings: int, session: str, width: in
         f"{item.status}{_exit(item)}; {_when(item)}",
         f"asked for by {item.actor} in {session} ({item.id})",
         *([RESCUED] if item.rescued else []),
+        *([f"edited by {item.amended}"] if item.amended else []),
         *_authority(item),
         *_cost(reply, siblings),
     ]

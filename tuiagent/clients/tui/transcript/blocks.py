@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tuiagent.clients.tui.transcript import calls
+from tuiagent.clients.tui.transcript import calls, tries
 from tuiagent.clients.tui.transcript.calls import BRIEF, FOLDED, FULL, OPEN
 from tuiagent.clients.tui.transcript.markdown import Part, Parts
 from tuiagent.clients.tui.transcript.pictures import Pictures
@@ -23,7 +23,7 @@ from tuiagent.clients.tui.transcript.pieces import (
 )
 from tuiagent.clients.tui.transcript.rows import BLANK, Row, Span, cut, fold, height, line, plain
 from tuiagent.kernel.message import Diff, Question, Todos
-from tuiagent.views.transcript import Item
+from tuiagent.views.transcript import AGAIN, Item
 
 ENDS = {
     "done": ("─", "rule", ""),
@@ -34,8 +34,9 @@ ENDS = {
     "cancelled": ("■", "muted", "r asks again"),
 }
 """By the status of a run: the mark, its style, and what can be done."""
-LONG = 40
-"""Lines of a prompt that are shown before it is unfolded."""
+LONG, LAST = 40, 3
+"""Lines of a prompt that are shown before it is unfolded; and of a longer one the last, which are
+typed behind what was pasted."""
 
 STOPPED = ("interrupted", "cancelled")
 """Why an answer is not whole, where the end of its run says the same."""
@@ -52,6 +53,16 @@ class Around(Struct, frozen=True):
     """Whether the end of the run follows, and says what went wrong with a reply."""
     took: float = 0.0
     """Seconds that a run took, 0 where that is not known."""
+    fault: str = ""
+    """Why the try before this one failed; "" where there was none."""
+    tries: int = 0
+    """How many tries failed before it, one after the other."""
+    again: bool = False
+    """Whether it is told with the next try, which has said nothing either."""
+    waits: bool = False
+    """Whether the run waits for what made this try fail."""
+    answers: str = ""
+    """The prompt that a run begins to answer here, where something else stands between them."""
 
 
 class Block:
@@ -87,7 +98,9 @@ class Block:
     def silent(self) -> bool:
         """Whether nothing is to be said: a reply that only calls tools, or that never came."""
         item = self.item
-        if item.kind != "reply" or item.text.strip() or item.reasoning:
+        if self.around.again:
+            return True
+        if item.kind != "reply" or tries.spoken(item) or self.around.answers:
             return False
         called = self.around.calls and item.status == "done" and not item.output
         return called or self.around.ended or item.output in STOPPED
@@ -124,7 +137,8 @@ class Block:
                 return 1 + gap + 8 * len(item.blocks)
             return 4 + gap + min(40, item.output.count("\n"))
         if item.kind in ("prompt", "reply") and usual != FOLDED:
-            return gap + height(item.text, width - 4) + bool(item.reasoning)
+            more = bool(item.reasoning) + bool(self.around.answers)
+            return gap + height(item.text, width - 4) + more
         return 1 + gap
 
     def _build(self, level: int) -> list[Piece]:
@@ -135,7 +149,8 @@ class Block:
         if kind == "prompt":
             return found + _prompt(self.item, level) + self._shown(level)
         if kind == "reply":
-            return found + self._reply(level)
+            quoted = [_quoted(self.around.answers)] if self.around.answers else []
+            return found + quoted + self._reply(level)
         if kind == "run":
             return found + _end(self.item, self.around.took)
         return found + _notice(self.item, level)
@@ -148,12 +163,19 @@ class Block:
 
     def _reply(self, level: int) -> list[Piece]:
         item = self.item
+        if level < OPEN and (tried := self._tried):
+            return [tried]
         found = _reasoning(item, level)
         if level == FOLDED:
             first = line(item.text[:400])
             return [*found, _one(first or "…", ("● ", "reply"), item.text.count("\n") > 0)]
         found += self._words()
         return found + _outcome(item, self.around)
+
+    @property
+    def _tried(self) -> Piece | None:
+        around = self.around
+        return tries.told(self.item, around.fault, around.tries, around.waits)
 
     def _words(self) -> list[Piece]:
         """The pieces of the text; those of its closed parts stay as they are."""
@@ -184,6 +206,8 @@ class Block:
         level = usual if self.level is None else self.level
         item = self.item
         if item.kind == "reply":
+            if self._tried is not None:
+                return OPEN if level < OPEN else BRIEF
             if level == FOLDED:
                 return OPEN if item.reasoning else BRIEF
             return OPEN if level == BRIEF and item.reasoning else FOLDED
@@ -238,6 +262,15 @@ def _one(text: str, lead: Span, more: bool = False) -> Piece:
     return fixed(make)
 
 
+def _quoted(text: str) -> Piece:
+    """The first line of a prompt that waited its turn, over what answers it."""
+
+    def make(width: int) -> list[Row]:
+        return [Row((("› ", "muted"), (cut(line(text[:400]), width - 2), "muted")), 2)]
+
+    return fixed(make)
+
+
 def _prompt(item: Item, level: int) -> list[Piece]:
     style = "strike muted" if item.status == "withdrawn" else "prompt"
     lead: Span = ("› ", "muted" if item.status == "withdrawn" else "prompt mark")
@@ -247,13 +280,16 @@ def _prompt(item: Item, level: int) -> list[Piece]:
     lines = text.count("\n") + 1
     if level == BRIEF and (lines > LONG or len(text) > 6000):
         text = "\n".join(text[:6000].split("\n")[: LONG // 2])
-        hidden = item.text.count("\n") - text.count("\n")
+        hidden = lines - text.count("\n") - 1
+    last = item.text.rstrip("\n").rsplit("\n", LAST)[1:] if hidden > LAST else []
     found = [
         _filled(part, begins, style, lead, not n) for n, (part, begins) in enumerate(chunks(text))
     ]
     if hidden or len(text) < len(item.text.rstrip("\n")):
-        left = f"{hidden:,} lines" if hidden else f"{len(item.text) - len(text):,} characters"
+        less = hidden - len(last)
+        left = f"{less:,} lines" if hidden else f"{len(item.text) - len(text):,} characters"
         found.append(more(left))
+        found += [_filled(part[:6000], True, style, lead, False) for part in last]
     told = {"queued": "waits its turn", "withdrawn": "taken back"}.get(item.status, "")
     if item.status == "queued" and item.name:
         told = "the model sees it with its next step"
@@ -300,7 +336,7 @@ def _outcome(item: Item, around: Around) -> list[Piece]:
     if around.ended or item.output in STOPPED:
         return []
     if item.status == "failed":
-        again = "" if "asked again" in item.output else " (r asks again · /model takes another)"
+        again = "" if AGAIN in item.output else " (r asks again · /model takes another)"
         return [words((line(item.output), "bad"), (again, "muted"), lead="✗ ", look="bad")]
     if item.status in ("interrupted", "cancelled"):
         why = line(item.output or item.status)

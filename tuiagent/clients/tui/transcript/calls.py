@@ -79,8 +79,10 @@ def ending(item: Item) -> str:
     changes = [diff.counts(diff.parsed(b.unified)) for b in item.blocks if isinstance(b, Diff)]
     counted = f"+{sum(c[0] for c in changes)} −{sum(c[1] for c in changes)}" if changes else ""
     exits = f"exit {codes[0]}" if codes else ""
+    edited = f"edited by {item.amended}" if item.amended else ""
     written = "was written as text" if item.rescued else ""
-    return " · ".join(filter(None, (said, written, exits, counted, lasted(item.seconds))))
+    took = "" if item.status == "denied" else lasted(item.seconds)  # a person took it
+    return " · ".join(filter(None, (said, edited, written, exits, counted, took)))
 
 
 def header(item: Item) -> Piece:
@@ -145,11 +147,19 @@ def _arguments(item: Item) -> list[Piece]:
     changed = any(isinstance(block, Diff) for block in item.blocks)
     found: list[Piece] = []
     for name, value in item.args.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = _text(value)
         if changed and "\n" in text:
             continue
         found += _argument(cut(line(name), 24), text, item)
+    if replaced := item.replaced():
+        found.append(words((f"edited by {line(item.amended)}; the model wrote", "muted")))
+    for name, value in replaced.items():
+        found += _argument(cut(line(name), 24), _text(value), item)
     return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _argument(name: str, text: str, item: Item) -> list[Piece]:

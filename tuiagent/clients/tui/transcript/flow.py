@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tuiagent.clients.tui.transcript import tries
 from tuiagent.clients.tui.transcript.blocks import Around, Block
 from tuiagent.clients.tui.transcript.calls import BRIEF
 from tuiagent.clients.tui.transcript.heights import Heights
@@ -82,10 +83,9 @@ class Flow:
         self._by_id[item.id] = block
         last = len(self.blocks) - 1
         self.heights.append(0)
-        self._look(max(0, last - 1), last + 1)
-        if last and self.blocks[last - 1].item.kind == "reply":
-            self.change(self.blocks[last - 1])
-        self.heights[last] = block.height(self.width, self.usual)
+        if last:
+            self._look_again(last - 1)
+        self.change(block)
 
     def prepend(self, items: Sequence[Item]) -> int:
         """Older ones; how many rows they take, or about as many."""
@@ -96,8 +96,9 @@ class Flow:
         self._look(0, len(older))
         before = self.heights.total
         self.heights.prepend([block.height(self.width, self.usual) for block in older])
-        ends = [self._by_id.get(f"{item.id}.end") for item in items if item.kind == "prompt"]
-        for block in filter(None, ends):
+        later = [self._by_id.get(f"{item.id}.end") for item in items if item.kind == "prompt"]
+        later += [self._try(item, 1) for item in items if tries.fault(item)]
+        for block in filter(None, later):
             self._look(self.index(block), self.index(block) + 1)
             self.change(block)
         for index in range(len(older), len(self.blocks)):
@@ -108,18 +109,39 @@ class Flow:
         return self.heights.total - before
 
     def change(self, block: Block) -> None:
-        """Something of a block has changed, and perhaps the gap before what follows."""
+        """Something of a block has changed, and perhaps the gap before what follows.
+
+        And perhaps what is told of the tries that failed before it.
+        """
         index = self.index(block)
+        if failed := self._failed(block.item):
+            for earlier in range(self.index(failed), index):
+                self._look_again(earlier)
         self._look(index, index + 1)
         self._renew(index)
         for later in range(index + 1, len(self.blocks)):
-            follows = self.blocks[later]
-            before = follows.around
-            self._look(later, later + 1)
-            if follows.around != before:
-                self._renew(later)
-            if not follows.silent:
+            self._look_again(later)
+            if not self.blocks[later].silent:
                 break
+
+    def _look_again(self, index: int) -> None:
+        block = self.blocks[index]
+        before = block.around
+        self._look(index, index + 1)
+        if block.around != before:
+            self._renew(index)
+
+    def _try(self, item: Item, step: int) -> Block | None:
+        """The try before an answer, or the next one."""
+        run, _, number = item.id.rpartition(".")
+        if item.kind != "reply" or not number.isdecimal():
+            return None
+        return self._by_id.get(f"{run}.{int(number) + step}")
+
+    def _failed(self, item: Item) -> Block | None:
+        """The try before an answer, where it failed without a word."""
+        earlier = self._try(item, -1)
+        return earlier if earlier is not None and tries.fault(earlier.item) else None
 
     def _renew(self, index: int) -> None:
         block = self.blocks[index]
@@ -151,16 +173,46 @@ class Flow:
             previous = blocks[before].item.kind if before >= 0 else ""
             gap = bool(previous) and (item.kind in APART or previous in ("prompt", "run"))
             if item.kind == "run":
-                asked = self._by_id.get(item.id.removesuffix(".end"))
-                block.around = Around(took=item.at - asked.item.at if asked else 0.0)
+                run = item.id.removesuffix(".end")
+                known = filter(None, map(self._by_id.get, (run, f"{run}.1")))  # it may have waited
+                begun = max((one.item.at for one in known), default=item.at)
+                block.around = Around(took=item.at - begun)
                 continue
             follows = blocks[index + 1].item if index + 1 < len(blocks) else None
-            calls = ended = False
+            calls = ended = waits = False
             if follows is not None and item.kind == "reply":
                 calls = follows.id.startswith(f"{item.id}.")
+                waits = follows.id.startswith(tries.STALLED)
                 said = follows.text if follows.kind == "run" else ""
                 ended = item.status == "failed" and bool(said) and item.output.endswith(said)
-            block.around = Around(gap, calls, ended)
+            failed = self._failed(item)
+            fault = tries.fault(failed.item) if failed else ""
+            number = failed.around.tries + 1 if failed else 0
+            again = self._told_later(index)
+            block.around = Around(
+                gap, calls, ended, 0.0, fault, number, again, waits, self._answers(before, item)
+            )
+
+    def _told_later(self, index: int) -> bool:
+        """Whether a try that failed, or that it was waited for, is told of with the next."""
+        item = self.blocks[index].item
+        if tries.fault(item):
+            later = self._try(item, 1)
+        elif item.id.startswith((tries.STALLED, tries.RESUMED)):
+            rest = self.blocks[index + 1 : index + 3]
+            later = next((one for one in rest if not one.item.id.startswith(tries.RESUMED)), None)
+        else:
+            return False
+        return later is not None and tries.vain(later.item) and bool(self._failed(later.item))
+
+    def _answers(self, before: int, item: Item) -> str:
+        """The prompt that a run's first reply is for, where others' words are before it."""
+        run, _, attempt = item.id.rpartition(".")
+        asked = self._by_id.get(run) if item.kind == "reply" and attempt == "1" else None
+        if asked is None:
+            return ""
+        said = (b for b in self.blocks[before::-1] if not b.silent and b.item.kind != "notice")
+        return "" if before < 0 or next(said, asked) is asked else asked.item.text
 
     # ------------------------------------------------------------ walking
 

@@ -10,6 +10,7 @@ from rich.style import Style
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tuiagent.clients.tui.styled import Styled
 from tuiagent.clients.tui.transcript.palette import CSS, NAMES, PREFIX, Palette
 from tuiagent.clients.tui.transcript.rows import Row, Span, cut
 
@@ -19,7 +20,7 @@ BAR = "▌"
 """Before every row of the block at hand."""
 
 
-class Painted(ScrollView, can_focus=True):
+class Painted(Styled, ScrollView, can_focus=True):
     """Draws rows as the theme has them."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {PREFIX + name for name in NAMES}

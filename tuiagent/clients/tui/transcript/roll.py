@@ -255,7 +255,7 @@ class Roll(Painted):
         search = self.search
         bar = block is not None and block is self.cursor and self.has_focus
         marking = search.text if search is not None and not search.typing else ""
-        here = search is not None and block is not None and block.number == search.here
+        here = search is not None and row is search.row
         key = (number, room.width, bar, marking, here, self._look)
         if selection is None and row.key == key:
             return row.strip  # type: ignore[return-value] - kept together with its key

@@ -21,6 +21,10 @@ class Search:
         """The numbers of blocks that hold it, oldest first."""
         self.here: int | None = None
         """The number of the block at hand."""
+        self.place: tuple[int, int] | None = None
+        """The piece and the row at hand in it."""
+        self.row: Row | None = None
+        """That row, as it is drawn."""
         self.searched = False
 
     @property

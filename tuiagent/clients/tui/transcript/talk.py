@@ -36,6 +36,7 @@ class Talk(Transcript):
         ("F1 help        ^P  everything", "muted"),
         ("^O sessions    ^Q  leave", "muted"),
     )
+    FOCUS_ON_CLICK = False
     _shows: "Conversation | None" = None
     _graphics: "Graphics | None" = None
     """What sends sharp pictures to the terminal, where that is wished for."""
@@ -53,6 +54,11 @@ class Talk(Transcript):
         self.app.desk.listen("conversation", self._other)
         self.app.desk.listen("items", self._news)
         self._other([])
+
+    def on_mouse_down(self) -> None:
+        """Lets what is typed next be words: only who comes by a key has letters act here."""
+        if not self.has_focus:
+            self.app.action_pane("conversation")
 
     def go_to(self, ident: str) -> None:
         """Takes the block of this item of the session at hand, once it is read back to there."""

@@ -242,24 +242,47 @@ class Transcript(Roll):
             return
         at = self.flow.index(self.cursor) if self.cursor else len(self.flow.blocks)
         start = self.flow.blocks[at].number if at < len(self.flow.blocks) else at
+        if search.here == start and (place := self._found(at, search, step, search.place)):
+            self._stand(place, search)
+            return
         if search.here is None and step < 0:
             start += 1
         search.here = search.next(start, step)
         if search.here is not None:
-            self._reveal(self.flow.numbered(search.here), search)
+            self._reveal(self.flow.numbered(search.here), search, step)
         self.refresh()
 
-    def _reveal(self, block: Block, search: Search) -> None:
+    def _reveal(self, block: Block, search: Search, step: int) -> None:
         """Unfolds a block as far as it takes to see what was found in it, and goes there."""
         index = self.flow.index(block)
         for level in (None, OPEN, OPEN + 1):
             if level is not None:
                 block.level = level
                 self._keep(lambda: self.flow.change(block))
-            for number in range(len(self.flow.pieces(index))):
-                for row, found in enumerate(self.flow.rows(index, number)):
-                    if search.spots(found):
-                        self.cursor = block
-                        self._go(self.flow.up(Place(index, number, row), self._room.height // 3))
-                        return
+            if place := self._found(index, search, step):
+                self._stand(place, search)
+                return
         self.take(block)
+
+    def _found(
+        self, index: int, search: Search, step: int, beyond: tuple[int, int] | None = None
+    ) -> Place | None:
+        """The next row of a block, or the one before, in which something was found."""
+        for number in range(len(self.flow.pieces(index)))[::step]:
+            if beyond is not None and (number - beyond[0]) * step < 0:
+                continue
+            rows = self.flow.rows(index, number)
+            for row in range(len(rows))[::step]:
+                here = (number, row)
+                later = beyond is None or (here > beyond if step > 0 else here < beyond)
+                if later and search.spots(rows[row]):
+                    return Place(index, number, row)
+        return None
+
+    def _stand(self, place: Place, search: Search) -> None:
+        """Has this row at hand, of all in which something was found."""
+        self.cursor = self.flow.blocks[place.block]
+        search.place = place.piece, place.row
+        search.row = self.flow.rows(place.block, place.piece)[place.row]
+        self._go(self.flow.up(place, self._room.height // 3))
+        self.refresh()
