@@ -20,6 +20,7 @@ from tuiagent.engine.snapshots import Snapshots
 from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.event import Event, Fact, Seen
+from tuiagent.kernel.marks import Marks
 from tuiagent.kernel.message import Prompt, ToolSpec, Usage
 from tuiagent.kernel.session import OpenSession, SessionOpened, SubmitPrompt
 from tuiagent.kernel.standing import Standing
@@ -69,6 +70,7 @@ class Fakes:
         self.tokens = 0
         self.shown = frozenset(("image", "document"))
         self.secrets: set[str] = set()
+        self.marked = Marks()
         self.standing = Standing()
         self._turns = turns
 
@@ -90,6 +92,10 @@ class Fakes:
     def keys(self) -> set[str]:
         """See engine.drive.Means."""
         return self.secrets
+
+    def marks(self) -> Marks:
+        """See engine.drive.Means."""
+        return self.marked
 
     def fallback(self, model: str) -> str:
         """None."""

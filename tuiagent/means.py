@@ -16,11 +16,13 @@ from tuiagent import (
     runtimes,
     stores,
     tools,
+    vaults,
 )
 from tuiagent.config import Settings
 from tuiagent.credentials import UNLOCKING, Credentials, usual
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import ConfigError, ProviderError
+from tuiagent.kernel.marks import Marks
 from tuiagent.kernel.message import Message, Prompt, Text, ToolSpec, Usage
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import TOOLS, Standing
@@ -174,6 +176,10 @@ class LocalMeans:
     def keys(self) -> set[str]:
         """See engine.drive.Means."""
         return self.credentials.all()
+
+    def marks(self) -> Marks:
+        """See engine.drive.Means."""
+        return load(vaults.TABLE["marks"])(self.settings.home).read()
 
     def price(self, model: str, usage: Usage) -> float | None:
         """See engine.drive.Means."""

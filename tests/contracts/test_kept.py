@@ -12,11 +12,13 @@ from tests.flows.test_cli import Cli
 from tests.life import until
 from tuiagent import config
 from tuiagent.config import Settings
+from tuiagent.engine.secrecy import Secrecy
 from tuiagent.kernel.errors import ConfigError, NeedsError, StoreError
 from tuiagent.kernel.session import SessionOpened
 from tuiagent.kernel.standing import Standing
 from tuiagent.means import LocalMeans
 from tuiagent.vaults.kept import Kept
+from tuiagent.vaults.marked import Marked
 
 CANARY = "sk-canary-0123456789"
 
@@ -153,3 +155,57 @@ def test_keys_by_the_command_line(tmp_path: Path) -> None:
     assert (done.returncode, "it answers" in done.stdout) == (0, True)
     assert cli.run("keys", "test", "strange/x").returncode == 1
     assert "is forgotten" in cli.run("keys", "delete", "openai").stdout
+
+
+UNLIKE = "7Qx0vJ4mZr2LwT9kNc5bYh8s"
+"""A key that has no shape of one."""
+
+
+def test_a_kept_key_is_known_by_its_mark_to_whoever_has_not_unlocked_it(
+    tmp_path: Path, ring: FakeRing
+) -> None:
+    kept = Kept(str(tmp_path))
+    kept.put("mistral", UNLIKE)
+    ring.held["tuiagent", "older"] = older = UNLIKE[::-1]
+    kept._note("older", "keyring")
+    kept.put("short", "only-19-characters-")
+    (file,) = tmp_path.glob("keys.marks")
+    assert file.stat().st_mode & 0o77 == 0
+    assert not any(key in file.read_text() for key in (UNLIKE, older))
+    other = LocalMeans(Settings(str(tmp_path), str(tmp_path), "ask"), {}, Standing(), ())
+    assert other.keys() == set()
+
+    def masked(text: str) -> str:
+        return Secrecy((), other.marks()).text(text)
+
+    for text in (
+        f"{UNLIKE}",
+        f"it is {UNLIKE}, he said",
+        f"MISTRAL={UNLIKE}",
+        f"https://x.test/{UNLIKE}/y?k={UNLIKE}",
+        f"'{UNLIKE}'",
+        f"x-{UNLIKE}",
+    ):
+        assert UNLIKE not in masked(text), text
+        assert "<key>" in masked(text)
+    plain = f"{UNLIKE[:-1]} {older} {'a' * 40} only-19-characters-"
+    assert masked(plain) == plain, "the older key was not read since marks are kept"
+    assert kept.get("older") == older
+    assert masked(older) == "<key>"
+    assert kept.delete("mistral")
+    assert masked(UNLIKE) == UNLIKE
+
+
+@pytest.mark.parametrize("harm", ["cut", "readable", "gone"])
+def test_marks_that_were_touched_are_made_anew(tmp_path: Path, ring: FakeRing, harm: str) -> None:
+    kept, file = Kept(str(tmp_path)), tmp_path / "keys.marks"
+    kept.put("mistral", UNLIKE)
+    if harm == "cut":
+        file.write_text(file.read_text()[:-9])
+    elif harm == "readable":
+        file.chmod(0o644)
+    else:
+        file.unlink()
+    assert Marked(str(tmp_path)).read().masked(UNLIKE, "<key>") == UNLIKE
+    assert kept.get("mistral") == UNLIKE
+    assert Marked(str(tmp_path)).read().masked(UNLIKE, "<key>") == "<key>"

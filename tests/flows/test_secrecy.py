@@ -14,6 +14,7 @@ from tuiagent.engine.secrecy import Secrecy
 from tuiagent.kernel.call import AnswerApproval, CallAmended, CallFinished, CallJudged
 from tuiagent.kernel.errors import Refused
 from tuiagent.kernel.jobs import JobEnded
+from tuiagent.kernel.marks import Marks, mark
 from tuiagent.kernel.run import Progress, RunFinished
 from tuiagent.stores.memory import MemoryStore
 
@@ -65,6 +66,27 @@ async def test_a_known_key_stands_in_nothing_that_is_kept(
         assert "<key>" in ended.observation.text
         assert inner.encode() not in written(store, means)
         assert inner not in "".join(shown)
+
+
+async def test_a_key_that_nobody_has_unlocked_here_stands_in_nothing_that_is_kept(
+    tmp_path: Path,
+) -> None:
+    key = "7Qx0vJ4mZr2LwT9kNc5bYh8s"
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/out").write_text(f"MISTRAL={key}\n")
+    turns = [call("shell", command="cat out"), call("read", path="out"), say("done")]
+    store, means = MemoryStore(), Fakes(tmp_path, turns)
+    found = mark(key, b"salt")
+    assert found is not None
+    means.marked = Marks(b"salt", frozenset({found}))
+    async with engine(means, store) as made:
+        client = made.seat()
+        await opened(client, tmp_path)
+        await prompt(client)
+        seen = await until(client, RunFinished)
+        for ended in facts(seen, CallFinished):
+            assert "MISTRAL=<key>" in ended.observation.text
+        assert key.encode() not in written(store, means)
 
 
 async def test_the_end_of_a_job_is_masked_too(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tuiagent.kernel.aggregates import codec
 from tuiagent.kernel.claims import OFF
 from tuiagent.kernel.errors import Conflict, Fenced, ProviderError, Refused, TuiagentError
 from tuiagent.kernel.event import Event, Intent
+from tuiagent.kernel.marks import Marks
 from tuiagent.kernel.message import Prompt, ToolSpec
 from tuiagent.kernel.policy import MODES
 from tuiagent.kernel.reply import CallPart, Part, StopPart, TextPart
@@ -198,6 +199,10 @@ class SimMeans:
     def keys(self) -> frozenset[str]:
         """See engine.drive.Means."""
         return frozenset()
+
+    def marks(self) -> Marks:
+        """See engine.drive.Means."""
+        return Marks()
 
     def fallback(self, model: str) -> str:
         """None."""

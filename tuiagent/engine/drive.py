@@ -19,6 +19,7 @@ from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
 from tuiagent.kernel.loop import FollowJob, Step
+from tuiagent.kernel.marks import Marks
 from tuiagent.kernel.message import Call, Observation, ToolSpec, Usage
 from tuiagent.kernel.prompts import PromptRebased
 from tuiagent.kernel.run import AttemptStarted, FailAttempt, InterruptRun
@@ -42,6 +43,10 @@ class Means(Protocol):
 
     def keys(self) -> Iterable[str]:
         """The keys that this process knows, which stand in no fact."""
+        ...
+
+    def marks(self) -> Marks:
+        """By which those are known, in what tools bring, that nobody has unlocked here."""
         ...
 
     def window(self, model: str) -> int:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.marks import NONE, Marks
 from tuiagent.kernel.message import Command, Display, Observation, Text
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def _plain(text: str) -> str:
 
 
 class Secrecy:
-    """Masks keys that this process knows, and what has the shape of one."""
+    """Masks keys that this process knows, or has the mark of, and what has the shape of one."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], marks: Marks = NONE) -> None:
+        self._marks = marks
         texts = {key.encode("utf-8", "ignore").decode() for key in keys}  # the rest is no text
         words = {word for key in texts if len(key) >= SHORTEST for word in spellings(key)}
         self._words = sorted(words, key=len, reverse=True)
@@ -80,7 +82,7 @@ class Secrecy:
         """The text with placeholders; `named`: also what only its name tells to be a secret."""
         from tuiagent.kernel.mask import Mask  # noqa: PLC0415 - compiles much, and calls come late
 
-        return Mask(named=named).text(self.known(text))
+        return Mask(named=named).text(self._marks.masked(self.known(text), MARK))
 
     def begun(self, text: str) -> int:
         """How many characters at the end may be the beginning of a key that goes on later."""
@@ -137,9 +139,9 @@ class Secrecy:
 
 
 @lru_cache(maxsize=8)
-def secrecy_of(keys: frozenset[str]) -> Secrecy:
+def secrecy_of(keys: frozenset[str], marks: Marks = NONE) -> Secrecy:
     """Masks these keys; made once for the same ones."""
-    return Secrecy(keys)
+    return Secrecy(keys, marks)
 
 
 class Pieces:

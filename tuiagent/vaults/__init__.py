@@ -2,6 +2,7 @@
 
 TABLE = {
     "kept": "tuiagent.vaults.kept:Kept",
+    "marks": "tuiagent.vaults.marked:Marked",
     "tokens": "tuiagent.vaults.kept:Tokens",
     "env": "tuiagent.vaults.env:Environment",
     "signer": "tuiagent.vaults.signer:Signer",

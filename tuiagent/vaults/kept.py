@@ -14,6 +14,7 @@ from tuiagent import config
 from tuiagent.kernel.errors import ConfigError, StoreError
 from tuiagent.ports import SEALED, Loan
 from tuiagent.vaults import private
+from tuiagent.vaults.marked import Marked
 from tuiagent.vaults.sealed import Sealed
 
 SERVICE = "tuiagent"
@@ -54,6 +55,7 @@ class Kept:
         self._path = os.path.join(home, config.KEPT)
         self._sealed = Sealed(os.path.join(home, "keys.sealed"))
         self._tokens = Sealed(os.path.join(home, TOKENS), ROOM)
+        self._marked = Marked(home)
 
     def places(self) -> dict[str, str]:
         """See config.kept_keys."""
@@ -64,6 +66,12 @@ class Kept:
         place = self.places().get(name)
         if place is None:
             return None
+        key = self._get(name, place)
+        if key:
+            self._marked.put(name, key)
+        return key
+
+    def _get(self, name: str, place: str) -> str | None:
         if place == FILE:
             passphrase = self._passphrase()
             if not passphrase:
@@ -103,10 +111,10 @@ class Kept:
             raise ConfigError("that is no key: it is empty, or has characters that none has")
         if passphrase:
             self._sealed.put(passphrase, name, key.strip())
-            self._note(name, FILE)
-            return
-        _ring(name).set_password(SERVICE, name, key.strip())
-        self._note(name, KEYRING)
+        else:
+            _ring(name).set_password(SERVICE, name, key.strip())
+        self._note(name, FILE if passphrase else KEYRING)
+        self._marked.put(name, key.strip())
 
     def name_command(self, name: str, command: str) -> None:
         """Has the key from a command from now on, which prints it."""
@@ -121,6 +129,7 @@ class Kept:
         if place == KEYRING and (ring := _ring(name)).get_password(SERVICE, name) is not None:
             ring.delete_password(SERVICE, name)
         self._sealed.delete(name)
+        self._marked.put(name, "")
         if place is not None:
             self._write(places)
         return place is not None

@@ -189,7 +189,8 @@ async def _one(drive: Drive, about: str, hook: Hook, given: dict[str, Any]) -> R
     if ended.timed_out:
         reason = f"it took longer than {limit:g} s and was ended"
         return Ruling(hook.source, hook.command, unknown, reason)
-    secrecy = secrecy_of(frozenset(drive.context.means.keys()))
+    means = drive.context.means
+    secrecy = secrecy_of(frozenset(means.keys()), means.marks())
     text = secrecy.text(ended.output.decode("utf-8", "replace"))
     out, _, err = text.rpartition(f"\n{END}\n") if END in text else (text, "", "")
     return ruling(hook.event, hook.source, hook.command, ended.code, out, err)

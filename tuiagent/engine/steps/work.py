@@ -55,7 +55,8 @@ class Work:
         self.id = ident
         self.args = args or {}
         self.blobs = StagedBlobs(drive)
-        self.secrecy = secrecy_of(frozenset(drive.context.means.keys()))
+        means = drive.context.means
+        self.secrecy = secrecy_of(frozenset(means.keys()), means.marks())
         self._written = Pieces(self.secrecy, self.secrecy.text)
         place = f"{drive.stream.partition('/')[2]}.{ident}"
         jobs = SessionJobs(drive)
