@@ -76,7 +76,8 @@ def test_the_thin_client_loads_next_to_nothing() -> None:
 def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
     modules = loaded(
         "import tuiagent.wiring, tuiagent.clients.cli.headless, tuiagent.stores.sqlite\n"
-        "import tuiagent.providers.compatible, tuiagent.tools.shell, tuiagent.runtimes.local"
+        "import tuiagent.assembly, tuiagent.providers.compatible, tuiagent.tools.shell\n"
+        "import tuiagent.runtimes.local"
     )
     assert not modules & (HEAVY - {"argparse"})
     assert not {m for m in modules if m.split(".")[0] in ("textual", "rich", "httpx2", "pydantic")}
@@ -88,10 +89,16 @@ def test_a_headless_request_is_sent_before_anything_heavy_is_loaded() -> None:
     assert not loaded(f"{calls}, tuiagent.library.shelf, tuiagent.providers.remote") & later
 
 
+def test_the_first_frame_is_shown_before_an_engine_is_loaded() -> None:
+    modules = loaded("import tuiagent.wiring, tuiagent.clients.tui.session, tuiagent.config")
+    engine = {"tuiagent.assembly", "tuiagent.engine.engine", "tuiagent.stores.sqlite", "apsw"}
+    assert not modules & (engine | {"json", "tuiagent.reports", "tuiagent.means"})
+
+
 def test_servers_are_named_and_told_of_before_their_library_is_loaded() -> None:
-    modules = loaded("import tuiagent.wiring, tuiagent.connectors.mcp, tuiagent.means")
+    modules = loaded("import tuiagent.assembly, tuiagent.connectors.mcp, tuiagent.means")
     assert not {m for m in modules if m.split(".")[0] in ("mcp", "mcp_types", "httpx2", "pydantic")}
-    assert "tuiagent.connectors.mcp" not in loaded("import tuiagent.wiring")
+    assert "tuiagent.connectors.mcp" not in loaded("import tuiagent.wiring, tuiagent.assembly")
 
 
 def test_the_public_names_are_there_and_loaded_when_asked_for() -> None:

@@ -42,11 +42,14 @@ class Guest(Hosting):
         console: Console,
         kept: Standing,
     ) -> None:
-        super().__init__(settings, environ, console, kept)
+        super().__init__(settings, environ, console, lambda: kept)
         self.client = client
         self._unlocked = environ.get("TUIAGENT_PASSPHRASE", "")
         self.site: Site | None = None
         """How the server is reached over the web that is begun where none runs; None for never."""
+
+    async def begun(self) -> None:
+        """The server has begun."""
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has the server read a provider's key again, and what waits for it go on."""

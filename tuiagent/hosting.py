@@ -1,6 +1,6 @@
 """What clients need of any process that opens sessions, whoever drives them then."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -19,13 +19,17 @@ class Hosting:
     """The part of clients.host.Host that is the same with an engine here and without one."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], console: Console, kept: Standing
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        console: Console,
+        kept: Callable[[], Standing],
     ) -> None:
         self.settings = settings
         self.environ = environ
         self.console = console
         self.keys = load(vaults.TABLE["kept"])(settings.home)
-        self._standing = kept
+        self._kept = kept
         self._world = World(environ.get("TUIAGENT_CRASH", ""))
 
     def opening(self, folder: str) -> SessionOpened:
@@ -38,7 +42,7 @@ class Hosting:
 
     def rules(self, folder: str) -> tuple[Rule, ...]:
         """The rules that hold for sessions in this folder, configured ones and kept ones."""
-        kept = self._standing.holding(folder, self._world.now())
+        kept = self._kept().holding(folder, self._world.now())
         return (*config.rules_in(self.settings, folder), *kept)
 
     def reload(self) -> None:

@@ -1,61 +1,39 @@
-"""The only module that names concrete classes: puts an engine together for one process."""
+"""One command from its words to its end: with an engine in this process, or as a server's guest."""
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from tuiagent import __version__, clients, config, runtimes, server, stores, vaults
+from tuiagent import __version__, clients, config, server
 from tuiagent.clients.cli import COMMANDS, OFFLINE, exit_code
 from tuiagent.clients.console import OwnConsole
 from tuiagent.config import Settings
-from tuiagent.engine.attendance import Attendance
-from tuiagent.engine.check import examples_hold
-from tuiagent.engine.drive import Context
-from tuiagent.engine.engine import Engine, beside, unhurried
-from tuiagent.engine.hub import Hub
-from tuiagent.engine.journal import Journal, ThreadWriter
-from tuiagent.engine.log import hide, open_log, quiet, silence
-from tuiagent.engine.neighbours import Neighbours
-from tuiagent.engine.orphans import look_after
-from tuiagent.engine.owner import OwnerSeat
-from tuiagent.engine.seal import Sealer
-from tuiagent.engine.snapshots import Snapshots
+from tuiagent.engine.log import open_log, quiet, silence
 from tuiagent.engine.thread import EngineThread
-from tuiagent.folder import changes
 from tuiagent.hosting import Hosting
-from tuiagent.kernel import standing
-from tuiagent.kernel.aggregates import codec
-from tuiagent.kernel.errors import StoreError, TuiagentError
-from tuiagent.kernel.event import Event
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.loop import busy
-from tuiagent.kernel.standing import AcceptTools, Standing
-from tuiagent.lending import login
-from tuiagent.means import LocalMeans
 from tuiagent.ports import KILL, Client, Loan, Owner, Tool
 from tuiagent.registry import load
-from tuiagent.reports import exportable, findable, holding, reports
 from tuiagent.server import ServerRecord, Site
 
 if TYPE_CHECKING:
+    from tuiagent.assembly import Assembly
     from tuiagent.clients.window import Window as Painted
-    from tuiagent.engine.upkeep import Upkeep
+    from tuiagent.engine.engine import Engine
 
-
-NEWS = 0.06
-"""Seconds of news of other processes that is taken together."""
 AGAIN = 3
 """How often another server is looked for, or begun, when one is killed in a hand-over."""
 
 
 class House(Hosting):
-    """An engine in its own thread, with a client for this process."""
+    """An engine in its own thread, with a client for it; one that is `late` is built when used."""
 
     def __init__(
         self,
@@ -63,38 +41,49 @@ class House(Hosting):
         environ: Mapping[str, str],
         given: Sequence[Tool] = (),
         serves: bool = False,
+        late: bool = False,
     ) -> None:
-        super().__init__(settings, environ, OwnConsole(), Standing())
+        super().__init__(settings, environ, OwnConsole(), lambda: self._assembled.standing)
         self._given = given
         self._serves = serves
-        self.codec = codec()
+        self._assembly: Assembly | None = None
+        self._late = late
         self._thread = EngineThread(self._build)
+        if not late:
+            self._thread.begin()
 
     @property
     def client(self) -> Client:
-        """The local owner's client. Raises what building the engine raised."""
+        """The local owner's client. Raises what building the engine raised, unless it is late."""
+        if not self._late:
+            self._thread.wait()
         return self._thread.client()
+
+    async def begun(self) -> None:
+        """Waits until the engine is built. Raises what building it raised."""
+        await self._thread.begun()
 
     def reload(self) -> None:
         """See Hosting."""
         super().reload()
-        self._means.settings = self.settings
+        self._assembled.means.settings = self.settings
 
     async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, and what waits for it go on."""
         self.settings = msgspec.structs.replace(self.settings, kept=tuple(self.keys.places()))
-        owner = self._thread.owner(self._means.credentials.lend)
+        owner = self._thread.owner(self._assembled.means.credentials.lend)
         await owner.lend([Loan("", f"kept:{name}", key)])
 
     async def opened(self, loans: Sequence[Loan]) -> None:
         """Has what was unlocked be used here, and what waits for it go on."""
-        await self._thread.owner(self._means.credentials.lend).lend(loans)
+        await self._thread.owner(self._assembled.means.credentials.lend).lend(loans)
 
     async def login(
         self, server: str, folder: str, show: Callable[[str], None], typed: Awaitable[str]
     ) -> str:
         """Has a person sign in to an MCP server; where that is kept. Raises ConfigError."""
-        passphrase = self._means.credentials.passphrase
+        passphrase = self._assembled.means.credentials.passphrase
+        login = load("tuiagent.lending:login")
         return await login(self.settings, self.environ, server, folder, show, typed, passphrase)
 
     async def adopt(self, stream: str, take: str = "") -> bool:
@@ -114,12 +103,12 @@ class House(Hosting):
         try:
             if record is None:
                 raise FileNotFoundError
-            found: Owner = await connect(record.socket, self.codec)
+            found: Owner = await connect(record.socket, self._assembled.codec)
         except (ConnectionError, FileNotFoundError):  # there is none, or it has just ended
             record = await asyncio.to_thread(server.begin, self.settings.root, self.environ)
-            found = await connect(record.socket, self.codec)
+            found = await connect(record.socket, self._assembled.codec)
         if folder:
-            await found.lend(self._means.credentials.loans(self.opening(folder)))
+            await found.lend(self._assembled.means.credentials.loans(self.opening(folder)))
         return found
 
     def busy(self) -> bool:
@@ -134,7 +123,7 @@ class House(Hosting):
         engine, call = self._thread.engine, self._thread.call
         states = {stream: s for stream, s in engine.worker.states().items() if busy(s)}
         opened = [state.opened for state in states.values() if state.opened]
-        loans = [loan for one in opened for loan in self._means.credentials.loans(one)]
+        loans = [loan for one in opened for loan in self._assembled.means.credentials.loans(one)]
 
         async def over(stream: str, to: Owner) -> None:
             await call(engine.release(stream))
@@ -167,12 +156,14 @@ class House(Hosting):
         web = contextlib.AsyncExitStack()
         urls = await call(self._answering(web, site)) if site.listen else []
         record = ServerRecord(os.getpid(), socket, __version__, now, tuple(urls), site)
-        owner = self._thread.owner(self._means.credentials.lend)
-        answering = load("tuiagent.callers:answering")(self.settings.root, owner, self._standing)
+        owner = self._thread.owner(self._assembled.means.credentials.lend)
+        answering = load("tuiagent.callers:answering")(
+            self.settings.root, owner, self._assembled.standing
+        )
         async with answering as calls:
             with server.announced(self.settings.root, record):
                 self._world.point("announced")
-                self._thread.loop.call_soon_threadsafe(self._means.warm)
+                self._thread.loop.call_soon_threadsafe(self._assembled.means.warm)
                 yield record
             calls.close()  # what comes now is for the next server
             await call(web.aclose())
@@ -193,98 +184,20 @@ class House(Hosting):
         """Ends the engine; what was written is durable."""
         self._thread.close()
 
-    def _holds(self, event: Event) -> None:
-        """What holds in every session changed, here or in another process."""
-        standing.fold(self._standing, event.fact)
+    async def _build(self) -> "Engine":
+        made: Assembly = load("tuiagent.assembly:Assembly")(
+            self, self._world, self._given, self._serves
+        )
+        self._assembly = made
+        return await made.engine()
 
-    async def _prove(self, means: LocalMeans) -> None:
-        """Checks the rules' examples, once for each change of them. Raises ConfigError."""
-        examples = self.settings.examples
-        if not examples:
-            return
-        mark = hashlib.sha256(msgspec.json.encode([__version__, examples])).hexdigest()
-        stamp = os.path.join(self.settings.root, "cache", f"rules-{mark[:32]}")
-        if not os.path.exists(stamp):
-            await examples_hold(means, self.opening("."), examples)
-            os.makedirs(os.path.dirname(stamp), 0o700, exist_ok=True)
-            open(stamp, "w").close()
-
-    def _heard(self, engine: Engine, means: LocalMeans) -> None:
-        """What means find out in other threads is done on the engine's loop."""
-
-        def go_on() -> None:
-            self._thread.loop.call_soon_threadsafe(
-                lambda: asyncio.ensure_future(OwnerSeat(engine, means.credentials.lend).lend(()))
-            )
-
-        def accept(server: str, tools: dict[str, str]) -> None:
-            intent = AcceptTools(standing.STREAM, server, tools)
-
-            async def submit() -> None:
-                with contextlib.suppress(StoreError):  # it was closed: they are new next time too
-                    await engine.seat().submit(intent)
-
-            with contextlib.suppress(RuntimeError):  # likewise
-                self._thread.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
-
-        means.credentials.fetched, means.lending.accept = go_on, accept
-
-    async def _build(self) -> Engine:
-        root = self.settings.root
-        owner = self._world.new_id()
-        store = load(stores.TABLE["sqlite"])(os.path.join(root, "journal.db"))
-        store.hold(owner)
-        journal = Journal(store, self.codec, owner, self._world)
-        journal.writer = ThreadWriter(journal)
-        hub = Hub()
-        self._standing = holding(journal)
-        hub.listen(standing.STREAM, self._holds)
-        means = LocalMeans(self.settings, self.environ, self._standing, self._given)
-        self._means = means
-        await self._prove(means)
-
-        async def dial(other: str) -> Owner:
-            path = os.path.join(root, "owners", f"{other}.sock")
-            return await load(clients.TABLE["remote"]).connect(path, self.codec)
-
-        attendance = Attendance(own=not self._serves)
-        context = Context(journal, hub, self._world, means, attendance)
-        snapshots = Snapshots(os.path.join(root, "cache"), journal)
-        others = Neighbours(journal, hub, dial, lambda: changes([root], NEWS), store.locks.kill)
-        engine = Engine(context, others, snapshots)
-        self._heard(engine, means)
-        copy = os.path.join(root, "seals.jsonl")
-        key = os.path.join(self.settings.home, "seal.key")
-        sealer = Sealer(journal, hub, lambda: load(vaults.TABLE["signer"])(key), copy)
-
-        def listening() -> AbstractAsyncContextManager[object]:
-            path = os.path.join(root, "owners", f"{owner}.sock")
-            return load(clients.TABLE["socket"])(
-                OwnerSeat(engine, means.credentials.lend), path, self.codec
-            )
-
-        def upkeep() -> "Upkeep":
-            from tuiagent.engine.upkeep import Upkeep  # noqa: PLC0415 - begins after the start
-
-            spools = os.path.join(root, "spools")
-            sweep = load(runtimes.TABLE["local"])("/", {}, spools).sweep
-            return Upkeep(engine, root, sweep)
-
-        engine.services += [
-            listening,
-            lambda: beside(sealer.work()),
-            lambda: beside(unhurried(lambda: upkeep().work())),
-            means.lending.open,
-        ]
-        if self._serves:
-            engine.services.append(lambda: beside(look_after(engine)))
-        engine.last_of_all = sealer.seal
-        engine.reports = reports(self, engine, means, copy)
-        engine.reports["gc"] = lambda key: upkeep().run()
-        findable(engine, os.path.join(root, "cache", "search.db"))
-        exportable(engine)
-        hide(lambda text: engine.veil.secrecy.known(text))
-        return engine
+    @property
+    def _assembled(self) -> "Assembly":
+        """What the engine is made of, once it is there. Raises what building it raised."""
+        if self._assembly is None:
+            self._thread.wait()
+        assert self._assembly is not None
+        return self._assembly
 
 
 def command(argv: list[str], painted: "Painted | None" = None) -> int:
@@ -310,7 +223,8 @@ def command(argv: list[str], painted: "Painted | None" = None) -> int:
             silence()
         if not args.local and (record := server.served(settings.root, args.command)):
             return asyncio.run(load("tuiagent.guest:visit")(record, args, settings))
-        house = House(settings, os.environ, serves=args.command == "serve")
+        serves, late = args.command == "serve", args.command == "tui"  # a frame goes first
+        house = House(settings, os.environ, serves=serves, late=late)
         try:
             return asyncio.run(load(COMMANDS[args.command])(house.client, args, house))
         finally:

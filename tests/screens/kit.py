@@ -125,6 +125,9 @@ class TestHost:
     def reload(self) -> None:
         self.reloaded += 1
 
+    async def begun(self) -> None:
+        """See Host."""
+
     async def renewed(self, name: str, key: str = "") -> None:
         return
 

@@ -70,6 +70,17 @@ def test_the_terminal_is_as_it_was(
         assert ("tuiagent --continue" in screen.after) == killed
 
 
+def test_where_no_engine_can_be_it_says_why_on_the_terminal_it_gives_back(tmp_path: Path) -> None:
+    cli = Cli(tmp_path, SAY)
+    cli.root.mkdir(exist_ok=True)
+    (cli.root / "journal.db").write_text("these are no facts")
+    with terminal(cli) as screen:
+        screen.until(LEFT)
+        assert screen.end() == 1
+        screen.check()
+        assert "not a database" in screen.after
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, 137)]
 )

@@ -21,6 +21,8 @@ def clean(text: str) -> str:
     Line feeds and tabs stay. Directional marks, zero-width and tag characters become \\u escapes,
     and so do halves of a pair, bytes of file names that are no text, and what stands for a picture.
     """
+    if text.isprintable():
+        return text  # neither controls nor what hides is, nor halves of a pair
     text = re.sub(ESCAPES, "", text.replace("\r\n", "\n"))
     text = re.sub(CONTROLS, "", text)
     return re.sub(HIDDEN, lambda match: _escape(match[0]), text)

@@ -53,6 +53,10 @@ class Host(Protocol):
         """Reads the settings again. Raises ConfigError, and then those before hold."""
         ...
 
+    async def begun(self) -> None:
+        """Waits until what drives sessions stands. Raises TuiagentError where it cannot."""
+        ...
+
     async def renewed(self, name: str, key: str = "") -> None:
         """Has a provider's key read again, or be this one, and what waits for it go on."""
         ...

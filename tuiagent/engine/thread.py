@@ -3,13 +3,18 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tuiagent.engine.engine import Engine
-from tuiagent.engine.owner import OwnerSeat
+from tuiagent.kernel.directory import OWNER
 from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import Intent, Seen
 from tuiagent.ports import Client, Loan, Owner, Snapshot, Window
+from tuiagent.registry import load
+
+if TYPE_CHECKING:
+    from tuiagent.engine.engine import Engine
 
 T = TypeVar("T")
 AHEAD = 1024
@@ -17,35 +22,49 @@ AHEAD = 1024
 
 
 class EngineThread:
-    """Builds an engine in a thread of its own and runs its loop until it is closed."""
+    """Builds an engine in a thread of its own, once it is used, and runs its loop to the end."""
 
-    def __init__(self, build: Callable[[], Awaitable[Engine]]) -> None:
+    def __init__(self, build: Callable[[], Awaitable["Engine"]]) -> None:
         self._build = build
-        self._ready = threading.Event()
-        self._error: BaseException | None = None
+        self._built: Future[Engine] = Future()
+        self._built.set_running_or_notify_cancel()  # nobody who waits for it cancels it
         self._late: Exception | None = None
-        self._engine: Engine | None = None
         self._end: asyncio.Event | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
-        self._thread.start()
+
+    def begin(self) -> None:
+        """Begins to build the engine, where that has not begun."""
+        with self._lock:
+            if self._thread is None and not self._built.done():
+                self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+                self._thread.start()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The engine, once it is built; raises what building it raised."""
-        self._ready.wait()
-        if self._error is not None:
-            raise self._error
-        assert self._engine is not None
-        return self._engine
+        return self.wait()
+
+    def wait(self) -> "Engine":
+        """The same, as what is done."""
+        self.begin()
+        return self._built.result()
+
+    async def begun(self) -> "Engine":
+        """The same, for a loop."""
+        self.begin()
+        return (
+            self._built.result() if self._built.done() else await asyncio.wrap_future(self._built)
+        )
 
     def client(self) -> "Crossing":
         """The local owner's seat, for another loop."""
-        return Crossing(self.engine.seat(), self.loop)
+        return Crossing(self)
 
     def owner(self, lend: Callable[[Loan], bool]) -> "OwnerCrossing":
         """The same for what only processes of the same user ask."""
-        return OwnerCrossing(OwnerSeat(self.engine, lend), self.loop)
+        return OwnerCrossing(self, lend)
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the engine's loop and waits for it on this one."""
@@ -56,8 +75,14 @@ class EngineThread:
 
         Raises what went wrong while the engine was closed.
         """
-        self._ready.wait()
-        if self._end is not None and self._engine is not None and self._thread.is_alive():
+        with self._lock:
+            if self._thread is None and not self._built.done():
+                self._built.set_exception(TuiagentError("the engine was closed"))
+                self.loop.close()
+        if self._thread is None:
+            return
+        built = self._built.exception() is None
+        if built and self._end is not None and self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
         if self._late is not None:
@@ -73,15 +98,14 @@ class EngineThread:
     async def _live(self) -> None:
         self._end = asyncio.Event()
         try:
-            self._engine = await self._build()
+            engine = await self._build()
         except BaseException as error:
-            self._error = error
+            self._built.set_exception(error)
             return
-        finally:
-            self._ready.set()
+        self._built.set_result(engine)
         await self._end.wait()
         try:
-            await self._engine.close()
+            await engine.close()
         except Exception as error:
             self._late = error
         rest = asyncio.all_tasks() - {asyncio.current_task()}
@@ -91,45 +115,56 @@ class EngineThread:
 
 
 class Crossing:
-    """ports.Client on one loop for a client that lives on another."""
+    """ports.Client on one loop for a client that lives on another; begins the engine when used."""
 
-    def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
-        self.actor = client.actor
-        self._client = client
-        self._loop = loop
+    def __init__(self, thread: EngineThread) -> None:
+        self.actor = OWNER
+        self._thread = thread
+
+    @cached_property
+    def _seat(self) -> Client:
+        """The engine as this actor sees it, once it is built."""
+        return self._thread.engine.seat()
 
     async def submit(self, intent: Intent, once: str = "") -> int:
         """See ports.Client."""
-        return await self._cross(self._client.submit(intent, once))
+        await self._thread.begun()
+        return await self._cross(self._seat.submit(intent, once))
 
     async def read(self, view: str, key: str = "", window: Window | None = None) -> Snapshot:
         """See ports.Client."""
-        return await self._cross(self._client.read(view, key, window))
+        await self._thread.begun()
+        return await self._cross(self._seat.read(view, key, window))
 
     async def watch(self, select: str, after: int = 0) -> AsyncIterator[Seen]:
         """See ports.Client."""
-        passage = _Passage(self._client.watch(select, after), asyncio.get_running_loop())
-        pump = asyncio.run_coroutine_threadsafe(passage.pump(), self._loop)
+        await self._thread.begun()
+        passage = _Passage(self._seat.watch(select, after), asyncio.get_running_loop())
+        pump = asyncio.run_coroutine_threadsafe(passage.pump(), self._thread.loop)
         try:
             async for seen in passage.items():
                 yield seen
         finally:
-            if not self._loop.is_closed():
+            if not self._thread.loop.is_closed():
                 pump.cancel()
 
     async def _cross(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed():
+        if self._thread.loop.is_closed():
             work.close()
             raise TuiagentError("the engine was closed")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await self._thread.call(work)
 
 
 class OwnerCrossing(Crossing):
     """ports.Owner, likewise."""
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(owner, loop)
-        self._owner = owner
+    def __init__(self, thread: EngineThread, lend: Callable[[Loan], bool]) -> None:
+        super().__init__(thread)
+        self._owner: Owner = load("tuiagent.engine.owner:OwnerSeat")(thread.engine, lend)
+
+    @cached_property
+    def _seat(self) -> Client:
+        return self._owner
 
     async def adopt(self, stream: str, take: str = "") -> bool:
         """See ports.Owner."""

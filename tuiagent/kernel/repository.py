@@ -40,16 +40,15 @@ FIXED = (
     "diff.ignoreSubmodules=all",
     "color.ui=false",
 )
-RUNS = re.compile(
-    rb"(filter\..*\.(clean|smudge|process|required)|diff\..*\.(command|textconv)|diff\.external"
-    rb"|merge\..*\.driver|gpg\..*program|gpg\.program|pager\..*|interactive\.difffilter)",
-    re.IGNORECASE,
+RUNS = (
+    rb"(?i)(filter\..*\.(clean|smudge|process|required)|diff\..*\.(command|textconv)|diff\.external"
+    rb"|merge\..*\.driver|gpg\..*program|gpg\.program|pager\..*|interactive\.difffilter)"
 )
 """Names of settings that make git run something, beside those above."""
 
 
 def settings(names: Iterable[bytes]) -> list[str]:
     """The words that git is given first, for a repository that has settings of these names."""
-    running = sorted({name for name in names if RUNS.fullmatch(name)})
+    running = sorted({name for name in names if re.fullmatch(RUNS, name)})
     fixed = [*FIXED, *(f"{name.decode('utf-8', 'surrogateescape')}=" for name in running)]
     return ["--no-pager", *(word for item in fixed for word in ("-c", item))]

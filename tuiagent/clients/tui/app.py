@@ -33,7 +33,7 @@ from tuiagent.clients.tui.todo import TodoList
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
-from tuiagent.kernel.errors import ConfigError
+from tuiagent.kernel.errors import ConfigError, TuiagentError
 from tuiagent.kernel.media import File
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
@@ -88,6 +88,8 @@ class TuiApp(Opens):
         """Whether what goes on is to go on in the background."""
         self.shown = "conversation"
         """The pane that has the screen where only one has room, or that is zoomed."""
+        self.broken: TuiagentError | None = None
+        """Why nothing could be begun."""
         self.last = ""
         """The id of the session that was shown at the end."""
         name = f"{client.actor} at {_where()}"
@@ -134,8 +136,15 @@ class TuiApp(Opens):
                 await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
         self.call_after_refresh(self._look)
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Begins what fills the panes; the engine starts with it, so the first frame goes first."""
+        try:
+            await self.desk.host.begun()
+        except TuiagentError as error:
+            self.broken = error
+            self.leave(1)
+            return
+        self.read_looks()
         if not places.named(self.args):
             self.desk.spawn(self._begin())
         self.desk.spawn(self.desk.look())

@@ -26,9 +26,9 @@ ASKED = 31
 """The number of the picture that is only asked about."""
 QUESTION = f"\x1b_Gi={ASKED},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q"
 """Whether pictures are understood, and who it is (XTVERSION)."""
-ANSWER = re.compile(r"\x1b_G[^\x1b]{0,999}\x1b\\|\x1bP>\|[^\x1b]{0,999}\x1b\\")
-BEGUN = re.compile(r"(?:\x1b_G|\x1bP>\|)[^\x1b]{0,999}\x1b?\Z")
-SURE = re.compile(r"\bkitty\((?:[1-9]|0\.(?:2[89]|[3-9]\d|\d{3}))|\bghostty\b", re.IGNORECASE)
+ANSWER = r"\x1b_G[^\x1b]{0,999}\x1b\\|\x1bP>\|[^\x1b]{0,999}\x1b\\"
+BEGUN = r"(?:\x1b_G|\x1bP>\|)[^\x1b]{0,999}\x1b?\Z"
+SURE = r"(?i)\bkitty\((?:[1-9]|0\.(?:2[89]|[3-9]\d|\d{3}))|\bghostty\b"
 """Who places pictures by text cells, kitty since 0.28; others know pictures, and do not."""
 PASSED = ("PATH", "TMUX", "TMUX_PANE")
 """Of the environment, to the command that asks tmux."""
@@ -90,7 +90,7 @@ class Graphics:
         said = await _tmux()
         passes, features, terminal = (*said.split(" ", 2), "", "", "")[:3]
         self._knows = passes in ("1", "2") and "RGB" in features.split(",")
-        self._sure = bool(SURE.search(terminal))
+        self._sure = bool(re.search(SURE, terminal))
         self._tell()
 
     def heard(self, text: str) -> str:
@@ -98,12 +98,14 @@ class Graphics:
         if not self._asked or self._tmux:
             return text
         text, self._rest = self._rest + text, ""
-        for answer in ANSWER.findall(text):
+        for answer in re.findall(ANSWER, text):
             self._knows |= answer.startswith(f"\x1b_Gi={ASKED};OK") and self._open
-            self._sure |= answer.startswith("\x1bP") and self._open and bool(SURE.search(answer))
+            self._sure |= (
+                answer.startswith("\x1bP") and self._open and bool(re.search(SURE, answer))
+            )
         self._tell()
-        text = ANSWER.sub("", text)
-        if self._open and (begun := BEGUN.search(text)):
+        text = re.sub(ANSWER, "", text)
+        if self._open and (begun := re.search(BEGUN, text)):
             text, self._rest = text[: begun.start()], begun[0]
         return text
 

@@ -1,10 +1,11 @@
 """How the screen looks, as the person left it: panes and theme."""
 
-import json
 import os
 from contextlib import suppress
 from typing import Any
 
+from msgspec import MsgspecError
+from msgspec.json import decode, encode
 from textual.screen import Screen
 
 from tuiagent.clients.tui.paint import ROOMY, sides
@@ -28,9 +29,9 @@ class Layout:
         self.zoomed = False
         self.theme = ""
         """The one that was chosen last; "" for none."""
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            with open(self._path) as file:
-                kept = json.load(file)
+        with suppress(OSError, ValueError, KeyError, AttributeError, TypeError, MsgspecError):
+            with open(self._path, "rb") as file:
+                kept = decode(file.read())
             self.widths |= {
                 name: min(MOST, max(LEAST, int(width)))
                 for name, width in kept["widths"].items()
@@ -80,9 +81,9 @@ class Layout:
 
     def _keep(self) -> None:
         kept = {"widths": self.widths, "hidden": sorted(self.hidden), "theme": self.theme}
-        body = json.dumps(kept)
+        body = encode(kept)
         with suppress(OSError):  # a full disk keeps nobody from working
             other = f"{self._path}.{os.getpid()}"
-            with open(other, "w") as file:
+            with open(other, "wb") as file:
                 file.write(body)
             os.replace(other, self._path)

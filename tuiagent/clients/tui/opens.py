@@ -5,12 +5,9 @@ from typing import Any
 
 from textual import events
 from textual.screen import Screen
-from textual.theme import Theme
 
 from tuiagent.clients.tui import themes
-from tuiagent.clients.tui.bridge import Desk
-from tuiagent.clients.tui.driver import TerminalApp
-from tuiagent.clients.tui.layout import Layout
+from tuiagent.clients.tui.dressed import Dressed
 from tuiagent.kernel.errors import ConfigError
 from tuiagent.kernel.grants import ChangeMode
 from tuiagent.registry import load
@@ -26,57 +23,8 @@ MODES = {
 """What may be done without asking; see kernel.policy."""
 
 
-class Opens(TerminalApp):
-    """The app's actions that open something, the theme, and what is told beside."""
-
-    desk: Desk
-    layout: Layout
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrong = ""
-        """What could not be read before there was a screen to say so on."""
-
-    def dress(self, name: str) -> None:
-        """Puts on a theme; one that cannot be read leaves the one before, and says why."""
-        home = self.desk.host.settings.home
-        try:
-            path = themes.files(home).get(name)
-            if path is None:
-                raise ConfigError(f"there is no theme {name!r}: /theme lists those there are")
-            self.register_theme(self._colored(themes.read(path)))
-        except ConfigError as error:
-            self.wrong = str(error)
-            if self.is_running:
-                self.desk.trouble(self.wrong)
-            elif name != themes.USUAL:
-                self.dress(themes.USUAL)
-            return
-        if self.theme == name:
-            self._invalidate_css()
-            self.call_next(self.refresh_css)
-        self.theme = name
-
-    def _colored(self, theme: Theme) -> Theme:
-        """The theme with the accent of config.toml; a colour that there is not is told of."""
-        screen = self.desk.host.settings.tui
-        try:
-            return themes.colored(theme, screen.theme_color) if screen else theme
-        except ConfigError as error:
-            self.wrong = str(error)
-            return theme
-
-    async def _redress(self) -> None:
-        """Puts the theme on again whenever its file is edited."""
-        async for edited in themes.edited(self.desk.host.settings.home):
-            if self.theme in edited:
-                self.dress(self.theme)
-
-    async def wear(self, name: str) -> None:
-        """Puts on a theme, from now on."""
-        self.dress(name)
-        if self.theme == name:
-            self.layout.wear(name)
+class Opens(Dressed):
+    """The app's actions that open something, and what is told beside."""
 
     def on_print(self, event: events.Print) -> None:
         """Shows what is told beside, such as that a connection was lost."""

@@ -1,6 +1,5 @@
 """What the keys of the approvals mean: the intents that they make."""
 
-import json
 from typing import Any
 
 import msgspec
@@ -63,6 +62,8 @@ def amended(one: Waiting, texts: dict[str, str]) -> AnswerApproval:
 
 def editable(one: Waiting) -> dict[str, str]:
     """The arguments as they are edited: text as it is, all else, and what would hide, as JSON."""
+    import json  # noqa: PLC0415 - not for the first frame
+
     return {
         name: value if verbatim(value) else json.dumps(value, ensure_ascii=True)
         for name, value in (one.args or {}).items()

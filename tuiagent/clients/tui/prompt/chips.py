@@ -21,7 +21,7 @@ LONGEST = 4096
 """Letters of a paste that may be paths."""
 GAP = "\u00a0"
 """Between a chip's words: nobody types it, so what looks like a chip is one."""
-CHIP = re.compile(rf"\[(?:pasted|image){GAP}[^\]\n]+\]")
+CHIP = rf"\[(?:pasted|image){GAP}[^\]\n]+\]"
 
 
 class Chip(Struct, frozen=True):
@@ -101,12 +101,12 @@ def mention(path: str) -> str:
 
 def expanded(text: str, chips: Mapping[str, Chip]) -> str:
     """The text as it is sent."""
-    return CHIP.sub(lambda found: chips[found[0]].text if found[0] in chips else found[0], text)
+    return re.sub(CHIP, lambda found: chips[found[0]].text if found[0] in chips else found[0], text)
 
 
 def spans(line: str, chips: Mapping[str, Chip]) -> list[tuple[int, int]]:
     """Where chips stand in a line: from and to."""
-    return [found.span() for found in CHIP.finditer(line) if found[0] in chips]
+    return [found.span() for found in re.finditer(CHIP, line) if found[0] in chips]
 
 
 def number_after(chips: Mapping[str, Chip]) -> int:

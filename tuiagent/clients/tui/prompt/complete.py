@@ -4,10 +4,10 @@ import re
 
 from msgspec import Struct
 
-FILE = re.compile(r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"]*))$")
-SKILL = re.compile(r"(?:^|(?<=\s))#(?P<name>[a-z][\w-]*|)$")
-COMMAND = re.compile(r"^/(?P<name>[a-z0-9_:-]*)$")
-VALUE = re.compile(r"^/(?P<name>[a-z]+) +(?P<value>\S*)$")
+FILE = r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"]*))$"
+SKILL = r"(?:^|(?<=\s))#(?P<name>[a-z][\w-]*|)$"
+COMMAND = r"^/(?P<name>[a-z0-9_:-]*)$"
+VALUE = r"^/(?P<name>[a-z]+) +(?P<value>\S*)$"
 
 SLASH = re.compile(r"^/(?P<name>[a-z0-9][a-z0-9_:-]*|[\w-]+:[\w.-]+)(?P<rest>\s.*|)$", re.DOTALL)
 """A prompt that is a command, or one of a server's: `/server:prompt`."""
@@ -29,12 +29,12 @@ class Wanted(Struct, frozen=True):
 
 def wanted(before: str, first: bool) -> Wanted | None:
     """What the end of this part of a line asks for; `first` when it begins the prompt."""
-    if first and (found := COMMAND.search(before)):
+    if first and (found := re.search(COMMAND, before)):
         return Wanted("command", found["name"], 0)
-    if first and (found := VALUE.search(before)):
+    if first and (found := re.search(VALUE, before)):
         return Wanted("value", found["value"], found.start("value"), found["name"])
-    if found := FILE.search(before):
+    if found := re.search(FILE, before):
         return Wanted("file", found["quoted"] or found["plain"] or "", found.start())
-    if found := SKILL.search(before):
+    if found := re.search(SKILL, before):
         return Wanted("skill", found["name"], found.start())
     return None

@@ -21,13 +21,13 @@ from tuiagent.kernel.errors import TuiagentError
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
-MARKS = re.compile(
+MARKS = (
     r"(?P<code>`[^`\n]+`)"
     r"|(?<!\S)(?P<file>@(?:\"[^\"\n]+\"|\S+))"
     r"|(?<!\S)(?P<skill>#[a-z][\w-]*)"
 )
-FENCE = re.compile(r"^\s*(?:```|~~~)")
-FIRST = re.compile(r"^(?P<command>/[a-z]+)(?=\s|$)|^(?P<shell>!!?)")
+FENCE = r"^\s*(?:```|~~~)"
+FIRST = r"^(?P<command>/[a-z]+)(?=\s|$)|^(?P<shell>!!?)"
 """What only the first line may begin with."""
 ELSEWHERE = {"cursor_up", "cursor_down", "select_line"}
 """What the prompt itself says, as its lists and the history come first."""
@@ -122,7 +122,7 @@ class Editor(Styled, TextArea, inherit_bindings=False):
     @property
     def shown(self) -> tuple[chips.Chip, ...]:
         """The chips by which the model is shown something."""
-        here = (self.chips.get(found[0]) for found in chips.CHIP.finditer(self.text))
+        here = (self.chips.get(found[0]) for found in re.finditer(chips.CHIP, self.text))
         return tuple(chip for chip in here if chip is not None and chip.shown)
 
     def put(self, text: str) -> None:
@@ -309,7 +309,7 @@ class Editor(Styled, TextArea, inherit_bindings=False):
         if "```" in self.document.text or "~~~" in self.document.text:
             inside = False
             for row, line in enumerate(self.document.lines):
-                edge = FENCE.match(line) is not None
+                edge = re.match(FENCE, line) is not None
                 if inside or edge:
                     fenced.add(row)
                 inside = inside != edge
@@ -324,8 +324,8 @@ class Editor(Styled, TextArea, inherit_bindings=False):
             return line
         if not plain:
             return line
-        found = list(MARKS.finditer(plain))
-        if line_index == 0 and (first := FIRST.match(plain)):
+        found = list(re.finditer(MARKS, plain))
+        if line_index == 0 and (first := re.match(FIRST, plain)):
             found.append(first)
         for mark in found:
             style = self.get_component_rich_style(f"editor--{mark.lastgroup}")

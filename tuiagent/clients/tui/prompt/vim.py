@@ -14,13 +14,13 @@ WORDS = re.compile(r"\w+|[^\w\s]+")
 OPERATORS = "dcy"
 CHANGES = frozenset("xDCpPdcoOiaIAsJ")
 """What the dot does again."""
-COMMAND = re.compile(
+COMMAND = (
     r"(?P<count>[1-9]\d*)?"
     r"(?:(?P<operator>[dcy])(?P<more>[1-9]\d*)?(?P<target>[dcy]|[ia]w|gg|[hjklwbe0^$G])"
     r"|(?P<move>gg|[hjklwbe0^$G])"
     r"|(?P<simple>[xDCpPuiaIAoOsJV.]))"
 )
-PART = re.compile(r"(?:[1-9]\d*)?(?:[dcy](?:[1-9]\d*)?[iag]?|g)?")
+PART = r"(?:[1-9]\d*)?(?:[dcy](?:[1-9]\d*)?[iag]?|g)?"
 """What may still become a command."""
 
 
@@ -61,10 +61,10 @@ class Vim:
         self._typed += character
         if self.mode == VISUAL:
             self._visual()
-        elif found := COMMAND.fullmatch(self._typed):
+        elif found := re.fullmatch(COMMAND, self._typed):
             self._typed = ""
             self._run(found)
-        elif not PART.fullmatch(self._typed):
+        elif not re.fullmatch(PART, self._typed):
             self._typed = ""
         return True
 

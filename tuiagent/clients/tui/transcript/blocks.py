@@ -1,6 +1,5 @@
 """Blocks: how each kind of item is drawn."""
 
-import json
 from typing import Any
 
 from msgspec import Struct
@@ -238,6 +237,8 @@ class Block:
 
     def searched(self) -> str:
         """Everything in it that a search may find."""
+        import json  # noqa: PLC0415 - not for the first frame
+
         item = self.item
         args = json.dumps(item.args, ensure_ascii=False) if item.args else ""
         return "\n".join((self.words(), item.reasoning, args))

@@ -1,6 +1,5 @@
 """Tool calls and jobs: a line that unfolds."""
 
-import json
 import time
 from typing import Any
 
@@ -159,6 +158,8 @@ def _arguments(item: Item) -> list[Piece]:
 
 
 def _text(value: Any) -> str:
+    import json  # noqa: PLC0415 - not for the first frame
+
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

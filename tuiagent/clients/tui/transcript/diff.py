@@ -9,8 +9,8 @@ from typing import NamedTuple
 from tuiagent.clients.tui.transcript.code import MOST, highlighted
 from tuiagent.clients.tui.transcript.rows import Row, Span, fold, plain, width_of
 
-HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)", re.DOTALL)
-WORDS = re.compile(r"\w+|\s+|.")
+HEAD = r"(?s)@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)"
+WORDS = r"\w+|\s+|."
 WIDE = 120
 """Cells from which on both versions stand side by side."""
 LONG = 2000
@@ -52,7 +52,7 @@ def parsed(unified: str) -> list[Line]:
     begun = inside = False
     for row in unified.split("\n"):
         kind, text = row[:1], row[1:]
-        if head := HEAD.match(row):
+        if head := re.match(HEAD, row):
             old, new, inside, begun = int(head[1]), int(head[2]), False, True
             if max(old, new) > 1:
                 lines.append(Line("@", head[3]))
@@ -154,7 +154,7 @@ def _differing(before: str, after: str) -> tuple[Ranges, Ranges]:
     """Which characters of two lines differ, word by word; none in lines that are not alike."""
     if max(len(before), len(after)) > COMPARED:
         return [], []
-    left, right = WORDS.findall(before), WORDS.findall(after)
+    left, right = re.findall(WORDS, before), re.findall(WORDS, after)
     matcher = SequenceMatcher(None, left, right, autojunk=False)
     if matcher.real_quick_ratio() < LIKE or matcher.ratio() < LIKE:
         return [], []

@@ -9,11 +9,11 @@ from tuiagent.clients.tui.transcript.code import highlighted
 from tuiagent.clients.tui.transcript.rows import BLANK, Row, Span, fold, plain, width_of
 from tuiagent.clients.tui.transcript.table import table
 
-OPENS = re.compile(r"(`{3,})[ \t]*([^`\n]*)$|(~{3,})[ \t]*(.*)$")
-URL = re.compile(r"https?://[^\s<>\"'`\\\]]+[^\s<>\"'`\\\].,:;!?)]")
-ITEM = re.compile(r"[-*+] |\d{1,9}[.)] ")
-TARGET = re.compile(r"https?://[!-~\u00a1-\U0010ffff]+")
-TASK = re.compile(r"\[([ xX])\] ")
+OPENS = r"(`{3,})[ \t]*([^`\n]*)$|(~{3,})[ \t]*(.*)$"
+URL = r"https?://[^\s<>\"'`\\\]]+[^\s<>\"'`\\\].,:;!?)]"
+ITEM = r"[-*+] |\d{1,9}[.)] "
+TARGET = r"https?://[^\x00- \x7f-\xa0]+"
+TASK = r"\[([ xX])\] "
 AROUND = 40
 """Lines after which a part ends: of code at the next empty line, of a list at the next item."""
 COLUMNS = 100
@@ -22,7 +22,7 @@ AT_MOST = 120
 """Lines of a part."""
 LARGE = 16_000
 """Characters of a part."""
-KNOTTY = re.compile(r"[>\[*_`!|]{200}|(?:[>*_\[] ?){200}")
+KNOTTY = r"[>\[*_`!|]{200}|(?:[>*_\[] ?){200}"
 """No text that is meant to be read: shown as it is."""
 DEEP = 10
 """Margins in each other; what is deeper has no more of its own."""
@@ -75,8 +75,8 @@ class Parts:
             self._at = after
             return
         empty = not line.strip()
-        opens = OPENS.match(line)
-        most = 2 * AT_MOST if line.startswith("|") else AROUND if ITEM.match(line) else AT_MOST
+        opens = re.match(OPENS, line)
+        most = 2 * AT_MOST if line.startswith("|") else AROUND if re.match(ITEM, line) else AT_MOST
         room = self._lines < most and self._at - self._start < LARGE
         if opens or not room or (self._gap and not empty and not line[0].isspace()):
             self._close(text[self._start : self._at])
@@ -130,7 +130,7 @@ def rows(part: Part, width: int) -> list[Row]:
     if part.language is not None:
         return code_rows(plain(part.text), part.language, width)
     text = plain(part.text)
-    if KNOTTY.search(text) or any(map(_endless, text.split("\n"))):
+    if re.search(KNOTTY, text) or any(map(_endless, text.split("\n"))):
         return as_is(text, width)
     return Renderer(text, width).rows()
 
@@ -264,7 +264,7 @@ class Renderer:
         """The mark of an item; of a task, a box."""
         if self._at + 1 < len(self._tokens) and self._tokens[self._at + 1].type == "inline":
             children = self._tokens[self._at + 1].children
-            found = TASK.match(children[0].content) if children else None
+            found = re.match(TASK, children[0].content) if children else None
             if found:
                 children[0].content = children[0].content[found.end() :]
                 return ("☐ ", "muted") if found[1] == " " else ("☑ ", "good")
@@ -374,14 +374,14 @@ def safe(target: object) -> str:
 
 
 def _link(target: str) -> str:
-    return f"link link={target}" if TARGET.fullmatch(target) else "link"
+    return f"link link={target}" if re.fullmatch(TARGET, target) else "link"
 
 
 def _linked(text: str, style: str) -> Iterator[Span]:
     """Text with the addresses in it as links."""
     at = 0
     if "://" in text and "link" not in style:
-        for match in URL.finditer(text):
+        for match in re.finditer(URL, text):
             if match.start() > at:
                 yield text[at : match.start()], style
             yield match[0], f"{style} {_link(match[0])}".strip()
