@@ -21,6 +21,7 @@ from tuiagent.clients.tui.lines import strip
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.status import Footer, Header
 from tuiagent.kernel.call import AnswerApproval
+from tuiagent.kernel.presence import ShowPresence
 from tuiagent.kernel.run import RunFinished
 from tuiagent.providers.scripted import ScriptedError, Turn
 
@@ -255,14 +256,23 @@ async def begun(app: TuiApp) -> str:
         return await seen
 
 
-async def test_a_session_that_is_named_stands_on_the_first_frame(tmp_path: Path) -> None:
+async def test_a_session_that_is_named_stands_on_the_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with engine(Fakes(tmp_path, [say("here it is")])) as made:
         host, client = TestHost(tmp_path, "ask"), made.seat()
         await opened(client, tmp_path)
         await prompt(client)
         await until(client, RunFinished)
         app = TuiApp(client, arguments(newest=True, new=False), host)
+        done: list[object] = []
+
+        async def submit(intent: object, once: str = "") -> None:
+            done.append(intent)
+
+        monkeypatch.setattr(client, "submit", submit)
         assert "here it is" in await begun(app)
+        assert [type(one) for one in done] == [ShowPresence], "nothing but that one leaves"
 
 
 async def test_the_first_frame_does_not_wait_long(

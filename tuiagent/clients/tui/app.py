@@ -133,7 +133,9 @@ class TuiApp(Opens):
             self.trouble(self.wrong)
         if places.named(self.args):
             with self.batch_update():
-                await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
+                await asyncio.wait(
+                    {asyncio.create_task(places.see(self.desk, self.args))}, timeout=PATIENCE
+                )
         self.call_after_refresh(self._look)
 
     async def _look(self) -> None:
@@ -145,8 +147,8 @@ class TuiApp(Opens):
             self.leave(1)
             return
         self.read_looks()
-        if not places.named(self.args):
-            self.desk.spawn(self._begin())
+        self.desk.framed.set()
+        self.desk.spawn(self._begin())
         self.desk.spawn(self.desk.look())
         self.desk.spawn(self._redress())
         self.desk.spawn(self.action_trust("asked"))

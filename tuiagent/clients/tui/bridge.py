@@ -151,6 +151,8 @@ class Desk:
         self.id = host.new_id()
         """Of this screen, for others at a session."""
         self.conversation: Conversation | None = None
+        self.framed = asyncio.Event()
+        """Set once the first frame is seen: whatever it can do without waits for it."""
         self.looked = False
         """Whether what waits, and what sessions there are, was read."""
         self.waiting: list[Waiting] = []
@@ -289,7 +291,7 @@ class Desk:
             await self.attempt(self.client.submit(ShowPresence(stream, self.id, self._name, doing)))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Goes on with something beside; what goes wrong is shown."""
+        """Goes on with something beside, once there is a frame; what goes wrong is shown."""
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -364,6 +366,7 @@ class Desk:
 
     async def _guarded(self, work: Coroutine[Any, Any, Any]) -> Any:
         try:
+            await self.framed.wait()
             return await work
         except (TuiagentError, OSError) as error:
             self.trouble(str(error))

@@ -2,13 +2,15 @@
 
 import argparse
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, cast
 
 from tuiagent.clients.begin import begin, forked, left, place, words
-from tuiagent.clients.find import watched
+from tuiagent.clients.find import named as found
+from tuiagent.clients.find import newest, watched
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.transcript import Talk
+from tuiagent.kernel.errors import TuiagentError
 from tuiagent.kernel.event import CaughtUp, Event, Seen
 from tuiagent.kernel.lifecycle import Origin
 from tuiagent.kernel.session import OpenSession
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
 def named(args: argparse.Namespace) -> bool:
     """Whether the arguments name a session that is there already."""
     return bool(args.newest or args.resume or args.fork) or args.attach is not None
+
+
+async def see(desk: Desk, args: argparse.Namespace) -> None:
+    """Shows the session that the arguments name, before anything is done in it.
+
+    From now on they name it by its id. What they say wrongly is told by `arrive`.
+    """
+    client, folder = desk.client, place(args, desk.host)
+    with suppress(TuiagentError, OSError):
+        if args.attach is not None:
+            row = await watched(client, args.attach, folder)
+            args.attach = row["stream"].partition("/")[2]
+        elif args.newest or args.resume:
+            row = await (found(client, args.resume) if args.resume else newest(client, folder))
+            args.newest, args.resume = False, row["stream"].partition("/")[2]
+        else:
+            return
+        await desk.open(row["stream"])
 
 
 async def arrival(desk: Desk, args: argparse.Namespace) -> str:
@@ -40,7 +60,9 @@ async def arrive(app: "TuiApp", give_back: Callable[[str], None]) -> None:
     """Goes where the arguments say; gives back what could not be said."""
 
     async def go() -> None:
-        if stream := await arrival(app.desk, app.args):
+        shown = app.desk.conversation
+        stream = await arrival(app.desk, app.args)
+        if stream and (shown is None or shown.stream != stream):
             await app.desk.open(stream)
 
     if not await app.desk.attempt(go()) and app.args.prompt:

@@ -148,12 +148,8 @@ class Prompt(Vertical):
         self.editor.folder = self.folder
         finder = Finder(self.folder, self.desk.client)
         self.offers.look_in(finder)
-
-        def look_up() -> None:
-            self.desk.spawn(finder.renew())
-            self.desk.spawn(self.past.load(self.desk.client, self.folder))
-
-        self.call_after_refresh(look_up)
+        self.desk.spawn(finder.renew())
+        self.desk.spawn(self.past.load(self.desk.client, self.folder))
 
     def _waits(self) -> None:
         conversation = self.desk.conversation
