@@ -224,8 +224,13 @@ class House(Hosting):
                 with contextlib.suppress(StoreError):  # it was closed: they are new next time too
                     await engine.seat().submit(intent)
 
+            def begin() -> None:
+                task = asyncio.create_task(submit())
+                engine.written.add(task)
+                task.add_done_callback(engine.written.discard)
+
             with contextlib.suppress(RuntimeError):  # likewise
-                self._thread.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
+                self._thread.loop.call_soon_threadsafe(begin)
 
         means.credentials.fetched, means.lending.accept = go_on, accept
 
