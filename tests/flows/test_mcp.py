@@ -116,12 +116,12 @@ async def test_whoever_was_asked_in_a_process_that_died_is_told_so(tmp_path: Pat
         await opened(client, tmp_path)
         await prompt(client)
         await until(client, calls.CallDeferred)
-        store.drop("o1")
-        async with engine(asking(tmp_path), store, "o2") as other:
-            await other.seat().submit(calls.AnswerQuestion(STREAM, "p1.1.1", "blue"))
-            await other.adopt(STREAM)
-            (ended,) = facts(await until(other.seat(), calls.CallFinished), calls.CallFinished)
-            assert ended.observation.text == "outcome unknown: it was asking"
+    store.drop("o1")
+    async with engine(asking(tmp_path), store, "o2") as other:
+        await other.seat().submit(calls.AnswerQuestion(STREAM, "p1.1.1", "blue"))
+        await other.adopt(STREAM)
+        (ended,) = facts(await until(other.seat(), calls.CallFinished), calls.CallFinished)
+        assert ended.observation.text == "outcome unknown: it was asking"
 
 
 async def test_tools_that_come_and_go_are_told_and_the_prompt_only_grows(tmp_path: Path) -> None:
