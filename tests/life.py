@@ -150,7 +150,7 @@ class Life:
             if isinstance(event.fact, runs.AttemptStarted):
                 check(view.messages)
         last = events[-1].fact
-        assert isinstance(last, runs.RunFinished)
+        assert isinstance(last, runs.RunFinished), last
         assert last.status == "done"
         verified = self.start("verify")
         out, err = verified.communicate(timeout=LIMIT)

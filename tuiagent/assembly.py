@@ -131,8 +131,13 @@ class Assembly:
                 with contextlib.suppress(StoreError):  # it was closed: they are new next time too
                     await engine.seat().submit(intent)
 
+            def begin() -> None:
+                task = asyncio.create_task(submit())
+                engine.written.add(task)
+                task.add_done_callback(engine.written.discard)
+
             with contextlib.suppress(RuntimeError):  # likewise
-                loop.call_soon_threadsafe(lambda: asyncio.ensure_future(submit()))
+                loop.call_soon_threadsafe(begin)
 
         self.means.credentials.fetched, self.means.lending.accept = go_on, accept
 

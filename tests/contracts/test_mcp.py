@@ -27,10 +27,6 @@ from tuiagent.kernel.rules import parse_rule
 from tuiagent.ports import Again, Note, OutcomeUnknown
 from tuiagent.runtimes.family import processes
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*MemoryObject:pytest.PytestUnraisableExceptionWarning"
-)
-
 
 async def test_a_server_lends_its_tools(tmp_path: Path) -> None:
     async with lending(tmp_path, one=fake("noisy")) as it:

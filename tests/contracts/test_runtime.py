@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tuiagent.kernel.errors import ToolError
+from tuiagent.kernel.errors import OutcomeUnknownError, ToolError
 from tuiagent.ports import Execution, Exit, Runtime
 from tuiagent.runtimes import TABLE, bubblewrap, family
 from tuiagent.runtimes.spool import Spool
@@ -241,6 +243,35 @@ async def test_kill_reaches_what_fled_and_what_ignores_term(
     assert done.code in (137, 143)
     assert not done.timed_out
     assert await runtime.settle(execution.spool) == "exited"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_nothing_is_given_up_before_it_was_told_to_end(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """Where much runs, a look at all processes may itself take longer than the patience."""
+    execution = await begin(runtime, "(trap '' HUP; sleep 600) & sleep 600")
+    task = asyncio.create_task(runtime.exec(execution, ignore))
+    await until(lambda: len(running(execution)) >= 2, "the command")
+    pids, look, late = running(execution), family.members, [0.0]
+
+    def slow(*given: Any) -> Any:
+        found = look(*given)
+        late[0] = 100.0
+        return found
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep)
+    monkeypatch.setattr(family, "members", slow)
+    monkeypatch.setattr(family, "time", clock)
+    if killed:
+        os.kill(Spool(execution.spool).wrapper(), signal.SIGKILL)
+        with pytest.raises(OutcomeUnknownError):
+            await task
+        assert await runtime.settle(execution.spool) == "unknown"
+    else:
+        await runtime.kill(execution.spool)
+        assert (await task).code == 128 + signal.SIGTERM
+    assert [pid for pid in pids if alive(pid)] == []
 
 
 async def test_a_cancelled_follower_leaves_the_command_running(runtime: Runtime) -> None:

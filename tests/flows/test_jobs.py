@@ -11,13 +11,14 @@ from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say,
 from tests.life import until as happens
 from tuiagent.engine.engine import Engine
 from tuiagent.kernel import call as calls
-from tuiagent.kernel.errors import Refused
+from tuiagent.kernel.errors import Refused, ToolError
 from tuiagent.kernel.jobs import JobEnded, JobStarted, StopJob
 from tuiagent.kernel.lifecycle import DeleteSession, OpenSession, Origin
 from tuiagent.kernel.message import Text
 from tuiagent.kernel.run import InterruptRun, Progress, RunFinished
 from tuiagent.ports import Client
 from tuiagent.providers.scripted import Turn
+from tuiagent.runtimes.local import LocalRuntime
 from tuiagent.stores.memory import MemoryStore
 
 WAITS = "echo begun; until [ -e ../go ]; do sleep 0.01; done; echo ended; exit 3"
@@ -110,6 +111,24 @@ async def test_a_person_ends_a_job_and_its_children(tmp_path: Path) -> None:
         await client.submit(DeleteSession(STREAM))
 
 
+async def test_what_cannot_be_ended_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    means = Fakes(tmp_path, [call("shell", command=WAITS, wait=0), say("ok")])
+
+    async def kill(self: LocalRuntime, spool: str) -> None:
+        raise ToolError("Process 7 cannot be ended; end it by hand.")
+
+    async with engine(means) as made:
+        client = await over(made, means, tmp_path)
+        monkeypatch.setattr(LocalRuntime, "kill", kill)
+        await client.submit(StopJob(STREAM, "job1"))
+        (ended,) = facts(await until(client, JobEnded), JobEnded)
+        (tmp_path / "go").touch()
+    found = ended.observation
+    assert (found.status, found.text) == ("unknown", "Process 7 cannot be ended; end it by hand.")
+
+
 async def test_the_model_looks_after_its_jobs(tmp_path: Path) -> None:
     command = "echo hello; touch ../begun; sleep 100"
     turns = [
@@ -140,7 +159,8 @@ async def test_what_was_left_running_is_bounded(tmp_path: Path) -> None:
         assert "16 jobs run in the background" in (await outputs(client))[16]
         for row in (await client.read("jobs", STREAM)).data:
             await client.submit(StopJob(STREAM, row["job"]))
-        await until(client, JobEnded, count=16)
+        seen = await until(client, JobEnded, count=16)
+    assert {fact.observation.status for fact in facts(seen, JobEnded)} == {"error"}
 
 
 # ---------------------------------------------------------------- the terminal

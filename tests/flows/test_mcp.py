@@ -1,5 +1,6 @@
 """Lent tools in sessions: judged, asked about, told of, and looked after from the command line."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -11,11 +12,13 @@ from tests.flows.test_cli import PROMPT, Cli
 from tests.house import STREAM, Fakes, call, engine, facts, opened, prompt, say, until
 from tests.lending import HERE, tool
 from tests.lending import say as listed
+from tuiagent import config
 from tuiagent.engine.renewal import waiting
+from tuiagent.engine.seat import Seat
 from tuiagent.kernel import call as calls
 from tuiagent.kernel.claims import Claims
 from tuiagent.kernel.errors import Refused
-from tuiagent.kernel.event import At
+from tuiagent.kernel.event import At, Intent
 from tuiagent.kernel.message import Observation, Question, Text
 from tuiagent.kernel.policy import judge
 from tuiagent.kernel.prompts import (
@@ -30,6 +33,7 @@ from tuiagent.kernel.run import InterruptRun, RunFinished
 from tuiagent.kernel.standing import STREAM as EVERYWHERE
 from tuiagent.kernel.standing import AcceptTools
 from tuiagent.ports import Kit, Note, OutcomeUnknown
+from tuiagent.wiring import House
 
 
 class Asking:
@@ -112,12 +116,12 @@ async def test_whoever_was_asked_in_a_process_that_died_is_told_so(tmp_path: Pat
         await opened(client, tmp_path)
         await prompt(client)
         await until(client, calls.CallDeferred)
-        store.drop("o1")
-        async with engine(asking(tmp_path), store, "o2") as other:
-            await other.seat().submit(calls.AnswerQuestion(STREAM, "p1.1.1", "blue"))
-            await other.adopt(STREAM)
-            (ended,) = facts(await until(other.seat(), calls.CallFinished), calls.CallFinished)
-            assert ended.observation.text == "outcome unknown: it was asking"
+    store.drop("o1")
+    async with engine(asking(tmp_path), store, "o2") as other:
+        await other.seat().submit(calls.AnswerQuestion(STREAM, "p1.1.1", "blue"))
+        await other.adopt(STREAM)
+        (ended,) = facts(await until(other.seat(), calls.CallFinished), calls.CallFinished)
+        assert ended.observation.text == "outcome unknown: it was asking"
 
 
 async def test_tools_that_come_and_go_are_told_and_the_prompt_only_grows(tmp_path: Path) -> None:
@@ -210,6 +214,29 @@ async def test_only_a_person_accepts_tools(tmp_path: Path) -> None:
     async with engine(Fakes(tmp_path, [])) as made:
         with pytest.raises(Refused):
             await made.seat("agent").submit(AcceptTools(EVERYWHERE, "config#x", {"a": "b"}))
+
+
+def test_what_was_accepted_last_is_known_to_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may end right after its servers have told what they lend."""
+    submit = Seat.submit
+
+    async def slowly(self: Seat, intent: Intent, once: str = "") -> int:
+        await asyncio.sleep(0.05)  # as where much else goes on
+        return await submit(self, intent, once)
+
+    monkeypatch.setattr(Seat, "submit", slowly)
+    environ = {"HOME": str(tmp_path), "TUIAGENT_HOME": str(tmp_path / "state")}
+    settings = config.load(environ, config.Flags(str(tmp_path)))
+    first = House(settings, environ)
+    assert first.client
+    first._means.lending.accept("config#one", {"hello": "ab" * 32})
+    first.close()
+    then = House(settings, environ)
+    assert then.client
+    then.close()
+    assert then._standing.accepted == {"config#one": {"hello": "ab" * 32}}
 
 
 # ---------------------------------------------------------------- the command line

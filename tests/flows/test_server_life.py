@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.flows.test_cli import SAY, Cli
 from tests.flows.test_detach import ALLOWED, DONE, LONG, home
 from tests.life import LIMIT, until
+from tuiagent.clients.web.listen import listening as answering
+from tuiagent.clients.web.patience import BURST, PatientProtocol
 from tuiagent.clients.web.socket import listening
 from tuiagent.server import READY, RECORD, listener, server_record
 
@@ -191,6 +194,28 @@ def test_connections_leave_files_to_the_rest(tmp_path: Path) -> None:
         for _ in range(700):
             opened.enter_context(socket.create_connection((host, int(port)), LIMIT))
         assert cli.run("-p", "go").returncode == 0
+
+
+async def test_few_connections_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes a file, also the one too many, until it is closed some turns later."""
+
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        """Answers nobody."""
+
+    monkeypatch.setattr(PatientProtocol, "most", 10)
+    with contextlib.ExitStack() as opened:
+        async with answering(silent, ["127.0.0.1:0"], lambda: None) as (url,):
+            host, _, port = url.rpartition("/")[2].partition(":")
+            for _ in range(200):
+                opened.enter_context(socket.create_connection((host, int(port)), LIMIT))
+            before, taken = files(), []
+            while len(taken) < 20:
+                await asyncio.sleep(0)
+                taken.append(files() - before)
+            assert 10 < max(taken) <= 10 + 4 * BURST < 200
 
 
 def test_a_script_without_an_end_is_not_read(tmp_path: Path) -> None:

@@ -1,13 +1,24 @@
 """What `tuiagent verify` notices: everything that was done to the journal behind its back."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.life import Life
+from tuiagent.engine.clock import World
+from tuiagent.engine.hub import Hub
+from tuiagent.engine.journal import Journal, Request, ThreadWriter
+from tuiagent.engine.seal import Sealer
+from tuiagent.kernel.aggregates import codec
+from tuiagent.kernel.standing import STREAM as EVERYWHERE
+from tuiagent.kernel.standing import AcceptTools
+from tuiagent.stores.sqlite import SqliteStore
+from tuiagent.vaults.signer import Signer
 
 TURNS = [
     {"text": "I look.", "calls": [{"tool": "shell", "args": {"command": "echo one"}}]},
@@ -74,6 +85,30 @@ def test_what_another_program_did_is_noticed(life: Life, statements: tuple[str, 
     code, first = verified(life)
     assert code == 1
     assert first.startswith("NOT AS IT WAS WRITTEN")
+
+
+async def test_a_seal_that_is_cancelled_is_copied_before_the_next_is_made(tmp_path: Path) -> None:
+    """The run has ended, and so does the process that was about to seal it."""
+
+    class Cut(World):
+        def point(self, name: str) -> None:
+            if name == "sealed":
+                task.cancel()
+
+    with closing(SqliteStore(str(tmp_path / "journal.db"))) as store:
+        store.hold("o1")
+        journal = Journal(store, codec(), "o1", Cut())
+        journal.writer = ThreadWriter(journal)
+        key, copy = tmp_path / "key", tmp_path / "seals.jsonl"
+        sealer = Sealer(journal, Hub(), lambda: Signer(str(key)), str(copy))
+        granted = AcceptTools(EVERYWHERE, "config#x", {"a": "b"})
+        await journal.write(Request(EVERYWHERE, (granted,), "ada"))
+        task = asyncio.create_task(sealer.seal())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await sealer.seal() == 0, "it was sealed"
+        journal.writer.close()
+    assert copy.read_bytes().count(b"\n") == 1
 
 
 def copy_of(life: Life) -> list[list[object]]:

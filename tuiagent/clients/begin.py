@@ -17,6 +17,7 @@ from tuiagent.clients.slash import said as meant
 from tuiagent.clients.slash import written
 from tuiagent.kernel.effort import ChangeEffort, MoveProviders
 from tuiagent.kernel.errors import ConfigError, Refused
+from tuiagent.kernel.event import Intent
 from tuiagent.kernel.grants import ChangeSandbox, ConfigureRules
 from tuiagent.kernel.lifecycle import Origin, SessionOpened
 from tuiagent.kernel.session import ChangeMode, ChangeModel, OpenSession, SubmitPrompt
@@ -201,17 +202,21 @@ async def _change(
     client: Client, stream: str, args: argparse.Namespace, opening: SessionOpened
 ) -> None:
     """Lets the flags, rules, addresses and sandbox of now hold for the session that is resumed."""
-    await client.submit(MoveProviders(stream, opening.credentials, opening.endpoints))
+    changes: list[Intent] = [
+        ConfigureRules(stream, opening.rules),
+        ChangeSandbox(stream, opening.sandbox),
+        MoveProviders(stream, opening.credentials, opening.endpoints),
+    ]
+    if args.mode:
+        changes.append(ChangeMode(stream, args.mode))
+    if args.model:
+        changes.append(ChangeModel(stream, args.model))
+    if args.effort:
+        changes.append(ChangeEffort(stream, args.effort))
+    # At once: whoever drives it goes on after the first, and none of it is done as things were.
+    await asyncio.gather(*map(client.submit, changes))
     with suppress(Refused):  # no run is going on in it
         await client.submit(ResumeRun(stream))
-    await client.submit(ConfigureRules(stream, opening.rules))
-    await client.submit(ChangeSandbox(stream, opening.sandbox))
-    if args.mode:
-        await client.submit(ChangeMode(stream, args.mode))
-    if args.model:
-        await client.submit(ChangeModel(stream, args.model))
-    if args.effort:
-        await client.submit(ChangeEffort(stream, args.effort))
 
 
 def _attached(path: str, folder: str) -> str:

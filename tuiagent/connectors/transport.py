@@ -45,9 +45,9 @@ async def piped(
         program.end()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         for stream in (inward, read, write, outward):
-            stream.close()
+            stream.close()  # before the wait, which may be cancelled
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _messages(

@@ -15,7 +15,7 @@ from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.engine.retry import look_again
 from tuiagent.kernel.call import CallFinished, CallJudged, FinishCall
 from tuiagent.kernel.claims import Claims
-from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError
+from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError, ToolError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
 from tuiagent.kernel.loop import FollowJob, Step
@@ -238,6 +238,8 @@ class Drive:
             LOG.info("%s: %s: %s", self.stream, step, refusal)
         except (Fenced, StoreError):
             raise
+        except ToolError as error:
+            await self._give_up(step, str(error))
         except Exception as error:
             LOG.exception("%s: %s failed", self.stream, step)
             await self._give_up(step, f"a defect in tuiagent: {type(error).__name__}: {error}")

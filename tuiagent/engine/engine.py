@@ -138,6 +138,8 @@ class Engine:
         """Removes what is kept beside the journal of a session that was erased."""
         self.last_of_all: Callable[[], Awaitable[object]] | None = None
         """Done before the journal closes, when something was driven."""
+        self.written: set[asyncio.Task[None]] = set()
+        """What means are still having written down: the journal closes after it."""
         self._started: asyncio.Task[None] | None = None
         self._ties: set[Tie] = set()
         self._draining = False
@@ -368,6 +370,7 @@ class Engine:
                 self._started.cancel()
                 await asyncio.gather(self._started, return_exceptions=True)
             await self._stack.aclose()
+            await asyncio.gather(*self.written, return_exceptions=True)
             if self._started is not None and self.last_of_all is not None:
                 await self.last_of_all()
         finally:

@@ -42,12 +42,20 @@ class Sealer:
         self._signer: Signer | None = None
         self._copy = copy
         self._sealed = 0
+        self._newest: asyncio.Future[int] | None = None
 
     async def seal(self) -> int:
         """Signs every head that changed since the last seal; how many there were.
 
-        What goes wrong is told; the next seal makes up for it.
+        What goes wrong is told; the next seal makes up for it. One that is cancelled is ended all
+        the same, its copy with it, and the next one waits for that.
         """
+        self._newest = asyncio.ensure_future(self._after(self._newest))
+        return await asyncio.shield(self._newest)
+
+    async def _after(self, before: asyncio.Future[int] | None) -> int:
+        if before is not None:
+            await before
         try:
             return await self._seal()
         except (StoreError, OSError) as error:

@@ -13,7 +13,7 @@ from tuiagent.runtimes.spool import Spool
 
 GRACE = 2.0
 """Seconds between TERM and KILL."""
-PATIENCE = 8.0
+PATIENCE = 6.0
 """Seconds after which a process that even KILL does not end is reported."""
 
 
@@ -50,7 +50,7 @@ def end(spool: Spool, reason: str) -> None:
 
 
 def _end(spool: Spool) -> None:
-    began = time.monotonic()
+    asked = killed = 0.0  # when first: a look may take long itself, where much runs
     known: dict[int, Process] = {}
     warned: set[Process] = set()
     late = False
@@ -60,9 +60,12 @@ def _end(spool: Spool) -> None:
         victims = [one for one in known.values() if late or not _ends(one, wrapper)]
         if not victims and spool.conclude(128 + (signal.SIGKILL if late else signal.SIGTERM)):
             return
-        waited = time.monotonic() - began
-        late = waited > GRACE
-        if waited > PATIENCE:
+        now = time.monotonic()
+        asked = asked or now
+        late = now - asked > GRACE
+        if late:
+            killed = killed or now
+        if late and now - killed > PATIENCE:
             raise ToolError(_stubborn(spool, [one.pid for one in victims]))
         for one in victims:
             if late or one not in warned:
@@ -85,10 +88,12 @@ def clear(spool: Spool) -> None:
     if spool.condemned:
         end(spool, "kill")
         return
-    began = time.monotonic()
+    killed = 0.0
     known: dict[int, Process] = {}
     while known := members(spool.folder, 0, known):
-        if time.monotonic() - began > PATIENCE:
+        now = time.monotonic()
+        killed = killed or now
+        if now - killed > PATIENCE:
             raise ToolError(_stubborn(spool, known))
         for pid in known:
             signal_to(pid, signal.SIGKILL)

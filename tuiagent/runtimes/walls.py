@@ -48,7 +48,7 @@ ITSELF = b".\n"
 """What a repository's `commondir` says when it is its own: to git as if there were none."""
 RUNS = re.compile(r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*(.+?)[ \t]*$", re.I | re.M)
 """Where git's settings say that hooks, or more settings, lie."""
-AGE = 60.0
+AGE = 2.0
 """Seconds from which on a socket counts as one that stays."""
 SEEN, DEEP = 2000, 8
 """Folders that are looked into for what lies within, and how deep."""

@@ -11,7 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from tuiagent.clients.web.frames import FRAME
 from tuiagent.clients.web.outlet import CUT
-from tuiagent.clients.web.patience import BACKLOG, PatientProtocol
+from tuiagent.clients.web.patience import BACKLOG, BURST, PatientProtocol
 from tuiagent.kernel.errors import ConfigError
 
 LINGER = 10
@@ -92,12 +92,14 @@ async def listening(
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=LINGER,
-            backlog=BACKLOG,
+            backlog=BURST,  # to asyncio, also what it takes at once
         )
         server = Server(config)
         task = asyncio.create_task(server.serve(sockets))
         try:
             await server.begun.wait()
+            for made in sockets:
+                made.listen(BACKLOG)
             yield [_url(made) for made in sockets]
         finally:
             drain()

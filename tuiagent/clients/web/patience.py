@@ -17,7 +17,9 @@ HEAD = 64 << 10
 
 
 BACKLOG = 256
-"""Connections that may wait; asyncio takes as many before it looks at the first."""
+"""Connections that may wait to be taken."""
+BURST = 32
+"""Those that are taken in one turn of the loop; the one too many is closed three turns later."""
 LEAST = 32
 
 
@@ -38,7 +40,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Waits for a first request; one too many is closed, so that files can still be opened."""
         super().connection_made(transport)
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        most = self.most or max(files // 2 - BACKLOG, LEAST)
+        most = self.most or max(files // 2 - 4 * BURST, LEAST)
         if len(self.connections) > most:
             transport.abort()
         else:
