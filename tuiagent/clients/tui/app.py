@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import Widget
 
+from tuiagent.actions import misspelt
 from tuiagent.clients.attach import images
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui import places, themes
@@ -97,6 +98,7 @@ class TuiApp(Opens):
         self.notices = Notices(self.desk, self, wished.notify)
         self.dress(self.layout.theme or wished.theme or themes.USUAL)
         self.set_keymap(wished.keys)
+        self.wrong = "\n".join(filter(None, (self.wrong, *misspelt(wished.keys))))
         if wished.reduced_motion:
             self.animation_level = "none"
 

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.bridge import Conversation
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, span
 from tuiagent.clients.tui.seen import Seen
@@ -114,7 +115,7 @@ class DigestPanel(Rows):
         """See Pane."""
         if number:
             return self._told[number - 1][0]
-        keys = "Alt+D folds" if self._open else "Alt+D more"
+        keys = keyed(self, "Alt+D folds" if self._open else "Alt+D more")
         return [(" ▾ " if self._open else " ▸ ", "mark"), *self._head, (f"  {keys}, Esc", "dim")]
 
     def action_take(self) -> None:

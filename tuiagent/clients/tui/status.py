@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece, spread
 from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.styled import Styled
@@ -104,7 +105,7 @@ class Tabs(Line):
         if pane == "approvals" and self.app.desk.waiting:
             title += f" {len(self.app.desk.waiting)}"
         if self.size.width >= KEYED:
-            title = f"{KEYS[pane]} {title}"
+            title = f"{keyed(self, KEYS[pane])} {title}"
         gap = " " if self.size.width >= COZY else ""
         return f" {title}{gap}", "strong" if self.app.shown == pane else "dim"
 
@@ -166,7 +167,8 @@ class Footer(Line):
             if status.jobs:
                 left.append((f" {len(status.jobs)} in the background ", "dim"))
         if desk.waiting:
-            left.insert(0, (f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
+            where = keyed(self, "F4")
+            left.insert(0, (f" {len(desk.waiting)} waiting for you ({where}) ", "warn"))
         for other in conversation.present.values() if conversation is not None else ():
             left.append((f" {other.name} is {other.doing} ", "dim"))
         keys = ["F1 help", "^Q quit"]
@@ -175,7 +177,7 @@ class Footer(Line):
         if conversation is not None and conversation.running:
             keys.insert(0, "Esc interrupt")
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
-        while len(keys) > 1 and len("  ".join(keys)) > room - 2:
+        while len(keys) > 1 and len(keyed(self, "  ".join(keys))) > room - 2:
             keys.pop()
         return left, [("  ".join([*keys, ""])[:-1], "keys")]
 

@@ -1,6 +1,5 @@
 """What is shown of one thing that waits: exactly what would be done, why it asks, and the keys."""
 
-import re
 import time
 from typing import Any
 
@@ -228,7 +227,7 @@ def key_at(line: Line, x: int) -> str:
     at, key = 0, ""
     for text, style in line:
         at += len(text)
-        if style == "mark" and re.fullmatch(r" ?(\w|Enter) ?", text):
+        if style == "mark":
             key = text.strip()
         if x < at:
             return key

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import lit, spread
 from tuiagent.clients.tui.prompt.waiting import moved, taken
 from tuiagent.clients.tui.styled import Styled
@@ -144,5 +145,6 @@ class Queue(Styled, Widget, can_focus=True):
         when = "next step " if queued.steer else "after it  "
         chosen = self.has_focus and row == self.index
         hint = CHANGES if chosen else LEADS if not (self.has_focus or y) else ""
-        line = spread(self, [(when, "queue--when"), (text, "")], [(hint, "queue--keys")], width)
+        keys = [(keyed(self, hint), "queue--keys")]
+        line = spread(self, [(when, "queue--when"), (text, "")], keys, width)
         return lit(self, line, "queue--chosen") if chosen else line
