@@ -126,7 +126,8 @@ class TuiApp(Opens):
         if self._exit:
             return  # it ends before it has begun: nothing is on it
         self._arrange()
-        self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
+        for place in (self._place_cursor, self._place_notices):
+            self.screen.screen_layout_refresh_signal.subscribe(self, place)
         self.notices.begin()
         self.begin_capture_print(self, stdout=False)
         if self.wrong:

@@ -225,6 +225,11 @@ class Opens(TerminalApp):
 
         self.push_screen(chooser("Mode", choices), take)
 
+    def _place_notices(self, screen: Screen[object]) -> None:
+        """Lets notices stand below the bars over the conversation, which name keys."""
+        talk, notices = screen.query_one("Talk"), screen.query_one("ToastRack")
+        notices.styles.margin = (max(1, talk.region.y - 1), 0, 0, 0)
+
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""
         focused = self.focused
