@@ -35,7 +35,6 @@ from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError
-from tuiagent.kernel.media import File
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -158,20 +157,18 @@ class TuiApp(Opens):
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""
-        self.desk.spawn(self._say(message))
+        self.desk.spawn(self.query_one(Prompt).on_its_way(message.typed, self._say(message)))
 
-    async def _say(self, message: Prompt.Submitted) -> None:
-        """Says it; what could not be said stands in the prompt again."""
+    async def _say(self, message: Prompt.Submitted) -> bool:
+        """Whether it could be said."""
         kept = tuple(chip.kept for chip in message.shown if chip.kept is not None)
         paths = [chip.path for chip in message.shown if chip.path]
-        files: tuple[File, ...] = ()
         try:
             files = await images(paths, "")
         except ConfigError as error:
             self.trouble(str(error))
-        said = len(files) == len(paths)
-        if not said or not await self.desk.begin(message.text, message.steer, files, kept):
-            self.query_one(Prompt).give_back(message.typed)
+            return False
+        return await self.desk.begin(message.text, message.steer, files, kept)
 
     def settle(self) -> None:
         """Takes up settings that were changed."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.tui import commands
@@ -42,12 +41,6 @@ async def look(editor: Editor, drafts: Drafts, text: str) -> None:
         editor.insert_chip(chips.copied(path, len(data), number))
     elif text:
         editor.take_paste(text)
-
-
-async def or_else(work: Awaitable[bool], otherwise: Callable[[], None]) -> None:
-    """Does it; and something else when that could not be done."""
-    if not await work:
-        otherwise()
 
 
 async def run(desk: Desk, text: str, quiet: bool) -> bool:

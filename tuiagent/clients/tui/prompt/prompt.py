@@ -1,6 +1,7 @@
 """The prompt's widget: the editor with its lists, its history, its drafts and its commands."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
@@ -15,7 +16,7 @@ from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
 from tuiagent.clients.tui.prompt import chips, complete
-from tuiagent.clients.tui.prompt.doing import do, known, look, or_else, run
+from tuiagent.clients.tui.prompt.doing import do, known, look, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder
@@ -125,6 +126,16 @@ class Prompt(Vertical):
         now = self.editor.text
         self.editor.put(f"{text}\n{now}" if now.strip() else text)
 
+    async def on_its_way(self, text: str, said: Awaitable[bool]) -> None:
+        """Has what could not be said stand here again; where one leaves meanwhile, next time."""
+        try:
+            if not await said:
+                self.give_back(text)
+        except asyncio.CancelledError:
+            self._keep(text)
+            await self.drafts.close()
+            raise
+
     # ------------------------------------------------------------ which session, which draft
 
     def _conversation(self) -> None:
@@ -157,9 +168,11 @@ class Prompt(Vertical):
         if self.folder != self.editor.folder:
             self._enter_folder()
 
-    def _keep(self) -> None:
-        if not self.offers.searching:
-            text, here = self.editor.text, self.editor.chips
+    def _keep(self, left: str = "") -> None:
+        """Keeps what stands here, after what was left on its way."""
+        if not self.offers.searching or left:
+            now, here = self.editor.text, self.editor.chips
+            text = "\n".join(filter(str.strip, (left, now))) if left else now
             used = tuple(chip for label, chip in here.items() if label in text)
             self.drafts.keep(self._key, Draft(text, used))
 
@@ -213,14 +226,15 @@ class Prompt(Vertical):
             if found["name"] in written and found["name"] not in COMMANDS:
                 rest = self.editor.sent.partition(found["name"])[2].strip()
                 message = self.Submitted(self.editor, steer)
-                self.desk.spawn(self._given(message, found["name"], rest))
+                asking = self._given(message, found["name"], rest)
+                self.desk.spawn(self.on_its_way(message.typed, asking))
             elif not known(self.app, found["name"]):
                 return
             else:
                 self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
             running = run(self.desk, found["command"], bool(found["quiet"]))
-            self.desk.spawn(or_else(running, lambda: self.give_back(text)))
+            self.desk.spawn(self.on_its_way(text, running))
         else:
             self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
@@ -228,15 +242,15 @@ class Prompt(Vertical):
         if self.editor.vim:
             self.editor.vim.mode = INSERT  # as shells begin each line
 
-    async def _given(self, message: Submitted, name: str, arguments: str) -> None:
-        """Says what a command of people's own comes to."""
+    async def _given(self, message: Submitted, name: str, arguments: str) -> bool:
+        """Says what a command of people's own comes to. Whether there is such a thing."""
         try:
             message.text = await given(self.desk.client, self.folder, name, arguments)
         except TuiagentError as error:
             self.app.trouble(str(error))
-            self.give_back(message.typed)
-            return
+            return False
         self.post_message(message)
+        return True
 
     def action_newline(self) -> None:
         """Begins a new line."""
