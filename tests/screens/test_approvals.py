@@ -236,6 +236,8 @@ async def test_a_run_goes_on_once_its_key_is_there(tmp_path: Path, kind: str) ->
         clock = await begun(it)
         await asked(it, clock, "key")
         assert "OPENAI_API_KEY" in it.shown
+        assert "keys set openai" in " ".join(it.shown.split())
+        assert "environment of" in it.shown
         it.means.provider = have  # type: ignore[method-assign]
         await it.press("y")
         await told(it, RunResumed)

@@ -11,6 +11,7 @@ from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
 from tuiagent.clients.tui.wrap import exact, shortened, worded, wrapped
 from tuiagent.clients.waits import told
+from tuiagent.environment import KEYS as KEYS_OF
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Proposed
 from tuiagent.views.inbox import Waiting
@@ -40,8 +41,8 @@ KEYS = {
 SIGNS = {"approval": "?", "question": "…", "outcome": "!", "key": "¤"}
 RISKS = {"high": "bad", "unknown": "warn", "medium": "warn", "low": "good"}
 HOW = (
-    "tuiagent keys set PROVIDER keeps one; or set it in the environment of the process that "
-    "drives the session. Then go on here."
+    "tuiagent keys set {} keeps one for every process: a background server has no environment of "
+    "the shell that opened it. Then go on here."
 )
 NOW = "It may do so now, or be given another model."
 FEW, WHOLE = 4, 1000
@@ -138,7 +139,8 @@ def _exact(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
         return _question(one, width)
     if one.kind == "key":
         said = told(one.text.removeprefix("needs "), one.again)
-        return _plain(f"{said}. {HOW if one.again is None else NOW}", width)
+        how = HOW.format(KEYS_OF.get(one.text.removeprefix("needs key "), "PROVIDER"))
+        return _plain(f"{said}. {how if one.again is None else NOW}", width)
     if one.kind == "outcome":
         return [*arguments(one.args, width), *_plain(one.text, width)]
     if found is not None and found.diffs and not found.trouble:
