@@ -128,6 +128,7 @@ class TuiApp(Opens):
         for place in (self._place_cursor, self._place_notices):
             self.screen.screen_layout_refresh_signal.subscribe(self, place)
         self.notices.begin()
+        self.desk.listen("conversation", self._tell_page)
         self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
@@ -135,6 +136,12 @@ class TuiApp(Opens):
             with self.batch_update():
                 await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
         self.call_after_refresh(self._look)
+
+    def _tell_page(self, changed: list[str]) -> None:
+        """Lets the page of a browser know which session this is."""
+        tell = getattr(self._driver, "session", None)
+        if tell is not None:
+            tell(self.desk.conversation.stream.partition("/")[2] if self.desk.conversation else "")
 
     def _look(self) -> None:
         """Begins what fills the panes; the engine starts with it, so the first frame goes first."""
