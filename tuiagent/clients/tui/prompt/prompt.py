@@ -315,7 +315,7 @@ class Prompt(Vertical):
     def action_queued(self) -> None:
         """Goes to what waits."""
         if self.queue.display:
-            self.queue.focus()
+            self.queue.enter()
 
     def on_queue_leave(self, message: Queue.Leave) -> None:
         """The editor has the keys again."""
