@@ -136,6 +136,9 @@ async def test_an_interruption_that_nobody_takes_blocks_no_key(tmp_path: Path) -
         await it.until("interrupted")
 
 
+WORDS = {"tuiagent": "a few letters", "scripted/x": "Models", "ask": "plan  reads"}
+
+
 async def test_what_is_told_covers_no_prompt(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         it.app.notify("something was done", timeout=3600)
@@ -159,6 +162,21 @@ async def test_what_is_told_covers_no_bar(tmp_path: Path, size: tuple[int, int])
         bars[0].display = bars[1].display = False
         await it.settle()
         assert toast.region.y == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_words_of_the_header_open_what_they_are_about(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, [say("Done.")], kind=kind, size=(80, 24)) as it:
+        for words, shown in WORDS.items():
+            head = it.shown.partition("\n")[0]
+            await it.pilot.click(offset=(head.rindex(words), 0))
+            await it.until(shown)
+            await it.press("escape")
+            await it.until(lambda: len(it.app.screen_stack) == 1)
+        await it.type("go\n")
+        await it.until("Done.")
+        await it.pilot.click(offset=(14, 0))  # the folder
+        await it.until("type to filter")
 
 
 async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _whole(widget: Widget, left: list[Piece], room: int) -> list[Piece]:
     if len(left) != 1 or left[0][1] != KEYS or cell_len(hints.keyed(widget, left[0][0])) <= room:
         return left
     kept = left[0][0].rpartition("  ")[0]
-    while kept and cell_len(hints.keyed(widget, kept)) > room - 3:
+    while kept and cell_len(hints.keyed(widget, kept)) > room - 4:
         kept = kept.rpartition("  ")[0]
     return [(f"{kept}  …", KEYS)] if kept else left
 

@@ -227,8 +227,9 @@ class Opens(TerminalApp):
 
     def _place_notices(self, screen: Screen[object]) -> None:
         """Lets notices stand below the bars over the conversation, which name keys."""
-        talk, notices = screen.query_one("Talk"), screen.query_one("ToastRack")
-        notices.styles.margin = (max(1, talk.region.y - 1), 0, 0, 0)
+        for notices in screen.query("ToastRack"):  # there may be none yet, and none any more
+            top = max((talk.region.y for talk in screen.query("Talk")), default=0)
+            notices.styles.margin = (max(1, top - 1), 0, 0, 0)
 
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""

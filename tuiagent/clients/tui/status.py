@@ -55,6 +55,8 @@ class Line(Styled, Widget, can_focus=False):
         return spread(self, *self._drawn, self.size.width)
 
 
+Word = tuple[str, str, str]
+"""Words and their class, as a Piece, and the action that a click on them does."""
 HELD = {"": "no sandbox", "off": "no sandbox"}
 """What holds the commands, where it is not told by its name."""
 
@@ -66,25 +68,40 @@ class Header(Line):
 
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """See Line."""
+        left, right = self._words()
+        return [word[:2] for word in left], [*(word[:2] for word in right), (" ", "")]
+
+    def on_click(self, event: events.Click) -> None:
+        """Opens what the word that was clicked is about."""
+        left, right = self._words()
+        at = self.size.width - 1 - sum(cell_len(clean(text)) for text, *_ in right)
+        words, at = (right, at) if event.x >= at else (left, 0)
+        for text, _, opens in words:
+            at += cell_len(clean(text))
+            if event.x < at:
+                self.app.call_next(self.app.run_action, opens)
+                return
+
+    def _words(self) -> tuple[list[Word], list[Word]]:
         desk = self.app.desk
         conversation = desk.conversation
+        left: list[Word] = [(" tuiagent ", "strong", "palette")]
         if conversation is None:
             settings = desk.host.settings
-            folder = short(desk.folder)
-            return [(" tuiagent ", "strong"), (folder, "")], [
-                (settings.model or "no model yet", ""),
-                (f"  {settings.mode} ", "mark"),
-            ]
+            model = settings.model or "no model yet"
+            left.append((short(desk.folder), "", "sessions"))
+            return left, [(model, "", "models"), (f"  {settings.mode}", "mark", "mode")]
         status = conversation.status
         name = status.name or status.title or "new session"
-        left = [(" tuiagent ", "strong"), (short(status.folder), ""), (f"  {name}", "dim")]
-        right: list[Piece] = [(status.model, ""), (f"  {status.mode}", "mark")]
-        right.append((f" {HELD.get(status.sandbox, status.sandbox)}", "dim"))
+        left += [(short(status.folder), "", "sessions"), (f"  {name}", "dim", "sessions")]
+        sandbox = HELD.get(status.sandbox, status.sandbox)
+        right: list[Word] = [(status.model, "", "models"), (f"  {status.mode}", "mark", "mode")]
+        right.append((f" {sandbox}", "dim", "mode"))
         if status.context:
-            right.append((f"  {filled(status.context, status.window)}", "dim"))
+            right.append((f"  {filled(status.context, status.window)}", "dim", "context"))
         if status.session.cost:
-            right.append((f"  {money(status.session.cost)}", "dim"))
-        return left, [*right, (" ", "")]
+            right.append((f"  {money(status.session.cost)}", "dim", "usage"))
+        return left, right
 
 
 class Tabs(Line):
