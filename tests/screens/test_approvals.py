@@ -305,6 +305,18 @@ async def test_neither_does_one_that_only_brings_the_window_up(tmp_path: Path) -
         assert sent == []
 
 
+@pytest.mark.parametrize(
+    ("after", "said"), [("h1", "src/cart.py stays as it is"), ("h2", "src/cart.py is replaced; it")]
+)
+async def test_what_no_line_shows_is_said(tmp_path: Path, after: str, said: str) -> None:
+    async with screen(tmp_path, size=(80, 24)) as it:
+        change = Diff("src/cart.py", "", "h1", after)
+        it.engine.reports["proposed"] = lambda key: Proposed("d1", (change,))
+        show(it, [write()])
+        it.app.action_pane("approvals")
+        await it.until(said)
+
+
 async def test_a_change_is_seen_before_a_yes(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         clock = clocked(it)

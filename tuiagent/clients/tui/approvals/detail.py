@@ -171,6 +171,8 @@ def arguments(args: dict[str, Any] | None, width: int) -> list[Line]:
 
 
 def _difference(diff: Diff, width: int) -> list[Line]:
+    if diff.before and diff.before == diff.after:
+        return [[(line, "warn")] for line in wrapped(f"{diff.path} stays as it is", width)]
     if not diff.unified:
         verb = "is made" if not diff.before else "goes" if not diff.after else "is replaced"
         why = "it is empty, too large to show, or not text"
