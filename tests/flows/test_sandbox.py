@@ -83,6 +83,8 @@ async def test_what_a_person_types_runs_as_in_their_own_shell(world: World) -> N
         found = facts(await until(client, CallFinished), CallFinished)[0]
         assert found.observation.status == "ok", found.observation.text
         assert file.read_text().count("by") == 1
+        (status,) = (await client.read("status", STREAM)).data
+        assert status["sandbox"] == "bwrap", "that is what holds the model's commands"
         yes = asyncio.create_task(says_yes(client))
         await prompt(client)
         seen = await waited(client)
