@@ -21,13 +21,14 @@ from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
 from tuiagent.clients.tui.files import Files
-from tuiagent.clients.tui.layout import NARROW, WIDE, Layout
+from tuiagent.clients.tui.layout import NARROW, WIDE, Layout, place_notices
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
+from tuiagent.clients.tui.prompt.doing import on_its_way
 from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
@@ -125,10 +126,10 @@ class TuiApp(Opens):
         if self._exit:
             return  # it ends before it has begun: nothing is on it
         self._arrange()
-        for place in (self._place_cursor, self._place_notices):
+        for place in (self._place_cursor, place_notices):
             self.screen.screen_layout_refresh_signal.subscribe(self, place)
         self.notices.begin()
-        self.desk.listen("conversation", self._tell_page)
+        self.desk.listen("conversation", lambda changed: places.tell_page(self))
         self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
@@ -136,12 +137,6 @@ class TuiApp(Opens):
             with self.batch_update():
                 await asyncio.wait({self.desk.spawn(self._begin())}, timeout=PATIENCE)
         self.call_after_refresh(self._look)
-
-    def _tell_page(self, changed: list[str]) -> None:
-        """Lets the page of a browser know which session this is."""
-        tell = getattr(self._driver, "session", None)
-        if tell is not None:
-            tell(self.desk.conversation.stream.partition("/")[2] if self.desk.conversation else "")
 
     def _look(self) -> None:
         """Begins what fills the panes; the engine starts with it, so the first frame goes first."""
@@ -164,7 +159,8 @@ class TuiApp(Opens):
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""
-        self.desk.spawn(self.query_one(Prompt).on_its_way(message.typed, self._say(message)))
+        prompt = self.query_one(Prompt)
+        self.desk.spawn(on_its_way(prompt, message.typed, self._say(message)))
 
     async def _say(self, message: Prompt.Submitted) -> bool:
         """Whether it could be said."""

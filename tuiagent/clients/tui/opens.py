@@ -225,12 +225,6 @@ class Opens(TerminalApp):
 
         self.push_screen(chooser("Mode", choices), take)
 
-    def _place_notices(self, screen: Screen[object]) -> None:
-        """Lets notices stand below the bars over the conversation, which name keys."""
-        for notices in screen.query("ToastRack"):  # there may be none yet, and none any more
-            top = max((talk.region.y for talk in screen.query("Talk")), default=0)
-            notices.styles.margin = (max(1, top - 1), 0, 0, 0)
-
     def _place_cursor(self, screen: Screen[object], moved: bool = False) -> None:
         """Lets the terminal's cursor be where one types: input methods open there."""
         focused = self.focused

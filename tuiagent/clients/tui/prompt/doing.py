@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.tui import commands
@@ -14,6 +15,7 @@ from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
+    from tuiagent.clients.tui.prompt.prompt import Prompt
 
 
 def known(app: "TuiApp", name: str) -> bool:
@@ -41,6 +43,17 @@ async def look(editor: Editor, drafts: Drafts, text: str) -> None:
         editor.insert_chip(chips.copied(path, len(data), number))
     elif text:
         editor.take_paste(text)
+
+
+async def on_its_way(prompt: "Prompt", text: str, said: Awaitable[bool]) -> None:
+    """Has what could not be said stand in the prompt; where one leaves meanwhile, the next time."""
+    try:
+        if not await said:
+            prompt.give_back(text)
+    except asyncio.CancelledError:
+        prompt.keep(text)
+        await prompt.drafts.close()
+        raise
 
 
 async def run(desk: Desk, text: str, quiet: bool) -> bool:

@@ -1,7 +1,6 @@
 """The prompt's widget: the editor with its lists, its history, its drafts and its commands."""
 
 import asyncio
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
@@ -16,7 +15,7 @@ from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
 from tuiagent.clients.tui.prompt import chips, complete
-from tuiagent.clients.tui.prompt.doing import do, known, look, run
+from tuiagent.clients.tui.prompt.doing import do, known, look, on_its_way, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder
@@ -96,7 +95,7 @@ class Prompt(Vertical):
         """Keeps what was typed."""
         if self.offers.finder is not None:
             self.offers.finder.close()
-        self._keep()
+        self.keep()
         await self.drafts.close()
 
     @property
@@ -126,16 +125,6 @@ class Prompt(Vertical):
         now = self.editor.text
         self.editor.put(f"{text}\n{now}" if now.strip() else text)
 
-    async def on_its_way(self, text: str, said: Awaitable[bool]) -> None:
-        """Has what could not be said stand here again; where one leaves meanwhile, next time."""
-        try:
-            if not await said:
-                self.give_back(text)
-        except asyncio.CancelledError:
-            self._keep(text)
-            await self.drafts.close()
-            raise
-
     # ------------------------------------------------------------ which session, which draft
 
     def _conversation(self) -> None:
@@ -148,7 +137,7 @@ class Prompt(Vertical):
         draft = self.drafts.read(key)
         if before.startswith("folder") and self.editor.text.strip() and not draft.text:
             self.drafts.keep(before, Draft())  # the session was begun while this was typed
-            self._keep()
+            self.keep()
         else:
             self.editor.begin(draft.text, {chip.label: chip for chip in draft.chips})
         self.past.leave()
@@ -168,7 +157,7 @@ class Prompt(Vertical):
         if self.folder != self.editor.folder:
             self._enter_folder()
 
-    def _keep(self, left: str = "") -> None:
+    def keep(self, left: str = "") -> None:
         """Keeps what stands here, after what was left on its way."""
         if not self.offers.searching or left:
             now, here = self.editor.text, self.editor.chips
@@ -183,7 +172,7 @@ class Prompt(Vertical):
         message.stop()
         if self.editor.text != self._shown:
             self.past.leave()
-        self._keep()
+        self.keep()
         if self.drafts.trouble:
             self.app.trouble(self.drafts.trouble)
             self.drafts.trouble = ""
@@ -227,14 +216,14 @@ class Prompt(Vertical):
                 rest = self.editor.sent.partition(found["name"])[2].strip()
                 message = self.Submitted(self.editor, steer)
                 asking = self._given(message, found["name"], rest)
-                self.desk.spawn(self.on_its_way(message.typed, asking))
+                self.desk.spawn(on_its_way(self, message.typed, asking))
             elif not known(self.app, found["name"]):
                 return
             else:
                 self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
             running = run(self.desk, found["command"], bool(found["quiet"]))
-            self.desk.spawn(self.on_its_way(text, running))
+            self.desk.spawn(on_its_way(self, text, running))
         else:
             self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
