@@ -1,6 +1,7 @@
 """What may stand in config.toml: every key with its meaning; its JSON Schema is made from this."""
 
 import os
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -216,7 +217,7 @@ def read(path: str) -> ConfigFile:
 def convert(table: dict[str, Any]) -> ConfigFile:
     """The table with its types checked. Raises ConfigError, for an unknown key with the nearest."""
     try:
-        return msgspec.convert(table, ConfigFile)
+        return msgspec.convert(_keyed(table), ConfigFile)
     except msgspec.ValidationError as error:
         text = str(error)
         if "unknown field" not in text:
@@ -224,6 +225,22 @@ def convert(table: dict[str, Any]) -> ConfigFile:
         unknown = text.split("`")[1]
         place = text.partition(" - at `$.")[2].rstrip("`")
         raise ConfigError(_unknown(unknown, place)) from error
+
+
+def _keyed(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with the names of actions whole: TOML parts them at dots that are not quoted."""
+    screen = table.get("tui")
+    if not (isinstance(screen, dict) and isinstance(keys := screen.get("keys"), dict)):
+        return table
+    return table | {"tui": screen | {"keys": dict(_whole(keys))}}
+
+
+def _whole(keys: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, key in keys.items():
+        if isinstance(key, dict):
+            yield from _whole(key, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", key
 
 
 def _unknown(name: str, place: str) -> str:

@@ -1,6 +1,7 @@
 """A small app for browsers, told apart from others by its process: say something to it."""
 
 import os
+import sys
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,7 +20,7 @@ class Drawn(TerminalApp):
 
     def compose(self) -> ComposeResult:
         yield Input()
-        yield Static(f"app {os.getpid()}", id="said")
+        yield Static(f"app {os.getpid()} {' '.join(sys.argv[1:])}", id="said")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
@@ -36,6 +37,8 @@ class Drawn(TerminalApp):
                 driver.write("\x1b[2;1H" + "flood " * 10_000)
         elif said == "open":
             driver.open_url("https://example.test/")
+        elif said.startswith("session "):
+            driver.session(said.removeprefix("session "))  # type: ignore[attr-defined]
         elif said == "crash":
             os._exit(3)
         size = f"{self.size.width}x{self.size.height}"

@@ -119,7 +119,8 @@ async def browser(
     """A window of a browser that is logged in."""
     head = {"Cookie": cookie, "Origin": more.pop("origin", server.url)}
     place = {"width": width, "height": height}
-    place |= {name: more.pop(name) for name in ("screen", "folder") if name in more}
+    known = ("screen", "folder", "session")
+    place |= {name: more.pop(name) for name in known if name in more}
     url = f"{server.url.replace('http:', 'ws:')}/screen/stream?{urlencode(place)}"
     async with dial(url, additional_headers=head, compression=None, **more) as socket:
         yield Browser(socket, width, height)
@@ -297,6 +298,23 @@ async def test_whoever_comes_back_sees_the_same_screen_whole(server: Served) -> 
         assert back.name == page.name
     async with browser(server, cookie) as other:
         assert running(await other.until("app ")) != pid
+
+
+async def test_a_page_has_its_session_again_though_its_screen_is_gone(server: Served) -> None:
+    cookie = await cookie_of(server)
+    async with browser(server, cookie) as page:
+        await page.until("app ")
+        await page.say("stdin", "session s1\r")
+        await page.until("heard session s1")
+        assert page.told[-1] == ["session", "s1"]
+        screen = page.name
+    async with browser(server, cookie, screen=screen, session="s1") as page:
+        await page.until("heard session s1")
+        assert ["session", "s1"] in page.told, "it is the same, and said once more"
+    async with browser(server, cookie, screen="gone", session="s1") as page:
+        await page.until("--resume=s1")
+    async with browser(server, cookie, session="-x;é") as page:
+        assert (await page.closed())[0] == 4400
 
 
 async def test_a_screen_is_shown_in_one_window(server: Served) -> None:

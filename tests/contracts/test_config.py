@@ -231,6 +231,10 @@ def test_what_the_screen_is_to_be_is_read(home: dict[str, str]) -> None:
     assert (found.tui.vim, found.tui.notify) == (True, False)
     assert found.tui.keys == {"prompt.send": "ctrl+s"}
     assert found.without_effect == ()
+    user(home, "[tui.keys]\nprompt.send = 'f9'\nedit.cursor_left.select = 'f10'\nquit = 'f11'\n")
+    found = load(home)
+    assert found.tui is not None
+    assert found.tui.keys == {"prompt.send": "f9", "edit.cursor_left.select": "f10", "quit": "f11"}
     user(home, "[tui]\nvmi = true\n")
     with pytest.raises(ConfigError, match="did you mean 'vim'"):
         load(home)

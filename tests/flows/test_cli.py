@@ -442,8 +442,10 @@ def test_the_doctor_tells_what_an_operator_needs_and_no_key(tmp_path: Path) -> N
     assert secret not in done.stdout + done.stderr
     with (cli.root / "seals.jsonl").open("a") as copy:
         copy.write('[[], "", "made up"]\n')
+    file.write_text("[tui.keys]\nprompt.quue = 'alt+w'\n")
     done = cli.run("doctor")
     assert done.returncode == 1
+    assert "PROBLEM: [tui.keys] names 'prompt.quue', and there is no such" in done.stdout
     assert "PROBLEM: the journal is not as it was written: this seal was copied" in done.stdout
 
 

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from tests.contracts.test_sandbox import KEY, TABLE, World, world
-from tests.house import STREAM, Fakes, engine, facts, prompt
+from tests.house import STREAM, Fakes, engine, facts, prompt, until
 from tuiagent.kernel.call import AnswerApproval, CallFinished, CallJudged
+from tuiagent.kernel.claims import OFF
+from tuiagent.kernel.command import RunCommand
 from tuiagent.kernel.event import Event
 from tuiagent.kernel.run import RunFinished
 from tuiagent.kernel.session import OpenSession, SessionOpened
@@ -30,7 +32,7 @@ class Held(Fakes):
 
     def runtime(self, opened: SessionOpened) -> Runtime:
         """See engine.drive.Means."""
-        return self.world.runtime
+        return super().runtime(opened) if opened.sandbox == OFF else self.world.runtime
 
 
 async def says_yes(client: Client) -> None:
@@ -67,6 +69,31 @@ async def test_whoever_obeys_and_whoever_always_says_yes_let_nothing_out(
     assert not [fact for fact in finished if KEY in fact.observation.text]
     assert world.seen() == before
     assert world.listener.reached == []
+
+
+async def test_what_a_person_types_runs_as_in_their_own_shell(world: World) -> None:
+    file = world.base / "elsewhere"
+    text = f"echo by $$ >> '{file}'"
+    turns = [Turn(calls=[ScriptedCall("shell", {"command": text})]), Turn(["done"])]
+    async with engine(Held(world, turns)) as made:
+        client = made.seat()
+        opened = SessionOpened(str(world.work), "scripted/x", "ask", world.env, sandbox="bwrap")
+        await client.submit(OpenSession(STREAM, opened))
+        await client.submit(RunCommand(STREAM, text))
+        found = facts(await until(client, CallFinished), CallFinished)[0]
+        assert found.observation.status == "ok", found.observation.text
+        assert file.read_text().count("by") == 1
+        (status,) = (await client.read("status", STREAM)).data
+        assert status["sandbox"] == "bwrap", "that is what holds the model's commands"
+        yes = asyncio.create_task(says_yes(client))
+        await prompt(client)
+        seen = await waited(client)
+        yes.cancel()
+    _, models = facts(seen, CallFinished)
+    assert models.observation.status == "error", "the model's is held all the same"
+    assert "a sandbox holds commands" in models.observation.text
+    assert file.read_text().count("by") == 1
+    assert [fact.claims.sandbox for fact in facts(seen, CallJudged)] == ["off", "bwrap"]
 
 
 async def waited(client: Client) -> list[object]:

@@ -38,6 +38,7 @@ def test_a_link_begins_a_server_and_lets_one_browser_in(life: Life) -> None:
     link, told = said(life, "web")
     try:
         assert "no browser was found" in told
+        assert "environment" not in told
         record = server_record(str(life.root))
         assert record is not None
         assert link.startswith(f"{record.addresses[0]}/#ticket=")
@@ -58,8 +59,10 @@ def test_a_server_that_listens_nowhere_makes_way(life: Life) -> None:
     first = server_record(root)
     assert first is not None
     assert first.addresses == ()
+    life.environ |= {"TUIAGENT_MODEL": "openai/m"}
     link, told = said(life, "web", "--print")
     try:
+        assert "tuiagent config set model openai/m, and tuiagent keys set openai" in told
         second = server_record(root)
         assert second is not None
         assert f"taking the place of process {first.pid}" in told

@@ -13,12 +13,14 @@ from textual.widget import Widget
 from textual.widgets._toast import Toast
 
 from tests.house import Fakes, call, engine, opened, prompt, say, until
-from tests.screens.kit import KINDS, TestHost, arguments, screen, shown
+from tests.screens.kit import KINDS, SIZES, TestHost, arguments, screen, shown
 from tuiagent.clients.tui import app as tui
 from tuiagent.clients.tui.app import TuiApp
 from tuiagent.clients.tui.files import Files
 from tuiagent.clients.tui.lines import strip
+from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header
 from tuiagent.kernel.call import AnswerApproval
 from tuiagent.kernel.presence import ShowPresence
@@ -135,6 +137,9 @@ async def test_an_interruption_that_nobody_takes_blocks_no_key(tmp_path: Path) -
         await it.until("interrupted")
 
 
+WORDS = {"tuiagent": "a few letters", "scripted/x": "Models", "ask": "plan  reads"}
+
+
 async def test_what_is_told_covers_no_prompt(tmp_path: Path) -> None:
     async with screen(tmp_path) as it:
         it.app.notify("something was done", timeout=3600)
@@ -142,6 +147,37 @@ async def test_what_is_told_covers_no_prompt(tmp_path: Path) -> None:
         (toast,) = it.app.screen.query(Toast)
         assert toast.region.y == 2  # below the tabs, where there are any
         assert not toast.region.overlaps(it.app.query_one(Prompt).region)
+
+
+@pytest.mark.parametrize("size", SIZES.values())
+async def test_what_is_told_covers_no_bar(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with screen(tmp_path, size=size) as it:
+        bars = [it.app.query_one(OwnerBar), it.app.query_one(ServerBar)]
+        it.app.notify("something was done", timeout=3600)
+        await it.until("something")
+        for bar in bars:
+            bar.display = True
+            await it.settle()
+            (toast,) = it.app.screen.query(Toast)
+            assert not any(toast.region.overlaps(one.region) for one in bars)
+        bars[0].display = bars[1].display = False
+        await it.settle()
+        assert toast.region.y == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_words_of_the_header_open_what_they_are_about(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, [say("Done.")], kind=kind, size=(80, 24)) as it:
+        for words, shown in WORDS.items():
+            head = it.shown.partition("\n")[0]
+            await it.pilot.click(offset=(head.rindex(words), 0))
+            await it.until(shown)
+            await it.press("escape")
+            await it.until(lambda: len(it.app.screen_stack) == 1)
+        await it.type("go\n")
+        await it.until("Done.")
+        await it.pilot.click(offset=(14, 0))  # the folder
+        await it.until("type to filter")
 
 
 async def test_panes_become_tabs_where_there_is_little_room(tmp_path: Path) -> None:

@@ -236,6 +236,8 @@ async def test_a_run_goes_on_once_its_key_is_there(tmp_path: Path, kind: str) ->
         clock = await begun(it)
         await asked(it, clock, "key")
         assert "OPENAI_API_KEY" in it.shown
+        assert "keys set openai" in " ".join(it.shown.split())
+        assert "environment of" in it.shown
         it.means.provider = have  # type: ignore[method-assign]
         await it.press("y")
         await told(it, RunResumed)
@@ -301,6 +303,18 @@ async def test_neither_does_one_that_only_brings_the_window_up(tmp_path: Path) -
         it.app.app_focus = True
         await it.press("y")
         assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("after", "said"), [("h1", "src/cart.py stays as it is"), ("h2", "src/cart.py is replaced; it")]
+)
+async def test_what_no_line_shows_is_said(tmp_path: Path, after: str, said: str) -> None:
+    async with screen(tmp_path, size=(80, 24)) as it:
+        change = Diff("src/cart.py", "", "h1", after)
+        it.engine.reports["proposed"] = lambda key: Proposed("d1", (change,))
+        show(it, [write()])
+        it.app.action_pane("approvals")
+        await it.until(said)
 
 
 async def test_a_change_is_seen_before_a_yes(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ class Line:
         self._server: asyncio.Server | None = None
         self.url = ""
 
+    def lead(self, record: ServerRecord | None) -> None:
+        """Leads to another server from now on."""
+        assert record is not None
+        self._port = int(record.addresses[0].rpartition(":")[2])
+
     async def begin(self) -> None:
         """Passes on what comes, at the same address as before."""
         port = int(self.url.rpartition(":")[2]) if self.url else 0
@@ -140,11 +145,11 @@ async def cuttable(record: ServerRecord) -> AsyncGenerator[Line]:
 
 
 @asynccontextmanager
-async def server(folder: Path, device: dict[str, Any]) -> AsyncGenerator[Server]:
+async def server(folder: Path, device: dict[str, Any], mode: str = "ask") -> AsyncGenerator[Server]:
     """A server with a scripted model, and a browser on this device."""
     life = Life(folder, TURNS)
     life.home.mkdir()
-    life.environ = {"TUIAGENT_MODEL": life.model, "TUIAGENT_MODE": "ask"}
+    life.environ = {"TUIAGENT_MODEL": life.model, "TUIAGENT_MODE": mode}
     process = life.start("serve")
     try:
         root = str(life.root)
@@ -289,6 +294,35 @@ async def leaves(it: Server, page: Page) -> None:
     await page.click("#leave")
     await page.wait_for_selector("#login", state="visible")
     assert await it.context.cookies() == []
+
+
+async def test_after_the_server_was_stopped_and_started_the_session_is_there(
+    tmp_path: Path,
+) -> None:
+    async with server(tmp_path, DESK, "accept-edits") as it:
+        page = await it.page()
+        await page.goto(await it.ticket())
+        await shows(page, "Nothing waits for you.")
+        await page.keyboard.type("do it\n")
+        await shows(page, "All of it is done.")
+        await page.keyboard.type("half a thought")
+        await shows(page, "half a thought")
+        await asyncio.to_thread(it.run, "serve", "--stop")
+        assert "trying again" in await state(page, "lost")
+        other = it.life.start("serve")
+        try:
+            root = str(it.life.root)
+            await asyncio.to_thread(until, lambda: server_record(root), "another server")
+            it.line.lead(server_record(root))
+            await page.click("#again")
+            await page.fill("#key", it.key)  # no log-in outlives its server
+            await page.keyboard.press("Enter")
+            await state(page, "connected")
+            shown = await shows(page, "All of it is done.")
+            assert "half a thought" in await shows(page, "half a thought"), shown
+        finally:
+            other.terminate()
+            await asyncio.to_thread(other.communicate, timeout=60)
 
 
 async def test_by_touch_on_a_small_screen(tmp_path: Path) -> None:

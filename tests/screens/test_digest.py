@@ -11,7 +11,7 @@ from tests.screens.kit import KINDS, Screen, screen
 from tests.screens.looks import check_looks
 from tuiagent.clients.tui.digest import DigestPanel, heading
 from tuiagent.clients.tui.seen import KEPT, Seen
-from tuiagent.kernel.call import CallJudged
+from tuiagent.kernel.call import AnswerQuestion, CallJudged
 from tuiagent.kernel.run import RunFinished
 from tuiagent.views.digest import Digest
 
@@ -85,6 +85,40 @@ async def test_only_what_is_new_since_the_last_time_is_told(tmp_path: Path) -> N
         assert "failure" not in it.shown
         await it.press("alt+d", "enter")
         await it.until(lambda: it.app.query_one("#approvals").has_focus)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_answered_waits_no_more(tmp_path: Path, kind: str) -> None:
+    async with screen(tmp_path, [*TURNS, say("Red it is.")], kind=kind) as it:
+        await away(it)
+        await away(it, "and more", "p2")
+        panel = older(it)
+        await it.app.desk.open(S)
+        await it.until("1 waiting for you ·")
+        await it.press("alt+d", "down")
+        await it.until(lambda: panel.at == 2)
+        await it.until(lambda: it.app.desk.waiting)
+        (one,) = it.app.desk.waiting
+        await it.client.submit(AnswerQuestion(one.stream, one.call, "red"))
+        shown = await it.until("Red it is.")
+        assert "away" in shown
+        await it.until(lambda: "waiting for you" not in it.shown)
+        assert "): 1 failure" in it.shown
+        assert panel.at == 2, "and one is where one was"
+
+
+async def test_with_the_last_answer_there_is_no_digest_left(tmp_path: Path) -> None:
+    async with screen(tmp_path, TURNS[-1:]) as it:
+        await opened(it.client, it.work.parent)
+        await prompt(it.client, "do it", "p1")
+        await until(it.client, CallJudged, S, 1)
+        older(it)
+        await it.app.desk.open(S)
+        await it.until("): 1 waiting for you")
+        await it.until(lambda: it.app.desk.waiting)
+        (one,) = it.app.desk.waiting
+        await it.client.submit(AnswerQuestion(one.stream, one.call, "red"))
+        await it.until(lambda: "While you were away" not in it.shown)
 
 
 async def test_what_was_begun_here_is_no_news(tmp_path: Path) -> None:

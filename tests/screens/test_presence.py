@@ -12,9 +12,11 @@ from tests.screens.looks import check_looks
 from tuiagent.clients.tui import presence
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
+from tuiagent.clients.tui.prompt.drafts import Drafts
 from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.web.lasting import Lasting
 from tuiagent.kernel.call import CallJudged
+from tuiagent.kernel.event import Intent
 from tuiagent.kernel.lifecycle import NameSession
 from tuiagent.kernel.presence import HERE, TYPING, Driven, Presence, ShowPresence
 from tuiagent.kernel.prompts import PromptSubmitted
@@ -222,6 +224,33 @@ async def test_where_no_server_can_be_started_that_is_said_and_tried_again(tmp_p
         await it.until(lambda: not bar.display)
         await it.type("go\n")
         await it.until("One.")
+
+
+@pytest.mark.parametrize("words", ["and then", "!touch made"])
+async def test_what_is_on_its_way_as_one_leaves_is_kept(tmp_path: Path, words: str) -> None:
+    async with asyncio.timeout(LIMIT), screen(tmp_path, [say("One.")], kind="lasting") as it:
+        await it.type("go\n")
+        await it.until("One.")
+        assert it.app.desk.conversation
+        assert isinstance(it.client, Lasting)
+        stream, connected = it.app.desk.conversation.stream, it.client._client
+
+        submit = connected.submit
+
+        async def dies(intent: Intent, once: str = "") -> int:
+            if isinstance(intent, ShowPresence):
+                return await submit(intent, once)
+            it.host.stopped = True
+            await connected.close()  # type: ignore[attr-defined]
+            raise ConnectionResetError("the server was stopped")
+
+        connected.submit = dies  # type: ignore[method-assign]
+        await it.type(f"{words}\n")
+        await it.until(lambda: it.app.desk.severed)
+        await it.type("later")
+        await it.press("ctrl+q")
+        assert it.app.return_code == 0
+    assert Drafts(str(tmp_path / "state")).read(stream).text == f"{words}\nlater"
 
 
 async def test_one_leaves_though_the_server_has_ended(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.containers import VerticalScroll
 from textual.events import Key
 from textual.geometry import Region
@@ -17,7 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tests.house import call, say
-from tests.screens.kit import KINDS, Screen, screen
+from tests.screens.kit import KINDS, SIZES, Screen, screen
 from tests.screens.looks import check_looks
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.prompt import Prompt
@@ -682,7 +683,7 @@ async def test_what_waits_is_taken_back_moved_and_removed(tmp_path: Path) -> Non
             await it.press("alt+q")
         texts = lambda: [q.text for q in prompt(it).queue.queued]  # noqa: E731
         await it.until(lambda: texts() == ["a1", "b2", "c3"])
-        await it.press("alt+up", "down", "shift+down")
+        await it.press("alt+up", "up", "shift+down")
         await it.until(lambda: texts() == ["a1", "c3", "b2"])
         await it.press("x")
         await it.until(lambda: texts() == ["a1", "c3"])
@@ -690,6 +691,43 @@ async def test_what_waits_is_taken_back_moved_and_removed(tmp_path: Path) -> Non
         await it.until(lambda: texts() == ["c3"])
         assert editor(it).text == "a1"
         assert editor(it).has_focus
+
+
+@pytest.mark.parametrize(("kind", "size"), [("local", "wide"), ("remote", "tiny")])
+async def test_what_waits_is_changed_by_the_mouse_alone(
+    tmp_path: Path, kind: str, size: str
+) -> None:
+    async with screen(tmp_path, HELD, kind=kind, size=SIZES[size]) as it:
+        await running(it)
+        for text in ("a1", "b2", "c3"):
+            await it.type(text)
+            await it.press("alt+q")
+        texts = lambda: [q.text for q in prompt(it).queue.queued]  # noqa: E731
+        await it.until(lambda: texts() == ["a1", "b2", "c3"])
+        assert editor(it).region.height, "what is typed is seen at any size"
+        keys = {"move": "K J move", "remove": "x remove"} if size == "wide" else {}
+        if size == "tiny":
+            await it.pilot._post_mouse_events([events.MouseScrollDown], prompt(it).queue)
+        await click(it, "c3", "after it")
+        await click(it, keys.get("move", "K J"), "c3")
+        await it.until(lambda: texts() == ["a1", "c3", "b2"])
+        await click(it, keys.get("move", "K J"), "c3")
+        await it.until(lambda: texts() == ["c3", "a1", "b2"])
+        await click(it, keys.get("remove", "x K"), "c3")
+        await it.until(lambda: texts() == ["a1", "b2"])
+        await it.until(lambda: "a1" in it.shown.partition("╭───")[2])
+        await it.pilot.click(prompt(it).queue, offset=(12, 0), times=2)
+        await it.until(lambda: texts() == ["b2"])
+        assert editor(it).text == "a1"
+
+
+async def click(it: Screen, words: str, beside: str = "") -> None:
+    """Clicks on these words, beside others."""
+    await it.settle()
+    rows = it.shown.splitlines()
+    row = max(number for number, line in enumerate(rows) if words in line and beside in line)
+    await it.pilot.click(offset=(rows[row].rindex(words), row))
+    await it.settle()
 
 
 async def test_a_prompt_that_steers_can_be_taken_back_before_it_is_seen(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ async def test_a_session_is_renamed_put_away_and_brought_back(tmp_path: Path, ki
         await it.until("neat: mend the printer")
         await it.press("ctrl+a")
         await it.until(lambda: sheet.listed.count_shown == 2)
-        await it.until(lambda: "Archived a session. Ctrl+Z brings back" in it.told)
+        await it.until(lambda: "Archived a session. ^Z brings back" in it.told)
         await it.press("ctrl+z")
         await it.until(lambda: sheet.listed.count_shown == 3)
         await it.press("up", "ctrl+a")
@@ -115,7 +115,7 @@ async def test_several_are_deleted_and_ctrl_z_brings_them_back(tmp_path: Path, k
         await three(it.client, tmp_path)
         sheet = await listed(it)
         await it.press("insert", "insert", "ctrl+d")
-        await it.until(lambda: "Deleted 2 sessions. Ctrl+Z brings back until" in it.told)
+        await it.until(lambda: "Deleted 2 sessions. ^Z brings back until" in it.told)
         await it.until(lambda: sheet.listed.count_shown == 1)
         assert not sheet.listed.marked
         await it.press("ctrl+z")
@@ -148,7 +148,7 @@ async def test_a_deleted_session_is_not_opened(tmp_path: Path) -> None:
         await it.until(lambda: sheet.listed.rows["session/printer"].deleted)
         await it.until(lambda: sheet.at and sheet.at.deleted)
         await it.press("enter")
-        await it.until(lambda: "Ctrl+Z brings it back" in it.told)
+        await it.until(lambda: "^Z brings it back" in it.told)
         assert it.app.desk.conversation is None
 
 

@@ -181,6 +181,17 @@ async def test_the_first_start_leads_to_a_model(tmp_path: Path, kind: str) -> No
         assert it.host.reloaded == 1
 
 
+@pytest.mark.parametrize("web", [True, False])
+async def test_a_page_says_that_it_has_no_environment_of_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, web: bool
+) -> None:
+    monkeypatch.setattr(TuiApp, "is_web", web)
+    async with screen(tmp_path, model="") as it:
+        shown = await it.until("It needs a model.")
+        assert ("tuiagent keys set openai" in shown) is web
+        assert ("no OPENAI_API_KEY" in shown) is web
+
+
 async def test_a_model_that_does_not_answer_is_not_kept(tmp_path: Path) -> None:
     async with screen(tmp_path, model="") as it:
         it.engine.reports["tested"] = lambda key: {"ok": False, "text": "nobody is there"}

@@ -13,8 +13,9 @@ from tuiagent.engine.clock import World
 from tuiagent.engine.hub import Hub
 from tuiagent.engine.journal import Journal, Request, Written
 from tuiagent.engine.retry import look_again
+from tuiagent.kernel import command
 from tuiagent.kernel.call import CallFinished, CallJudged, FinishCall
-from tuiagent.kernel.claims import Claims
+from tuiagent.kernel.claims import OFF, Claims
 from tuiagent.kernel.errors import Fenced, ProviderError, Refused, StoreError, ToolError
 from tuiagent.kernel.event import Event, Intent
 from tuiagent.kernel.jobs import EndJob, Job
@@ -179,6 +180,12 @@ class Drive:
             opened = msgspec.structs.replace(self.opened, sandbox=self._sandbox)
             self._runtime = self.context.means.runtime(opened)
         return self._runtime
+
+    def runtime_of(self, call: str) -> Runtime:
+        """Where a call works: no sandbox holds what a person runs, as none holds their shell."""
+        if not command.own(call):
+            return self.runtime
+        return self.context.means.runtime(msgspec.structs.replace(self.opened, sandbox=OFF))
 
     @property
     def library(self) -> Library:

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from tuiagent.kernel import jobs, lifecycle, prompts, stall
+from tuiagent.kernel import command, jobs, lifecycle, prompts, stall
 from tuiagent.kernel import run as runs
 from tuiagent.kernel.call import CallJudged
 from tuiagent.kernel.claims import NONE
@@ -126,7 +126,8 @@ def _sandbox(status: Status, fact: SandboxChanged, at: float) -> None:
 
 
 def _judged(status: Status, fact: CallJudged, at: float) -> None:
-    if fact.claims.effect == "execute" and fact.claims.sandbox != NONE:
+    own = command.own(fact.call)  # which no sandbox holds, whatever holds the model's
+    if fact.claims.effect == "execute" and fact.claims.sandbox != NONE and not own:
         status.sandbox = fact.claims.sandbox
 
 

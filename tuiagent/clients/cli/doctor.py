@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tuiagent import __version__, config
+from tuiagent.actions import misspelt
 from tuiagent.clients.clean import clean
 from tuiagent.clients.cli import DONE, ERROR
 from tuiagent.clients.cli.printers import say
@@ -84,6 +85,8 @@ async def _settings(client: Client, host: Host) -> list[str]:
     lines += [
         f"config.toml sets {k}, which has no effect yet" for k in host.settings.without_effect
     ]
+    keys = host.settings.tui.keys if host.settings.tui else ()
+    lines += [f"{PROBLEM}{wrong}" for wrong in misspelt(keys)]
     if host.settings.work_dir:
         where = host.settings.work_dir
         lines.append(f"work_dir: {where}, over HTTP alone; commands work where they are called")

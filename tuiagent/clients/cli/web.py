@@ -18,6 +18,9 @@ from tuiagent.ports import Client
 from tuiagent.server import begin, server_record
 
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+APART = """\
+tuiagent: the page there has no environment of this shell, which names the model: for all there is
+tuiagent config set model {0}/{2}, and tuiagent keys set {0}"""
 PATIENCE = 10.0
 """Seconds that the server gets to answer."""
 WINDOWS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -36,6 +39,8 @@ async def run(client: Client, args: argparse.Namespace, host: Serving) -> int:
     link = f"{url}/#{urlencode({'ticket': ticket, 'folder': folder})}"
     say(f"{link}\n")
     print("tuiagent: the link opens once, within two minutes", file=sys.stderr)
+    if host.settings.said.get("model", ("", ""))[1].startswith("environment"):
+        print(APART.format(*host.settings.model.partition("/")), file=sys.stderr)
     if not args.only and not await asyncio.to_thread(_opened, link):
         print("tuiagent: no browser was found here: open the link in one", file=sys.stderr)
     return DONE

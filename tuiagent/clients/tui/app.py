@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import Widget
 
+from tuiagent.actions import misspelt
 from tuiagent.clients.attach import images
 from tuiagent.clients.host import Host
 from tuiagent.clients.tui import places, themes
@@ -20,13 +21,14 @@ from tuiagent.clients.tui.approvals import ApprovalBar, Approvals
 from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.digest import DigestPanel
 from tuiagent.clients.tui.files import Files
-from tuiagent.clients.tui.layout import NARROW, WIDE, Layout
+from tuiagent.clients.tui.layout import NARROW, WIDE, Layout, place_notices
 from tuiagent.clients.tui.notices import Notices
 from tuiagent.clients.tui.opens import Opens
 from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.presence import OwnerBar
 from tuiagent.clients.tui.prompt import Prompt
 from tuiagent.clients.tui.prompt.chips import mention
+from tuiagent.clients.tui.prompt.doing import on_its_way
 from tuiagent.clients.tui.severed import ServerBar
 from tuiagent.clients.tui.status import Footer, Header, Line, Tabs
 from tuiagent.clients.tui.todo import TodoList
@@ -34,7 +36,6 @@ from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript import Talk
 from tuiagent.config_file import ScreenTable
 from tuiagent.kernel.errors import ConfigError, TuiagentError
-from tuiagent.kernel.media import File
 from tuiagent.kernel.run import InterruptRun
 from tuiagent.ports import Client
 
@@ -99,6 +100,7 @@ class TuiApp(Opens):
         self.notices = Notices(self.desk, self, wished.notify)
         self.dress(self.layout.theme or wished.theme or themes.USUAL)
         self.set_keymap(wished.keys)
+        self.wrong = "\n".join(filter(None, (self.wrong, *misspelt(wished.keys))))
         if wished.reduced_motion:
             self.animation_level = "none"
 
@@ -126,8 +128,10 @@ class TuiApp(Opens):
         if self._exit:
             return  # it ends before it has begun: nothing is on it
         self._arrange()
-        self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
+        for place in (self._place_cursor, place_notices):
+            self.screen.screen_layout_refresh_signal.subscribe(self, place)
         self.notices.begin()
+        self.desk.listen("conversation", lambda changed: places.tell_page(self))
         self.begin_capture_print(self, stdout=False)
         if self.wrong:
             self.trouble(self.wrong)
@@ -166,20 +170,19 @@ class TuiApp(Opens):
 
     async def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
         """Says what was typed."""
-        self.desk.spawn(self._say(message))
+        prompt = self.query_one(Prompt)
+        self.desk.spawn(on_its_way(prompt, message.typed, self._say(message)))
 
-    async def _say(self, message: Prompt.Submitted) -> None:
-        """Says it; what could not be said stands in the prompt again."""
+    async def _say(self, message: Prompt.Submitted) -> bool:
+        """Whether it could be said."""
         kept = tuple(chip.kept for chip in message.shown if chip.kept is not None)
         paths = [chip.path for chip in message.shown if chip.path]
-        files: tuple[File, ...] = ()
         try:
             files = await images(paths, "")
         except ConfigError as error:
             self.trouble(str(error))
-        said = len(files) == len(paths)
-        if not said or not await self.desk.begin(message.text, message.steer, files, kept):
-            self.query_one(Prompt).give_back(message.typed)
+            return False
+        return await self.desk.begin(message.text, message.steer, files, kept)
 
     def settle(self) -> None:
         """Takes up settings that were changed."""

@@ -32,7 +32,7 @@ TAIL = 200
 """Items of a transcript that are read before it is shown; the rest comes behind."""
 PIECE = 500
 """Items of those that are read at once."""
-ALONE = "the server has ended, so nothing was sent and nothing is lost: Alt+T starts it again"
+ALONE = "the server has ended, so nothing was sent and nothing is lost: the bar starts it again"
 
 
 class Teller(Protocol):

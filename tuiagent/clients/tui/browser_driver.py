@@ -44,6 +44,10 @@ class Driver(WebDriver):
         for message in early:
             self.turns.send(message)
 
+    def session(self, ident: str) -> None:
+        """Tells the page which session is shown, so that it comes back to it; "" for none."""
+        self.write_meta({"type": "session", "id": ident})
+
     def run_input_thread(self) -> None:
         """Takes what comes, until nothing can come any more."""
         super().run_input_thread()

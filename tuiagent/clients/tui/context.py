@@ -6,8 +6,10 @@ from typing import ClassVar
 import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import ModalScreen
 
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.pane import Pane
 from tuiagent.clients.tui.status import tokens
@@ -33,6 +35,7 @@ class Context(Pane):
 
     def on_mount(self) -> None:
         """Reads it once: it is looked at, not watched."""
+        self.border_subtitle = Content(keyed(self, self.BORDER_SUBTITLE))
         if self.app.desk.conversation is not None:
             self.app.desk.spawn(self._read(self.app.desk.conversation.stream))
 

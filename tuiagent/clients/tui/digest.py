@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import ClassVar, cast
 
+import msgspec
 from textual.binding import Binding, BindingType
 
 from tuiagent.clients.tui import places
 from tuiagent.clients.tui.bridge import Conversation
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, span
 from tuiagent.clients.tui.seen import Seen
@@ -41,6 +43,7 @@ class DigestPanel(Rows):
         self.can_focus = False
         self._head: list[Piece] = []
         self._told: list[Told] = []
+        self._digest = Digest()
         self._began = time.time()
         self._at: Conversation | None = None
         self._open = False
@@ -49,7 +52,9 @@ class DigestPanel(Rows):
         """Looks at each session that is shown."""
         self._seen = Seen(self.app.desk.host.settings.root)
         self.display = False
+        self._waits = self._places()
         self.app.desk.listen("conversation", self._news)
+        self.app.desk.listen("waiting", self._answered)
 
     def on_unmount(self) -> None:
         """Remembers up to where the session was seen."""
@@ -74,9 +79,31 @@ class DigestPanel(Rows):
         own = self._began if since is None else None
         digest = await digest_of(self.app.desk.client, conversation.stream, since or 0, own)
         if self._at is conversation and digest is not None and not digest.empty:
-            self._head = heading(digest, time.time())
-            self._told = lines(digest, conversation)
+            self._tell(digest, conversation)
             self._fold(False)
+
+    def _tell(self, digest: Digest, conversation: Conversation) -> None:
+        self._digest = digest
+        self._head = heading(digest, time.time())
+        self._told = lines(digest, conversation)
+
+    def _places(self) -> set[tuple[str, str]]:
+        return {(one.stream, one.call) for one in self.app.desk.waiting}
+
+    def _answered(self, changed: list[str]) -> None:
+        """Tells no more of what waited and waits no more."""
+        gone, self._waits = self._waits - self._places(), self._places()
+        left = [one for one in self._digest.waiting if (one.stream, one.call) not in gone]
+        if not self.display or self._at is None or left == self._digest.waiting:
+            return
+        digest = msgspec.structs.replace(self._digest, waiting=left)
+        if digest.empty:
+            self.close()
+            return
+        at = self.at
+        self._tell(digest, self._at)
+        self._fold(self._open)
+        self.go(at)
 
     def close(self) -> bool:
         """Shows it no more; whether it was shown."""
@@ -114,7 +141,7 @@ class DigestPanel(Rows):
         """See Pane."""
         if number:
             return self._told[number - 1][0]
-        keys = "Alt+D folds" if self._open else "Alt+D more"
+        keys = keyed(self, "Alt+D folds" if self._open else "Alt+D more")
         return [(" ▾ " if self._open else " ▸ ", "mark"), *self._head, (f"  {keys}, Esc", "dim")]
 
     def action_take(self) -> None:

@@ -8,9 +8,11 @@ from msgspec import Struct
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import ModalScreen
 
 from tuiagent.clients.tui.folds import Folds
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import AtHand
 from tuiagent.clients.tui.status import short
@@ -59,6 +61,7 @@ class Grants(AtHand):
 
     def on_mount(self) -> None:
         """Reads them, and again whenever something is answered somewhere."""
+        self.border_subtitle = Content(keyed(self, self.BORDER_SUBTITLE))
         self._unlisten = self.app.desk.listen("waiting", lambda changed: self.read())
         self.read()
 

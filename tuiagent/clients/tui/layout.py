@@ -87,3 +87,10 @@ class Layout:
             with open(other, "wb") as file:
                 file.write(body)
             os.replace(other, self._path)
+
+
+def place_notices(screen: Screen[object]) -> None:
+    """Lets notices stand below the bars over the conversation, which name keys."""
+    for notices in screen.query("ToastRack"):  # there may be none yet, and none any more
+        top = max((talk.region.y for talk in screen.query("Talk")), default=0)
+        notices.styles.margin = (max(1, top - 1), 0, 0, 0)

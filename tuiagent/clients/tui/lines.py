@@ -38,7 +38,7 @@ def spread(widget: Widget, left: list[Piece], right: list[Piece], width: int) ->
     if end.cell_length > width:
         return strip(widget, right, width)
     room = width - end.cell_length
-    left = _whole(left, room)
+    left = _whole(widget, left, room)
     gap = sum(cell_len(clean(text)) for text, _ in left) > room > 1
     return Strip.join([strip(widget, left, room - gap), Strip([Segment(" " * gap, base)]), end])
 
@@ -53,11 +53,13 @@ def _begins(line: Strip, at: int) -> bool:
     return True
 
 
-def _whole(left: list[Piece], room: int) -> list[Piece]:
+def _whole(widget: Widget, left: list[Piece], room: int) -> list[Piece]:
     """Keys that help, of which there are as many as there is room for, none in part."""
-    if len(left) != 1 or left[0][1] != KEYS or cell_len(left[0][0]) <= room:
+    if len(left) != 1 or left[0][1] != KEYS or cell_len(hints.keyed(widget, left[0][0])) <= room:
         return left
-    kept = left[0][0][: room - 3].rpartition("  ")[0]
+    kept = left[0][0].rpartition("  ")[0]
+    while kept and cell_len(hints.keyed(widget, kept)) > room - 4:
+        kept = kept.rpartition("  ")[0]
     return [(f"{kept}  …", KEYS)] if kept else left
 
 
@@ -65,10 +67,11 @@ def _segments(widget: Widget, pieces: Iterable[Piece]) -> list[Segment]:
     """The pieces as they are drawn; keys are pressed by a click on them."""
     base = widget.rich_style
     found: list[Segment] = []
+    now = hints.in_force(widget)
     for text, name in pieces:
         style = widget.get_component_rich_style(name) if name else base
         flat = clean(text).replace("\n", " ").replace("\t", " ")
-        for part, key in hints.parts(flat) if name == KEYS else ((flat, ""),):
+        for part, key in hints.parts(flat, now) if name == KEYS else ((flat, ""),):
             act = Style.from_meta({"@click": f"app.simulate_key({key!r})"}) if key else Style.null()
             found += [Segment(part, style + act)] if part else []
     return found

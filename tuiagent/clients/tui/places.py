@@ -93,6 +93,13 @@ async def fork(app: "TuiApp", stream: str, folder: str, model: str, position: in
         await desk.open(fresh)
 
 
+def tell_page(app: "TuiApp") -> None:
+    """Lets the page of a browser know which session is shown, where the app is in one."""
+    tell = getattr(app._driver, "session", None)
+    if tell is not None:
+        tell(app.desk.conversation.stream.partition("/")[2] if app.desk.conversation else "")
+
+
 def scrub(app: "TuiApp", stream: str, position: int = 0) -> None:
     """Shows a session as of one of its events; 0 is the last."""
     from tuiagent.clients.tui.screens.scrub import Scrub  # noqa: PLC0415 - few need it

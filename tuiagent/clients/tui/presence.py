@@ -5,6 +5,7 @@ import asyncio
 from textual import events
 
 from tuiagent.clients.tui.bridge import Desk
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.screens.sheet import Ends
 from tuiagent.clients.tui.status import Line
 from tuiagent.kernel.presence import HERE, TYPING
@@ -85,9 +86,9 @@ class OwnerBar(Line):
         """See Line."""
         if self._asked:
             text = " Asked; it ends what it has begun."
-            return [(text, "warn")], [("Alt+T kills it ", "strong")]
+            return [(text, "warn")], [(keyed(self, "Alt+T kills it "), "strong")]
         text = " Driven by another process."
-        return [(text, "warn")], [("Alt+T takes over ", "strong")]
+        return [(text, "warn")], [(keyed(self, "Alt+T takes over "), "strong")]
 
     def take(self) -> None:
         """Asks the other process to let go; a second time kills it."""

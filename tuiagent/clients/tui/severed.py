@@ -1,5 +1,6 @@
 """What is said where the server has ended whose work the screen shows, and what a person can do."""
 
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.screens.sheet import Ends
 from tuiagent.clients.tui.status import Line
 
@@ -22,7 +23,8 @@ class ServerBar(Line):
         """See Line."""
         if self._asked:
             return [(" The server is being started …", "warn")], []
-        return [(" The server has ended: ", "warn"), ("Alt+T starts it", "strong")], []
+        told = keyed(self, "Alt+T starts it")
+        return [(" The server has ended: ", "warn"), (told, "strong")], []
 
     def take(self) -> None:
         """Starts the server; the screen goes on by itself as soon as it is there."""

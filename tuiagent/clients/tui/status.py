@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuiagent.clients.clean import clean
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece, spread
 from tuiagent.clients.tui.paint import ROOMY
 from tuiagent.clients.tui.styled import Styled
@@ -54,6 +55,8 @@ class Line(Styled, Widget, can_focus=False):
         return spread(self, *self._drawn, self.size.width)
 
 
+Word = tuple[str, str, str]
+"""Words and their class, as a Piece, and the action that a click on them does."""
 HELD = {"": "no sandbox", "off": "no sandbox"}
 """What holds the commands, where it is not told by its name."""
 
@@ -65,25 +68,40 @@ class Header(Line):
 
     def ends(self) -> tuple[list[Piece], list[Piece]]:
         """See Line."""
+        left, right = self._words()
+        return [word[:2] for word in left], [*(word[:2] for word in right), (" ", "")]
+
+    def on_click(self, event: events.Click) -> None:
+        """Opens what the word that was clicked is about."""
+        left, right = self._words()
+        at = self.size.width - 1 - sum(cell_len(clean(text)) for text, *_ in right)
+        words, at = (right, at) if event.x >= at else (left, 0)
+        for text, _, opens in words:
+            at += cell_len(clean(text))
+            if event.x < at:
+                self.app.call_next(self.app.run_action, opens)
+                return
+
+    def _words(self) -> tuple[list[Word], list[Word]]:
         desk = self.app.desk
         conversation = desk.conversation
+        left: list[Word] = [(" tuiagent ", "strong", "palette")]
         if conversation is None:
             settings = desk.host.settings
-            folder = short(desk.folder)
-            return [(" tuiagent ", "strong"), (folder, "")], [
-                (settings.model or "no model yet", ""),
-                (f"  {settings.mode} ", "mark"),
-            ]
+            model = settings.model or "no model yet"
+            left.append((short(desk.folder), "", "sessions"))
+            return left, [(model, "", "models"), (f"  {settings.mode}", "mark", "mode")]
         status = conversation.status
         name = status.name or status.title or "new session"
-        left = [(" tuiagent ", "strong"), (short(status.folder), ""), (f"  {name}", "dim")]
-        right: list[Piece] = [(status.model, ""), (f"  {status.mode}", "mark")]
-        right.append((f" {HELD.get(status.sandbox, status.sandbox)}", "dim"))
+        left += [(short(status.folder), "", "sessions"), (f"  {name}", "dim", "sessions")]
+        sandbox = HELD.get(status.sandbox, status.sandbox)
+        right: list[Word] = [(status.model, "", "models"), (f"  {status.mode}", "mark", "mode")]
+        right.append((f" {sandbox}", "dim", "mode"))
         if status.context:
-            right.append((f"  {filled(status.context, status.window)}", "dim"))
+            right.append((f"  {filled(status.context, status.window)}", "dim", "context"))
         if status.session.cost:
-            right.append((f"  {money(status.session.cost)}", "dim"))
-        return left, [*right, (" ", "")]
+            right.append((f"  {money(status.session.cost)}", "dim", "usage"))
+        return left, right
 
 
 class Tabs(Line):
@@ -104,7 +122,7 @@ class Tabs(Line):
         if pane == "approvals" and self.app.desk.waiting:
             title += f" {len(self.app.desk.waiting)}"
         if self.size.width >= KEYED:
-            title = f"{KEYS[pane]} {title}"
+            title = f"{keyed(self, KEYS[pane])} {title}"
         gap = " " if self.size.width >= COZY else ""
         return f" {title}{gap}", "strong" if self.app.shown == pane else "dim"
 
@@ -166,7 +184,8 @@ class Footer(Line):
             if status.jobs:
                 left.append((f" {len(status.jobs)} in the background ", "dim"))
         if desk.waiting:
-            left.insert(0, (f" {len(desk.waiting)} waiting for you (F4) ", "warn"))
+            where = keyed(self, "F4")
+            left.insert(0, (f" {len(desk.waiting)} waiting for you ({where}) ", "warn"))
         for other in conversation.present.values() if conversation is not None else ():
             left.append((f" {other.name} is {other.doing} ", "dim"))
         keys = ["F1 help", "^Q quit"]
@@ -175,7 +194,7 @@ class Footer(Line):
         if conversation is not None and conversation.running:
             keys.insert(0, "Esc interrupt")
         room = self.size.width - sum(cell_len(clean(text)) for text, _ in left)
-        while len(keys) > 1 and len("  ".join(keys)) > room - 2:
+        while len(keys) > 1 and len(keyed(self, "  ".join(keys))) > room - 2:
             keys.pop()
         return left, [("  ".join([*keys, ""])[:-1], "keys")]
 

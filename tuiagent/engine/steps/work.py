@@ -60,7 +60,7 @@ class Work:
         self._written = Pieces(self.secrecy, self.secrecy.text)
         place = f"{drive.stream.partition('/')[2]}.{ident}"
         jobs = SessionJobs(drive)
-        self.kit = Kit(place, drive.runtime, self.blobs, self._progress, jobs, self._ask)
+        self.kit = Kit(place, drive.runtime_of(ident), self.blobs, self._progress, jobs, self._ask)
 
     def _progress(self, text: str) -> None:
         shown = self._written.add(text)
@@ -101,13 +101,14 @@ class Work:
 
     async def claims(self) -> Claims:
         """What the call would touch; from here on its tool reaches no more. Raises ToolError."""
-        found = await claimed(self.tool, self.args, self.drive.runtime)
+        found = await claimed(self.tool, self.args, self.drive.runtime_of(self.id))
         self.hold(found)
         return self.secrecy.held(found, self.args)
 
     def hold(self, claims: Claims) -> None:
         """From here on its tool reaches no more than it was judged by."""
-        self.kit = msgspec.structs.replace(self.kit, runtime=self.drive.runtime.within(claims))
+        within = self.drive.runtime_of(self.id).within(claims)
+        self.kit = msgspec.structs.replace(self.kit, runtime=within)
 
     async def discard(self, note: Note) -> None:
         """Gives back what the runtime keeps for a call that is over, while the loop goes on.
@@ -118,7 +119,7 @@ class Work:
         spool = note.data.get("spool")
         if not spool:
             return
-        runtime = self.drive.runtime
+        runtime = self.drive.runtime_of(self.id)
         try:
             try:
                 await runtime.discard(spool)

@@ -8,6 +8,7 @@ from textual.strip import Strip
 from tuiagent.clients.tui.approvals import answers, detail
 from tuiagent.clients.tui.approvals.moment import Moment
 from tuiagent.clients.tui.approvals.pane import Approvals
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece, strip
 from tuiagent.clients.tui.status import Line
 from tuiagent.views.inbox import Waiting
@@ -82,12 +83,16 @@ class ApprovalBar(Line):
             return []
         head: list[Piece] = [(" may it? " if one.kind == "approval" else f" {one.kind}: ", "warn")]
         head.append((f"{detail.tool(one)} ", "strong"))
+        yes, no, more = (keyed(self, key) for key in ("^Y", "^N", "F4"))
         if self.answerable is None:
-            return [[*head, (detail.subject(one), "")], [(" F4 ", "mark"), ("answer it there", "")]]
+            return [
+                [*head, (detail.subject(one), "")],
+                [(f" {more} ", "mark"), ("answer it there", "")],
+            ]
         verdict = one.verdict
         risk = f"{verdict.risk} risk: {verdict.reason}" if verdict else ""
-        keys = [(" ^Y", "mark"), (" yes  ", ""), ("^N", "mark"), (" no  ", "")]
-        keys += [("F4", "mark"), (" more", "")]
+        keys = [(f" {yes}", "mark"), (" yes  ", ""), (no, "mark"), (" no  ", "")]
+        keys += [(more, "mark"), (" more", "")]
         return [[*head, (risk, "dim")], *([(f"   {e}", "")] for e in self._exact(one)), keys]
 
     def _exact(self, one: Waiting) -> list[str]:

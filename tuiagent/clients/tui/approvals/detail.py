@@ -1,6 +1,5 @@
 """What is shown of one thing that waits: exactly what would be done, why it asks, and the keys."""
 
-import re
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.status import short
 from tuiagent.clients.tui.wrap import exact, shortened, worded, wrapped
 from tuiagent.clients.waits import told
+from tuiagent.environment import KEYS as KEYS_OF
 from tuiagent.kernel.message import Diff
 from tuiagent.ports import Proposed
 from tuiagent.views.inbox import Waiting
@@ -41,8 +41,8 @@ KEYS = {
 SIGNS = {"approval": "?", "question": "…", "outcome": "!", "key": "¤"}
 RISKS = {"high": "bad", "unknown": "warn", "medium": "warn", "low": "good"}
 HOW = (
-    "tuiagent keys set PROVIDER keeps one; or set it in the environment of the process that "
-    "drives the session. Then go on here."
+    "tuiagent keys set {} keeps one for every process: a background server has no environment of "
+    "the shell that opened it. Then go on here."
 )
 NOW = "It may do so now, or be given another model."
 FEW, WHOLE = 4, 1000
@@ -139,7 +139,8 @@ def _exact(one: Waiting, found: Proposed | None, width: int) -> list[Line]:
         return _question(one, width)
     if one.kind == "key":
         said = told(one.text.removeprefix("needs "), one.again)
-        return _plain(f"{said}. {HOW if one.again is None else NOW}", width)
+        how = HOW.format(KEYS_OF.get(one.text.removeprefix("needs key "), "PROVIDER"))
+        return _plain(f"{said}. {how if one.again is None else NOW}", width)
     if one.kind == "outcome":
         return [*arguments(one.args, width), *_plain(one.text, width)]
     if found is not None and found.diffs and not found.trouble:
@@ -170,6 +171,8 @@ def arguments(args: dict[str, Any] | None, width: int) -> list[Line]:
 
 
 def _difference(diff: Diff, width: int) -> list[Line]:
+    if diff.before and diff.before == diff.after:
+        return [[(line, "warn")] for line in wrapped(f"{diff.path} stays as it is", width)]
     if not diff.unified:
         verb = "is made" if not diff.before else "goes" if not diff.after else "is replaced"
         why = "it is empty, too large to show, or not text"
@@ -228,7 +231,7 @@ def key_at(line: Line, x: int) -> str:
     at, key = 0, ""
     for text, style in line:
         at += len(text)
-        if style == "mark" and re.fullmatch(r" ?(\w|Enter) ?", text):
+        if style == "mark":
             key = text.strip()
         if x < at:
             return key

@@ -10,6 +10,7 @@ from tuiagent.clients.tui.approvals import detail
 from tuiagent.clients.tui.approvals.acts import Acts, Place, place
 from tuiagent.clients.tui.approvals.moment import Moment
 from tuiagent.clients.tui.folds import Folds
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.listed import AtHand
 from tuiagent.kernel.errors import TuiagentError
@@ -26,7 +27,7 @@ class Approvals(AtHand):
     """What waits, oldest first; a key answers exactly what stands unfolded, as it was shown."""
 
     BORDER_TITLE = "Approvals"
-    EMPTY = "Nothing waits for you. g: grants"
+    EMPTY = "Nothing waits for you. {}: grants"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "app.grants", show=False, id="approvals.grants"),
         Binding("enter", "act('Enter')", show=False, id="approvals.all"),
@@ -53,6 +54,7 @@ class Approvals(AtHand):
 
     def on_mount(self) -> None:
         """Listens."""
+        self.EMPTY = self.EMPTY.format(keyed(self, "g"))
         self.app.desk.listen("waiting", self._news)
         self.app.desk.listen("sessions", self._news)
         self._news([])
@@ -90,7 +92,8 @@ class Approvals(AtHand):
             room = max(1, region.height - 1)
             size = (max(4, region.width), room)
             found = detail.detail(one, self._proposed(one), self._note, size, self._whole)
-            self._lines, self._hidden = found.lines, found.hidden
+            self._hidden = found.hidden
+            self._lines = [[self._keyed(piece) for piece in line] for line in found.lines]
             self._folds.unfold(self.at, len(self._lines))
         super().renew(changed)
         self._reveal()
@@ -231,9 +234,17 @@ class Approvals(AtHand):
         if entry != self.at:
             self.go(entry)
         elif below and below <= len(self._lines):
-            key = detail.key_at(self._lines[below - 1], event.x - self.gutter.left)
-            if key:
-                self.action_act(key)
+            named = detail.key_at(self._lines[below - 1], event.x - self.gutter.left)
+            one = self._rows[entry]
+            for key in ("Enter", *self.acts.of(one)) if named else ():
+                if keyed(self, key) == named:
+                    self.action_act(key)
+                    return
+
+    def _keyed(self, piece: Piece) -> Piece:
+        """A key as it is in force."""
+        text, style = piece
+        return (keyed(self, text), style) if style == "mark" else piece
 
     def _unfold(self) -> None:
         self._whole = not self._whole

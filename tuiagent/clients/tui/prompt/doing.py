@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from tuiagent.clients.tui import commands
@@ -15,6 +15,7 @@ from tuiagent.kernel.errors import TuiagentError
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
+    from tuiagent.clients.tui.prompt.prompt import Prompt
 
 
 def known(app: "TuiApp", name: str) -> bool:
@@ -44,10 +45,15 @@ async def look(editor: Editor, drafts: Drafts, text: str) -> None:
         editor.take_paste(text)
 
 
-async def or_else(work: Awaitable[bool], otherwise: Callable[[], None]) -> None:
-    """Does it; and something else when that could not be done."""
-    if not await work:
-        otherwise()
+async def on_its_way(prompt: "Prompt", text: str, said: Awaitable[bool]) -> None:
+    """Has what could not be said stand in the prompt; where one leaves meanwhile, the next time."""
+    try:
+        if not await said:
+            prompt.give_back(text)
+    except asyncio.CancelledError:
+        prompt.keep(text)
+        await prompt.drafts.close()
+        raise
 
 
 async def run(desk: Desk, text: str, quiet: bool) -> bool:

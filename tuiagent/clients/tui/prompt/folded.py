@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.prompt.chips import Chip
 from tuiagent.clients.tui.typed import TextArea
 
@@ -33,4 +34,6 @@ class FoldedScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The text, and what can be done with it."""
         yield TextArea(self.chip.text, read_only=True, show_line_numbers=not self.chip.shown)
-        yield Static("u puts it into the prompt as it is · Esc goes back", markup=False)
+        puts, back = keyed(self, "u"), keyed(self, "Esc")
+        said = f"{puts} puts it into the prompt as it is · {back} goes back"
+        yield Static(said, markup=False)

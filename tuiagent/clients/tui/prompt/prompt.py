@@ -15,7 +15,7 @@ from tuiagent.clients.tui.bridge import Desk
 from tuiagent.clients.tui.commands import COMMANDS
 from tuiagent.clients.tui.presence import Typing
 from tuiagent.clients.tui.prompt import chips, complete
-from tuiagent.clients.tui.prompt.doing import do, known, look, or_else, run
+from tuiagent.clients.tui.prompt.doing import do, known, look, on_its_way, run
 from tuiagent.clients.tui.prompt.drafts import Draft, Drafts
 from tuiagent.clients.tui.prompt.editor import Editor
 from tuiagent.clients.tui.prompt.finder import Finder
@@ -95,7 +95,7 @@ class Prompt(Vertical):
         """Keeps what was typed."""
         if self.offers.finder is not None:
             self.offers.finder.close()
-        self._keep()
+        self.keep()
         await self.drafts.close()
 
     @property
@@ -137,7 +137,7 @@ class Prompt(Vertical):
         draft = self.drafts.read(key)
         if before.startswith("folder") and self.editor.text.strip() and not draft.text:
             self.drafts.keep(before, Draft())  # the session was begun while this was typed
-            self._keep()
+            self.keep()
         else:
             self.editor.begin(draft.text, {chip.label: chip for chip in draft.chips})
         self.past.leave()
@@ -157,9 +157,11 @@ class Prompt(Vertical):
         if self.folder != self.editor.folder:
             self._enter_folder()
 
-    def _keep(self) -> None:
-        if not self.offers.searching:
-            text, here = self.editor.text, self.editor.chips
+    def keep(self, left: str = "") -> None:
+        """Keeps what stands here, after what was left on its way."""
+        if not self.offers.searching or left:
+            now, here = self.editor.text, self.editor.chips
+            text = "\n".join(filter(str.strip, (left, now))) if left else now
             used = tuple(chip for label, chip in here.items() if label in text)
             self.drafts.keep(self._key, Draft(text, used))
 
@@ -170,7 +172,7 @@ class Prompt(Vertical):
         message.stop()
         if self.editor.text != self._shown:
             self.past.leave()
-        self._keep()
+        self.keep()
         if self.drafts.trouble:
             self.app.trouble(self.drafts.trouble)
             self.drafts.trouble = ""
@@ -213,14 +215,15 @@ class Prompt(Vertical):
             if found["name"] in written and found["name"] not in COMMANDS:
                 rest = self.editor.sent.partition(found["name"])[2].strip()
                 message = self.Submitted(self.editor, steer)
-                self.desk.spawn(self._given(message, found["name"], rest))
+                asking = self._given(message, found["name"], rest)
+                self.desk.spawn(on_its_way(self, message.typed, asking))
             elif not known(self.app, found["name"]):
                 return
             else:
                 self.desk.spawn(do(self.app, found["name"], found["rest"].strip()))
         elif found := complete.SHELL.match(self.editor.sent):
             running = run(self.desk, found["command"], bool(found["quiet"]))
-            self.desk.spawn(or_else(running, lambda: self.give_back(text)))
+            self.desk.spawn(on_its_way(self, text, running))
         else:
             self.post_message(self.Submitted(self.editor, steer))
         self.past.add(text)
@@ -228,15 +231,15 @@ class Prompt(Vertical):
         if self.editor.vim:
             self.editor.vim.mode = INSERT  # as shells begin each line
 
-    async def _given(self, message: Submitted, name: str, arguments: str) -> None:
-        """Says what a command of people's own comes to."""
+    async def _given(self, message: Submitted, name: str, arguments: str) -> bool:
+        """Says what a command of people's own comes to. Whether there is such a thing."""
         try:
             message.text = await given(self.desk.client, self.folder, name, arguments)
         except TuiagentError as error:
             self.app.trouble(str(error))
-            self.give_back(message.typed)
-            return
+            return False
         self.post_message(message)
+        return True
 
     def action_newline(self) -> None:
         """Begins a new line."""
@@ -301,7 +304,7 @@ class Prompt(Vertical):
     def action_queued(self) -> None:
         """Goes to what waits."""
         if self.queue.display:
-            self.queue.focus()
+            self.queue.enter()
 
     def on_queue_leave(self, message: Queue.Leave) -> None:
         """The editor has the keys again."""

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuiagent.clients.tui.lines import lit, spread
+from tuiagent.clients.tui.lines import KEYS, lit, spread
 from tuiagent.clients.tui.prompt.waiting import moved, taken
 from tuiagent.clients.tui.styled import Styled
 from tuiagent.views.status import Queued
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
 
 SHOWN = 5
-"""Lines at most."""
-LEADS, CHANGES = "  Alt+↑ change", "  e edit  x remove  K J move"
-"""The keys that help: to come here, and here."""
+"""Lines at most; fewer where the screen is low."""
+LEADS, CHANGES, SHORT = "  Alt+↑ change", "  e edit  x remove  K J move", "  e x K J"
+"""The keys that help: to come here, and here; and here where there is little room."""
+ROOM = 50
+"""Columns from which on there is room for what keys do beside what waits."""
 
 
 class Queue(Styled, Widget, can_focus=True):
@@ -36,15 +38,16 @@ class Queue(Styled, Widget, can_focus=True):
         Binding("delete,backspace,x", "remove", "Remove", id="queue.remove"),
         Binding("escape,alt+down", "leave", "Back", id="queue.leave"),
     ]
-    COMPONENT_CLASSES = {"queue--chosen", "queue--keys", "queue--when"}
+    COMPONENT_CLASSES = {"queue--chosen", "queue--when", KEYS}
     DEFAULT_CSS = """
     Queue {
         display: none;
         height: auto;
+        max-height: 22vh;
         color: $text-muted;
         & .queue--chosen { background: $accent 20%; text-style: bold; }
         & .queue--when { color: $text-accent; }
-        & .queue--keys { color: $text-muted; }
+        & .keys { color: $text-muted; }
     }
     """
 
@@ -86,7 +89,18 @@ class Queue(Styled, Widget, can_focus=True):
         """Goes to another one; past the last one to the editor."""
         if self.index + by >= len(self.queued):
             self.post_message(self.Leave())
-        self._mark = clamp(self.index + by, 0, len(self.queued) - 1)
+        self._go(self.index + by)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Shows the first one below that is not seen."""
+        self._go(self._top + self.size.height)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Shows the first one above that is not seen."""
+        self._go(self._top - 1)
+
+    def _go(self, line: int) -> None:
+        self._mark = clamp(line, 0, len(self.queued) - 1)
         self.refresh()
 
     async def action_shift(self, by: int) -> None:
@@ -113,15 +127,19 @@ class Queue(Styled, Widget, can_focus=True):
         if self.queued:
             await taken(self.app.desk, self.queued[self.index])
 
+    def enter(self) -> None:
+        """Has the keys, at what was said last."""
+        self._go(len(self.queued) - 1)
+        self.focus()
+
     def action_leave(self) -> None:
         """Goes back to the editor."""
         self.post_message(self.Leave())
 
     async def on_click(self, event: events.Click) -> None:
         """Goes to the line; a second click takes it into the editor."""
-        self._mark = clamp(self._top + event.y, 0, len(self.queued) - 1)
-        self.refresh()
-        if event.chain == 2:
+        self._go(self._top + event.y)
+        if event.chain == 2 and "@click" not in event.style.meta:  # it is on no key
             await self.action_edit()
 
     def on_focus(self) -> None:
@@ -135,7 +153,9 @@ class Queue(Styled, Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """See Widget."""
         width = self.size.width
-        self._top = clamp(self._top, self.index - SHOWN + 1, self.index)
+        height = self.size.height
+        self._top = min(self._top, max(0, len(self.queued) - height))
+        self._top = clamp(self._top, self.index - height + 1, self.index)
         row = self._top + y
         if row >= len(self.queued):
             return Strip.blank(width, self.rich_style)
@@ -143,6 +163,8 @@ class Queue(Styled, Widget, can_focus=True):
         text = " ".join(queued.text.split())
         when = "next step " if queued.steer else "after it  "
         chosen = self.has_focus and row == self.index
-        hint = CHANGES if chosen else LEADS if not (self.has_focus or y) else ""
-        line = spread(self, [(when, "queue--when"), (text, "")], [(hint, "queue--keys")], width)
+        here = CHANGES if width >= ROOM else SHORT
+        keys = here if chosen else LEADS if not (self.has_focus or y) else ""
+        left = [(when, "queue--when"), (text, "")]
+        line = spread(self, left, [(keys, KEYS)], width)
         return lit(self, line, "queue--chosen") if chosen else line

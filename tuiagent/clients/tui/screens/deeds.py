@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tuiagent.clients.exported import KINDS, told
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.screens.asked import Ask
 from tuiagent.clients.tui.screens.session_list import SessionRows, Sifted
 from tuiagent.clients.tui.screens.sheet import ListSheet
@@ -79,7 +80,8 @@ class Deeds(ListSheet):
             return
         self._back = [*(ArchiveSession(stream, not away) for stream in done)]
         what = "a session" if len(done) == 1 else f"{len(done)} sessions"
-        said = f"Archived {what}. Ctrl+Z brings back, Ctrl+L shows all that was archived."
+        undo, every = keyed(self, "^Z"), keyed(self, "^L")
+        said = f"Archived {what}. {undo} brings back, {every} shows all that was archived."
         self.app.notify(said if away else f"Took out {what} again.", markup=False)
 
     def action_delete(self) -> None:
@@ -94,7 +96,8 @@ class Deeds(ListSheet):
         found = (await self.app.desk.client.read("sessions", done[0])).data
         day = time.strftime("%d %B %Y", time.localtime(found[0]["deleted"])) if found else ""
         what = "a session" if len(done) == 1 else f"{len(done)} sessions"
-        self.app.notify(f"Deleted {what}. Ctrl+Z brings back until {day}.", markup=False)
+        undo = keyed(self, "^Z")
+        self.app.notify(f"Deleted {what}. {undo} brings back until {day}.", markup=False)
 
     def action_restore(self) -> None:
         """Brings back the selected sessions that are deleted, or what was taken away last."""

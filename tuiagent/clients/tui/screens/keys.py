@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from tuiagent.clients.host import Host, unlocked
 from tuiagent.clients.providers import NONE, found
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.lines import Piece
 from tuiagent.clients.tui.screens.sheet import Rows, Says, Sheet
 from tuiagent.clients.tui.typed import Input
@@ -36,7 +37,7 @@ class AskKey(ModalScreen[str]):
             box.border_title = Content(self._title)
             yield Static(Content(self._about))
             yield Input(password=True, compact=True)
-            yield Static("Enter go on   Esc leave")
+            yield Static(Content(keyed(self, "Enter go on   Esc leave")))
 
     def on_mount(self) -> None:
         """It can be typed at once."""

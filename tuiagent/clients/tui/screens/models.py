@@ -79,7 +79,7 @@ class Models(Rows):
         one, room = self.found[number], self.scrollable_content_region.width
         price = "" if one.input is None else f"${one.input:g} in ${one.output:g} out"
         window = f"{tokens(one.window)} tokens" if one.window else ""
-        width = min(WIDEST, room // 2 - 4)
+        width = min(WIDEST, room // 2 - 5)
         place = (PLACES[one.place], "good" if one.place == "nearby" else "")
         return [
             ("● " if one.name == self.now else "  ", "mark"),

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from tuiagent.clients.tui import places
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.screens.asked import Ask
 from tuiagent.clients.tui.screens.deeds import Deeds
 from tuiagent.clients.tui.screens.session_list import SessionRows
@@ -213,7 +214,7 @@ class Sessions(Deeds):
         if row is None:
             return
         if row.deleted is not None:
-            self.app.trouble("It was deleted; Ctrl+Z brings it back.")
+            self.app.trouble(f"It was deleted; {keyed(self, '^Z')} brings it back.")
             return
         self.dismiss()
         self.app.desk.spawn(places.resume(self.app, row.stream, hit.position if hit else 0))

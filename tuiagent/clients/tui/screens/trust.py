@@ -12,6 +12,7 @@ from textual.widgets import Static
 from tuiagent.clients.clean import clean
 from tuiagent.clients.trusting import Brought, answer, lines
 from tuiagent.clients.tui.approvals.moment import Moment
+from tuiagent.clients.tui.hints import keyed
 
 if TYPE_CHECKING:
     from tuiagent.clients.tui.app import TuiApp
@@ -47,7 +48,8 @@ class Trust(ModalScreen[None]):
                 for line in more:
                     yield Static(Content(clean(line)), classes="said")
             yield Static("", classes="said")
-            yield Static(Content("y yes, run it   n no   Esc later"), classes="said")
+            keys = keyed(self, "y yes, run it   n no   Esc later")
+            yield Static(Content(keys), classes="said")
 
     def on_mount(self) -> None:
         """From when on it is seen."""

@@ -22,6 +22,10 @@ from tuiagent.kernel.errors import StoreError, TuiagentError
 TEXT = """\
 tuiagent works in this folder with you: it asks before it changes anything, and keeps all it does. \
 It needs a model. Choose where one answers; /model changes that at any time."""
+APART = """
+
+The server behind this page has no environment of the shell that opened it: no OPENAI_API_KEY, no \
+OPENAI_BASE_URL. In a shell, `tuiagent keys set openai` keeps a key for it."""
 KEYED = "openai"
 """The provider whose key can be typed here."""
 
@@ -62,7 +66,7 @@ class Welcome(Sheet):
     def compose(self) -> ComposeResult:
         """Some words, the ways, and what came of one."""
         yield Says(lambda: ([(" Welcome to tuiagent ", "strong")], [("Esc later ", "keys")]))
-        yield Static(Content(TEXT), classes="words")
+        yield Static(Content(TEXT + APART * self.app.is_web), classes="words")
         yield Ways()
         yield Static(Content("looking for models on this machine …"), id="told", classes="words")
         yield Says(lambda: ([(" ↑↓ move  Enter choose ", "keys")], []))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import ClassVar
 
 from textual import events
 from textual.geometry import Offset, Region, Size
@@ -31,7 +30,7 @@ FINE = len(ScrollBarRender.VERTICAL_BARS)
 class Roll(Painted):
     """Items, the newest at the bottom, where it stays until a person scrolls up."""
 
-    EMPTY: ClassVar[Sequence[tuple[str, str]]] = ()
+    EMPTY: Sequence[tuple[str, str]] = ()
     """Lines that are shown when there is nothing, and their styles."""
 
     def __init__(self, *, id: str | None = None) -> None:

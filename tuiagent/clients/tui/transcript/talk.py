@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tuiagent.clients.tui.hints import keyed
 from tuiagent.clients.tui.trace import Trace
 from tuiagent.clients.tui.transcript.flow import Place
 from tuiagent.clients.tui.transcript.pictures import Squares, extent
@@ -47,6 +48,8 @@ class Talk(Transcript):
 
     def on_mount(self) -> None:
         """Listens."""
+        keys = [(keyed(self, text), look) for text, look in self.EMPTY[4:]]
+        self.EMPTY = (*self.EMPTY[:4], *keys)
         wished = (self.app.desk.host.settings.tui or ScreenTable()).images
         self._graphics = getattr(self.app._driver, "graphics", None) if wished == "auto" else None
         if not self.app.no_color and wished != "none":

@@ -63,6 +63,8 @@ class Screen:
 
     def __init__(self, process: Process) -> None:
         self.ident = secrets.token_urlsafe(16)
+        self.session = ""
+        """The id of the session that the app shows."""
         self.window: Window | None = None
         self.waiting: asyncio.TimerHandle | None = None
         """Ends it, unless a window comes."""
@@ -99,6 +101,7 @@ class Screen:
             self.waiting.cancel()
             self.waiting = None
         self.window = window
+        window.tell("session", self.session)
         self.tell("resize", width=size[0], height=size[1])
         self.repaint()
 
@@ -149,10 +152,17 @@ class Screen:
                     self._modes[numbers] = how
             if self.window is not None:
                 self.window.draw(payload)
-        elif kind == b"M" and self.window is not None:
+        elif kind == b"M":
             about = msgspec.json.decode(payload, type=dict[str, Any])
-            if about.get("type") == "open_url":
-                self.window.tell("open_url", {"url": about.get("url")})
+            if about.get("type") == "session":
+                self.session = str(about.get("id"))
+                self._say("session", self.session)
+            elif about.get("type") == "open_url":
+                self._say("open_url", {"url": about.get("url")})
+
+    def _say(self, what: str, about: Any) -> None:
+        if self.window is not None:
+            self.window.tell(what, about)
 
     async def _hear(self) -> None:
         """Keeps the last of what the app says beside what it draws."""
@@ -198,11 +208,14 @@ class Screens:
         self._running: set[asyncio.Task[None]] = set()
         self._beginning = asyncio.Lock()
 
-    async def found(self, ident: str, folder: str, size: tuple[int, int]) -> Screen:
+    async def found(
+        self, ident: str, folder: str, size: tuple[int, int], session: str = ""
+    ) -> Screen:
         """The screen that is called so, or else a new one whose app works in this folder.
 
-        Where there are too many, the one that nobody has seen for longest makes room. Raises
-        TooManyError where all are seen, and TuiagentError when the app cannot be begun.
+        A new one shows this session, if one is named. Where there are too many, the one that
+        nobody has seen for longest makes room. Raises TooManyError where all are seen, and
+        TuiagentError when the app cannot be begun.
         """
         async with self._beginning:
             if ident in self._open:
@@ -210,10 +223,11 @@ class Screens:
             if len(self._open) >= self._most:
                 self._make_room()
             try:
-                process = await self._spawned(folder, size)
+                process = await self._spawned(folder, size, session)
             except OSError as error:
                 raise TuiagentError(f"the app cannot be begun: {error}") from error
             screen = Screen(process)
+            screen.session = session
             self._open[screen.ident] = screen
             running = asyncio.create_task(screen.run())
             self._running.add(running)
@@ -248,7 +262,7 @@ class Screens:
             screen.waiting.cancel()
         screen.gone()
 
-    async def _spawned(self, folder: str, size: tuple[int, int]) -> Process:
+    async def _spawned(self, folder: str, size: tuple[int, int], session: str) -> Process:
         """A process of the app in a session of its own; with it ends nothing but the screen."""
         passed = {
             name: value
@@ -265,6 +279,7 @@ class Screens:
         }
         return await asyncio.create_subprocess_exec(
             *self._command,
+            *([f"--resume={session}"] if session else ()),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,

@@ -2,8 +2,8 @@
 
 The frames are those of textual-serve. From the page comes JSON: `["stdin", TEXT]`,
 `["resize", {width, height}]`, `["focus"]`, `["blur"]` and `["ping", ANYTHING]`. To the page go
-binary frames for its terminal, and JSON: `["screen", NAME]`, by which the page comes back,
-`["pong", ANYTHING]` and `["open_url", {url}]`.
+binary frames for its terminal, and JSON: `["screen", NAME]` and `["session", ID]`, by which the
+page comes back, also to another server, `["pong", ANYTHING]` and `["open_url", {url}]`.
 """
 
 import asyncio
@@ -29,12 +29,13 @@ Cells = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class Place(Struct, forbid_unknown_fields=True):
-    """What a page says about itself: how large, which screen it had, where a new one works."""
+    """What a page says about itself: how large, which screen it had, what a new one shows."""
 
     width: Cells = 80
     height: Cells = 24
     screen: Annotated[str, Meta(max_length=64)] = ""
     folder: str = ""
+    session: Annotated[str, Meta(pattern=r"^[\w.-]{0,64}$")] = ""
 
 
 class Size(Struct):
@@ -99,7 +100,7 @@ async def _show(web: Web, socket: WebSocket, page: Page, end: Ending) -> None:
     try:
         place = msgspec.convert(dict(socket.query_params), Place, strict=False)
         size = (place.width, place.height)
-        screen = await web.screens.found(place.screen, place.folder, size)
+        screen = await web.screens.found(place.screen, place.folder, size, place.session)
     except msgspec.ValidationError as error:
         return finish(end, "frame", str(error))
     except TooManyError as error:

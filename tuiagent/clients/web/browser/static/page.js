@@ -57,7 +57,7 @@ find("login").addEventListener("submit", async (event) => {
 
 find("leave").addEventListener("click", async () => {
   await fetch(LOGIN, { method: "DELETE" }).catch(() => {});
-  sessionStorage.removeItem("screen");
+  forget();
   door("you are logged out");
 });
 
@@ -77,8 +77,10 @@ function address() {
   url.searchParams.set("width", terminal.cols);
   url.searchParams.set("height", terminal.rows);
   const screen = sessionStorage.getItem("screen");
+  const session = sessionStorage.getItem("session"); // for a server that has no such screen
   const folder = given().get("folder");
   if (screen) url.searchParams.set("screen", screen);
+  if (session) url.searchParams.set("session", session);
   if (folder) url.searchParams.set("folder", folder);
   return url.href;
 }
@@ -87,6 +89,8 @@ function said(what, about) {
   if (what === "screen") {
     sessionStorage.setItem("screen", about);
     link.send(document.hasFocus() ? "focus" : "blur");
+  } else if (what === "session") {
+    sessionStorage.setItem("session", about);
   } else if (what === "open_url" && /^https?:\/\//i.test(about.url)) {
     window.open(about.url, "_blank", "noopener,noreferrer");
   }
@@ -95,9 +99,13 @@ function said(what, about) {
 function over(reason, text) {
   if (reason === "key") return door(text);
   const [words, again] = OVER[reason];
-  if (reason !== "taken") sessionStorage.removeItem("screen");
+  if (reason !== "taken") forget();
   find("again").textContent = again;
   state("over", reason === "failed" && text ? `${words}: ${text}` : words);
+}
+
+function forget() {
+  for (const name of ["screen", "session"]) sessionStorage.removeItem(name);
 }
 
 async function refused() {
