@@ -235,7 +235,7 @@ async def test_nothing_that_comes_over_the_web_holds_it(tmp_path: Path) -> None:
     script = [{"text": [f"It is {KEY[:9]}", f"{KEY[9:]}."]}]
     async with served(tmp_path, script) as server:
         await opened_there(server)
-        server.house._means.credentials.lend(Loan("/", "env:CANARY_API_KEY", KEY))
+        server.house._assembled.means.credentials.lend(Loan("/", "env:CANARY_API_KEY", KEY))
         run = await said(server, prompt=f"my key is {KEY}")
         await until(server, "done", run)
         parts = ("", "/events", "/transcript", "/files", "/usage", "/jobs")

@@ -231,12 +231,12 @@ def test_what_was_accepted_last_is_known_to_the_next_process(
     settings = config.load(environ, config.Flags(str(tmp_path)))
     first = House(settings, environ)
     assert first.client
-    first._means.lending.accept("config#one", {"hello": "ab" * 32})
+    first._assembled.means.lending.accept("config#one", {"hello": "ab" * 32})
     first.close()
     then = House(settings, environ)
     assert then.client
     then.close()
-    assert then._standing.accepted == {"config#one": {"hello": "ab" * 32}}
+    assert then._assembled.standing.accepted == {"config#one": {"hello": "ab" * 32}}
 
 
 # ---------------------------------------------------------------- the command line

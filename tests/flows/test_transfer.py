@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from tests.flows.test_cli import PROMPT, SAY, SHELL, Cli
 from tests.house import STREAM, Fakes, build, call, facts, opened, prompt, say, until
-from tuiagent import wiring
 from tuiagent.engine.engine import Engine
 from tuiagent.engine.transfer import checked
 from tuiagent.kernel import audit
@@ -33,6 +32,7 @@ from tuiagent.kernel.session import Session, fold
 from tuiagent.kernel.transfer import FOREIGN, Blob, Header, ImportSession, Line
 from tuiagent.kernel.undo import UndoCall
 from tuiagent.ports import Client
+from tuiagent.reports import exportable
 from tuiagent.views.transcript import UNFINISHED
 
 HERE = SessionOpened("/here", "scripted/here", "ask", {"PATH": "/bin"}, name="here")
@@ -45,7 +45,7 @@ Row = tuple[str, dict[str, Any], str, float]
 async def house(folder: Path, *turns: Any) -> Any:
     """An engine that exports."""
     made = await build(Fakes(folder, turns))
-    wiring.exportable(made)
+    exportable(made)
     try:
         yield made
     finally:
