@@ -48,6 +48,7 @@ def noticed(mutant: Mutant) -> str:
             env=env,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=600,
         )

@@ -9,7 +9,6 @@ from tuiagent.clients.clean import clean
 
 Span = tuple[str, str]
 """Words, and how they look: names of styles with spaces between, perhaps `link=URL`."""
-SURROGATES = "[\ud800-\udfff]"
 MARKS = "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]{8})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]+"  # fmt: skip  # noqa: E501
 JOINERS = "(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]{2,}"
 """Those that join nothing: terminals do not agree on how wide what follows is."""
@@ -59,7 +58,6 @@ def plain(text: str) -> str:
     """Text of others as it may be shown: nothing steers, hides or piles up; tabs are spaces."""
     text = clean(text)
     if not text.isascii():
-        text = re.sub(SURROGATES, _escaped, text)
         text = re.sub(JOINERS, _escaped, text)
         text = re.sub(MARKS, r"\1", text)
     return text.expandtabs(TAB) if "\t" in text else text
